@@ -1,0 +1,5 @@
+"""Metrics from log lines: line programs behind a syslog daemon."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

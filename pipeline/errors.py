@@ -1,0 +1,28 @@
+"""The exceptions of the project.
+
+::
+
+    PipelineError
+    ├── SettingError        a flag, variable or file given by the operator cannot be used (exit 2)
+    ├── ProgramError        a line program cannot be loaded; carries its diagnostics
+    ├── StoreConflictError  metrics of one name that cannot live in one store
+    └── LineError           a program failed on one line; the line is counted, the program goes on
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """The root of all errors the project raises across a folder's border."""
+
+
+class SettingError(PipelineError):
+    """Wrong use. Its text is one plain sentence for the operator; the start stops with status 2."""
+
+
+class StoreConflictError(PipelineError):
+    """Metrics of one exported name whose kinds differ."""
+
+
+class LineError(PipelineError):
+    """A runtime error of a program on one line (spec section 14). Its text names the cause."""
