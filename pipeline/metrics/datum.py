@@ -1,0 +1,44 @@
+"""One value and its time, for one set of label values.
+
+Hot code changes these objects directly (`datum.value += 1`), so they check nothing. An Int value or
+a time may therefore leave 64 bits; it is wrapped (`wrap_int64`) when a snapshot is taken.
+"""
+
+from __future__ import annotations
+
+INT64_LIMIT = 1 << 63
+UINT64_SPAN = 1 << 64
+
+
+def wrap_int64(value: int) -> int:
+    """Return `value` as two's complement of 64 bits keeps it (spec sections 7.1 and 10.7)."""
+    if -INT64_LIMIT <= value < INT64_LIMIT:
+        return value
+    return (value + INT64_LIMIT) % UINT64_SPAN - INT64_LIMIT
+
+
+class Datum:
+    """A series that holds a number or a text. Times are nanoseconds since 1970; expiry 0 is none."""
+
+    __slots__ = ("expiry", "labels", "time", "value")
+
+    def __init__(self, labels: tuple[bytes, ...], value: int | float | bytes, time: int, expiry: int = 0) -> None:
+        self.labels = labels
+        self.value = value
+        self.time = time
+        self.expiry = expiry
+
+
+class HistogramDatum:
+    """A series of buckets. `counts` holds one count per upper bound, then +Inf's; it is not cumulative."""
+
+    __slots__ = ("count", "counts", "expiry", "labels", "time", "total")
+
+    def __init__(self, labels: tuple[bytes, ...], buckets: int, time: int = 0, expiry: int = 0) -> None:
+        """Start empty with `buckets` counts, +Inf's included."""
+        self.labels = labels
+        self.counts = [0] * buckets
+        self.total: float = 0.0
+        self.count = 0
+        self.time = time
+        self.expiry = expiry
