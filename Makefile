@@ -1,0 +1,68 @@
+# make run     set up what running needs, and run the main job on embedded defaults in ./run
+# make test    set up what is missing, then all that CI runs: style, types, tests
+# make bench   compare our speed with mtail's
+# make setup   set up for development, and nothing else
+# make format  format the code, and repair what can be repaired
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := test
+.PHONY: run test bench setup format packages
+
+# Every rule is quick and silent when there is nothing left to do.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Python 3.11 or later is needed; name it with \`make PYTHON=…\`." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/install-packages python3-venv
+	@echo "Making .venv"
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+
+.venv/run.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing Python packages"
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing Python packages for development"
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ .venv/run.stamp
+
+# The real daemons of the tests: a command each, and the Debian package it comes in.
+packages:
+	@missing=(); \
+	need() { PATH="$$PATH:/usr/sbin:/sbin" command -v "$$1" >/dev/null || missing+=("$$2"); }; \
+	need mtail mtail; \
+	need rsyslogd rsyslog; \
+	need nginx nginx-light; \
+	need promtool prometheus; \
+	need openssl openssl; \
+	need logger bsdutils; \
+	[ $${#missing[@]} = 0 ] || .ci/install-packages "$${missing[@]}"
+
+setup: .venv/dev.stamp packages
+
+test: setup
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/lint-imports --no-timing >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m pytest --quiet
+
+bench: setup
+	@$(BIN)/python tests/bench/run.py
+
+format: .venv/dev.stamp
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+run: .venv/run.stamp
+	@mkdir -p run
+	@[ -p run/log.fifo ] || mkfifo run/log.fifo
+	@echo "Feed it a line:    echo \"$$(date '+%b %e %T') $$(uname -n) sshd[42]: Accepted publickey for me from 192.0.2.1 port 4711 ssh2\" > run/log.fifo"
+	@echo "Read the metrics:  curl --unix-socket run/metrics.sock http://localhost/metrics"
+	@exec $(BIN)/syslog-pipeline run --progs pipeline/programs --logs run/log.fifo \
+	    --logs "unix://$$PWD/run/log.stream.sock" --logs "unixgram://$$PWD/run/log.sock" \
+	    --unix_socket run/metrics.sock
