@@ -47,12 +47,12 @@ setup: .venv/dev.stamp packages
 test: setup
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
-	@$(BIN)/lint-imports --no-timing >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python -m pytest --quiet
 
 bench: setup
-	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 format: .venv/dev.stamp
 	@$(BIN)/ruff check --fix
