@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from pipeline.metrics.buckets import divide_bounds, observe_value
 from pipeline.metrics.datum import Datum, HistogramDatum, wrap_int64
+from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.numbers import format_go_float
+from pipeline.metrics.snapshot import HistogramValue, MetricSnapshot, SeriesSnapshot, Snapshot
+from pipeline.metrics.store import Store
 
-__all__ = ["Datum", "HistogramDatum", "format_go_float", "wrap_int64"]
+__all__ = [
+    "DEFAULT_MAX_SERIES",
+    "Datum",
+    "HistogramDatum",
+    "HistogramValue",
+    "Kind",
+    "Metric",
+    "MetricSnapshot",
+    "SeriesSnapshot",
+    "Snapshot",
+    "Store",
+    "ValueType",
+    "divide_bounds",
+    "format_go_float",
+    "observe_value",
+    "wrap_int64",
+]

@@ -1,0 +1,229 @@
+"""A named family of data: kind, label names, and one series for each tuple of label values.
+
+Generated code reads `metric.data` itself and asks for a series it does not find with
+`metric.new(key, now)`; everything that bounds the number of series therefore happens in `new`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import Enum
+
+from pipeline.errors import LineError
+from pipeline.metrics.buckets import divide_bounds
+from pipeline.metrics.datum import Datum, HistogramDatum
+from pipeline.metrics.eviction import EvictionQueue, Labels, LimitedDatum, LimitedHistogramDatum, Series
+
+# mtail stops answering scrapes above 70,000 series (google/mtail#903), so no program that works
+# there meets this limit. A series takes about 0.3 KB: one metric that a stranger fills stays
+# under 40 MB.
+DEFAULT_MAX_SERIES = 100_000
+
+
+class Kind(Enum):
+    """How a metric is exported. The value is its number in JSON."""
+
+    COUNTER = 1
+    GAUGE = 2
+    TIMER = 3
+    TEXT = 4
+    HISTOGRAM = 5
+
+
+class ValueType(Enum):
+    """What the series of a metric hold. The value is its number in JSON."""
+
+    INT = 0
+    FLOAT = 1
+    STRING = 2
+    BUCKETS = 3
+
+
+ZEROS: dict[ValueType, int | float | bytes] = {
+    ValueType.INT: 0,
+    ValueType.FLOAT: 0.0,
+    ValueType.STRING: b"",
+}
+
+
+class Metric:
+    """One metric and its series.
+
+    The number of series is bounded in one of two ways.
+
+    - The program says `limit`: a new series evicts the oldest one (spec 12.6), counted in
+      `evictions`.
+    - It does not: from `max_series` on (`cap_series`), a new series is not kept, counted in
+      `overflows`. The line goes on with a series of its own that nobody else sees: series that
+      exist stay right, and so does everything else that the line counts. To evict here would
+      reset counters that no program said may be lost, and a runtime error would let a stranger
+      who fills one metric end every line before its other metrics. A count of `overflows` is of
+      attempts: a series that is not kept is new again on its next line.
+    """
+
+    __slots__ = (
+        "bounds",
+        "capacity",
+        "data",
+        "evictions",
+        "expiring",
+        "help_text",
+        "hidden",
+        "kind",
+        "label_names",
+        "limit",
+        "lower",
+        "name",
+        "overflows",
+        "program",
+        "queue",
+        "source",
+        "value_type",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        kind: Kind,
+        value_type: ValueType,
+        program: str = "",
+        label_names: tuple[str, ...] = (),
+        source: str = "",
+        help_text: str = "",
+        hidden: bool = False,
+        limit: int = 0,
+        buckets: Sequence[float] = (),
+    ) -> None:
+        """Start without series.
+
+        `name` is the exported name, `program` the file name of the program or "" for the daemon's
+        own, `source` where it is declared (`a.mtail:3:9-13`). `help_text`, if given, takes the place
+        of "defined at …". A `limit` of zero or less is none. `buckets` are the bounds as declared.
+        """
+        self.name = name
+        self.kind = kind
+        self.value_type = value_type
+        self.program = program
+        self.label_names = label_names
+        self.source = source
+        self.help_text = help_text
+        self.hidden = hidden
+        self.limit = limit
+        self.lower, self.bounds = divide_bounds(buckets)
+        self.data: dict[Labels, Series] = {}
+        self.expiring: dict[Labels, Series] = {}
+        self.queue = EvictionQueue(self.data) if limit > 0 else None
+        self.evictions = 0
+        self.overflows = 0
+        self.capacity = sys.maxsize
+        self.cap_series(DEFAULT_MAX_SERIES)
+
+    def __repr__(self) -> str:
+        return f"<Metric {self.name} {self.kind.name.lower()} at {self.source} with {len(self.data)} series>"
+
+    def cap_series(self, max_series: int) -> None:
+        """Set how many series a metric without a `limit` of its own keeps; 0 is any number."""
+        self.capacity = self.limit if self.limit > 0 else max_series or sys.maxsize
+
+    def new(self, key: Labels, now: int) -> Series:
+        """Create the series `key`, which must not exist, and make room for it at the limit."""
+        if len(self.data) >= self.capacity:
+            if self.queue is None:
+                self.overflows += 1
+                return self.make_series(key, now)
+            self.evict_oldest(self.capacity - 1)
+        return self.add(key, now)
+
+    def add(self, key: Labels, time: int) -> Series:
+        """Create the series `key` whatever the limits."""
+        series = self.data[key] = self.make_series(key, time)
+        if isinstance(series, LimitedDatum | LimitedHistogramDatum):
+            series.queue.enter(series)
+        return series
+
+    def make_series(self, key: Labels, time: int) -> Series:
+        """Return an empty series, not yet kept. A histogram's stamp is 0 until it observes."""
+        if self.value_type is ValueType.BUCKETS:
+            if self.queue is None:
+                return HistogramDatum(key, len(self.bounds) + 1)
+            return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue)
+        if self.queue is None:
+            return Datum(key, ZEROS[self.value_type], time)
+        return LimitedDatum(key, ZEROS[self.value_type], time, self.queue)
+
+    def evict_oldest(self, room: int) -> None:
+        """Delete the series with the oldest stamps until `room` are left."""
+        while self.queue is not None and len(self.data) > room:
+            self.delete(self.queue.find_oldest())
+            self.evictions += 1
+
+    def delete(self, key: Labels) -> None:
+        """Forget the series `key`, if there is one."""
+        self.data.pop(key, None)
+        self.expiring.pop(key, None)
+
+    def expire_after(self, key: Labels, duration: int) -> None:
+        """Let the series `key` go `duration` nanoseconds after its last stamp; at once if not positive."""
+        series = self.data.get(key)
+        if series is None:
+            if self.queue is None and len(self.data) >= self.capacity:
+                return  # the line wrote to a series that was not kept
+            values = ", ".join(value.decode("utf-8", "replace") for value in key)
+            raise LineError(f"`del … after` found no series [{values}] of metric `{self.name}`")
+        if duration <= 0:
+            self.delete(key)
+            return
+        series.expiry = duration
+        self.expiring[key] = series
+
+    def initialize(self) -> None:
+        """Create the series that exists before the first line: a scalar counter or histogram (spec 12.3)."""
+        if self.kind in (Kind.COUNTER, Kind.HISTOGRAM) and not self.label_names and not self.data:
+            self.add((), 0)
+
+    def sweep(self, now: int) -> None:
+        """Delete every series whose expiry has passed, then what is over the limit (spec 12.7)."""
+        expired = [key for key, series in self.expiring.items() if now - series.time > series.expiry]
+        for key in expired:
+            self.delete(key)
+        self.evict_oldest(self.capacity)
+
+    def next_expiry(self) -> int | None:
+        """Return when the next series will have expired, in nanoseconds since 1970.
+
+        It looks at every series with an expiry, because stamps move without notice.
+        """
+        if not self.expiring:
+            return None
+        return min(series.time + series.expiry for series in self.expiring.values()) + 1
+
+    def continues(self, other: Metric) -> bool:
+        """Tell whether the series of `other` mean the same in this metric."""
+        return (
+            self.name == other.name
+            and self.program == other.program
+            and self.kind is other.kind
+            and self.value_type is other.value_type
+            and self.label_names == other.label_names
+            and self.lower == other.lower
+            and self.bounds == other.bounds
+        )
+
+    def adopt(self, other: Metric) -> None:
+        """Take over series (copies, with value, stamp and expiry) and counts of `other`, which it continues."""
+        for key, theirs in other.data.items():
+            self.delete(key)
+            ours = self.add(key, theirs.time)
+            match ours, theirs:
+                case Datum(), Datum():
+                    ours.value = theirs.value
+                case HistogramDatum(), HistogramDatum():
+                    ours.counts[:] = theirs.counts
+                    ours.total, ours.count = theirs.total, theirs.count
+            ours.time = theirs.time
+            if theirs.expiry:
+                self.expire_after(key, theirs.expiry)
+        self.evictions += other.evictions
+        self.overflows += other.overflows

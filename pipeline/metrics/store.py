@@ -1,0 +1,99 @@
+"""All metrics, by exported name: what a program's loading and reloading does to them.
+
+The rules of behaviour.md 3.4, with what is recommended there: a registration happens as a whole or
+not at all; a metric whose type, label names or bounds changed starts anew in place of the old one;
+expiries move along. Metrics of a program that is unloaded, and metrics a new version no longer
+declares, stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipeline.errors import StoreConflictError
+from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Metric
+from pipeline.metrics.snapshot import Snapshot, copy_metric
+
+
+class Store:
+    """The metrics of all programs, and the daemon's own."""
+
+    def __init__(self, max_series: int = DEFAULT_MAX_SERIES) -> None:
+        """`max_series` bounds each metric without a `limit` (see `Metric`); 0 is no bound."""
+        self.max_series = max_series
+        self.by_name: dict[str, list[Metric]] = {}
+
+    def register(self, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+        """Take in the metrics of one program; return for each the one that lives in the store.
+
+        Equal declarations share the last of them (spec 12.8). A live metric takes over the series
+        of its predecessor and gets its initial one. StoreConflictError leaves all as it was.
+        """
+        self.check_kinds(metrics)
+        live = tuple(next(last for last in reversed(metrics) if last.continues(metric)) for metric in metrics)
+        predecessors = self.remove_predecessors(metrics)
+        for metric in dict.fromkeys(live):
+            metric.cap_series(self.max_series)
+            for predecessor in predecessors:
+                if metric.continues(predecessor) and predecessor is not metric:
+                    metric.adopt(predecessor)
+            metric.initialize()
+            self.by_name.setdefault(metric.name, []).append(metric)
+        return live
+
+    def check_kinds(self, metrics: Sequence[Metric]) -> None:
+        """Raise StoreConflictError when a name would have metrics of two kinds."""
+        first: dict[str, Metric] = {name: family[0] for name, family in self.by_name.items()}
+        for metric in metrics:
+            other = first.setdefault(metric.name, metric)
+            if other.kind is not metric.kind:
+                raise StoreConflictError(
+                    f"Metric `{metric.name}` is a {metric.kind.name.lower()} at {metric.source}"
+                    f" and a {other.kind.name.lower()} at {other.source};"
+                    " metrics of one name must be of one kind."
+                )
+
+    def remove_predecessors(self, metrics: Sequence[Metric]) -> list[Metric]:
+        """Take out and return the metrics that stand in the place of `metrics`: same name, same program."""
+        places = {(metric.name, metric.program) for metric in metrics}
+        predecessors = [metric for metric in self if (metric.name, metric.program) in places]
+        self.unregister(predecessors)
+        return predecessors
+
+    def unregister(self, metrics: Sequence[Metric]) -> None:
+        """Take out exactly these metrics, with their series. Unloading a program does not: its metrics stay."""
+        removed = set(metrics)
+        for name in {metric.name for metric in metrics}:
+            family = [metric for metric in self.by_name.get(name, []) if metric not in removed]
+            if family:
+                self.by_name[name] = family
+            else:
+                self.by_name.pop(name, None)
+
+    def __iter__(self) -> Iterator[Metric]:
+        """Go through all metrics: sorted by name, then in order of registration."""
+        for name in sorted(self.by_name):
+            yield from self.by_name[name]
+
+    def families(self) -> Mapping[str, Sequence[Metric]]:
+        """Return the live metrics by exported name, in order of registration."""
+        return {name: tuple(family) for name, family in sorted(self.by_name.items())}
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of everything as it is now."""
+        return Snapshot(tuple(copy_metric(metric) for metric in self))
+
+    def sweep(self, now: int) -> None:
+        """Delete what has expired or is over a limit, hidden metrics too (spec 12.7)."""
+        for metric in self:
+            metric.sweep(now)
+
+    def next_expiry(self) -> int | None:
+        """Return when the next `sweep` will find something to expire, in ns since 1970; None for never.
+
+        It costs a step for each series with an expiry, so call it once after a sweep, not once for
+        each line. A line may bring an earlier expiry: ask again after batches that ran, or
+        at a fixed interval.
+        """
+        times = [time for metric in self if (time := metric.next_expiry()) is not None]
+        return min(times, default=None)
