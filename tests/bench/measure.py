@@ -22,7 +22,7 @@ class Usage:
     wall_seconds: float
 
 
-def run_command(argv: Sequence[str]) -> Usage:
+def run_command(argv: list[str]) -> Usage:
     """Run a command to its end, its output thrown away."""
     program = shutil.which(argv[0])
     if program is None:

@@ -33,8 +33,7 @@ def spell_iso(second: int) -> str:
     """`2026-02-21T13:20:00`, to which the caller adds fraction and zone (RFC 5424)."""
     parts = time.gmtime(second)
     return (
-        f"{parts.tm_year}-{parts.tm_mon:02}-{parts.tm_mday:02}"
-        f"T{parts.tm_hour:02}:{parts.tm_min:02}:{parts.tm_sec:02}"
+        f"{parts.tm_year}-{parts.tm_mon:02}-{parts.tm_mday:02}T{parts.tm_hour:02}:{parts.tm_min:02}:{parts.tm_sec:02}"
     )
 
 

@@ -106,7 +106,8 @@ def follow_ntpd(rng: Random) -> Iterator[str]:
 # --- postfix ---------------------------------------------------------------
 
 CIPHERS = (
-    "Trusted TLS connection established {way} {peer}[{ip}]:25: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)",
+    "Trusted TLS connection established {way} {peer}[{ip}]:25: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 "
+    "(256/256 bits)",
     "Untrusted TLS connection established {way} {peer}[{ip}]:25: TLSv1.2 with cipher ECDHE-RSA-AES128-GCM-SHA256 "
     "(128/128 bits)",
     "Anonymous TLS connection established {way} {peer}[{ip}]:25: TLSv1.2 with cipher AECDH-AES256-SHA (256/256 bits)",
@@ -249,7 +250,8 @@ def follow_peerstats(rng: Random) -> Iterator[str]:
     for second in tick_seconds(rng, 3):
         day, rest = divmod(second, 86_400)
         yield (
-            f"{day + 40_587} {rest}.{rng.randrange(1000):03} {rng.choice(CLIENTS[:8])} {rng.randrange(0x9000, 0x9800):x} "
+            f"{day + 40_587} {rest}.{rng.randrange(1000):03} "
+            f"{rng.choice(CLIENTS[:8])} {rng.randrange(0x9000, 0x9800):x} "
             f"{rng.uniform(-0.01, 0.01):.9f} {rng.random() / 10:.9f} {rng.random() / 100:.9f} {rng.random() / 1000:.9f}"
         )
 
@@ -257,7 +259,13 @@ def follow_peerstats(rng: Random) -> Iterator[str]:
 # --- vsftpd ----------------------------------------------------------------
 
 FTP_COMMANDS = ("USER anonymous", "PASS <password>", "CWD /pub", "PASV", "RETR a.bin", "LIST", "TYPE I", "QUIT", "QUIT")
-FTP_RESPONSES = ("220 (vsFTPd 3.0.3)", "331 Please specify the password.", "230 Login successful.", "226-Done", "550 Failed")
+FTP_RESPONSES = (
+    "220 (vsFTPd 3.0.3)",
+    "331 Please specify the password.",
+    "230 Login successful.",
+    "226-Done",
+    "550 Failed",
+)
 
 
 def pick_vsftpd(rng: Random) -> str:
