@@ -28,7 +28,7 @@ import pytest
 from pipeline.errors import StoreConflictError
 from pipeline.language import CompiledProgram, CompileOptions, ProgramError, SourceFile, compile_program
 from pipeline.metrics import Datum, HistogramDatum, Metric, Store, wrap_int64
-from pipeline.sources.framing import LineSplitter
+from pipeline.sources.framing import LineFramer
 
 PROGRAMS = Path(__file__).parent / "programs"
 CASES = sorted(PROGRAMS.rglob("*.case"))
@@ -170,8 +170,8 @@ def run_log(case: Case, program: CompiledProgram, *, as_ascii: bool) -> dict[str
 
 def split_log(log: bytes) -> list[bytes]:
     """Return the lines of a file, as a file source would hand them to programs."""
-    splitter = LineSplitter(max_line_bytes=64 * 1024)
-    return [*splitter.feed(log), *splitter.finish()]
+    framer = LineFramer(max_line_bytes=64 * 1024)
+    return [*framer.feed(log), *framer.finish()]
 
 
 def run_case(case: Case) -> dict[str, str]:

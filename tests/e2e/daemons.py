@@ -1,0 +1,179 @@
+"""Starts the real daemons around ours, each by its process id, and stops them again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+DAEMON_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+"""Debian keeps daemons where the PATH of an ordinary user does not lead."""
+
+POLL_SECONDS = 0.02
+DEADLINE_SECONDS = 60.0
+"""Far more than any wait takes on a slow machine: a deadline that passes is a failure."""
+
+RSYSLOG_CONF = """
+global(workDirectory="{folder}" net.enableDNS="off" maxMessageSize="64k")
+main_queue(queue.type="linkedList" queue.size="100000" queue.dequeueBatchSize="1024")
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="{folder}/log.sock" CreatePath="off" RateLimit.Interval="0")
+{rest}
+"""
+
+NGINX_CONF = """
+{user}
+pid nginx.pid;
+worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include snippet.conf;
+}}
+"""
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Return as soon as `condition` holds; fail with `what` when it does not in time."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"waited {DEADLINE_SECONDS:.0f} s in vain: {what}"
+        time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def running(
+    command: list[str],
+    log: Path,
+    *,
+    ready: Callable[[], bool],
+    stop: signal.Signals = signal.SIGTERM,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """Run a daemon until the block ends. It must be ready in time, stay, and stop with status 0."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PATH": DAEMON_PATH, **(environment or {})},
+        )
+    try:
+        wait_until(lambda: process.poll() is not None or ready(), f"{command[0]} is ready")
+        assert process.poll() is None, f"{command[0]} ended at once: {log.read_text()}"
+        yield
+        assert process.poll() is None, f"{command[0]} ended by itself: {log.read_text()}"
+        process.send_signal(stop)
+        assert process.wait(DEADLINE_SECONDS) == 0, log.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def answers(path: Path, kind: socket.SocketKind) -> bool:
+    """Whether somebody listens on the unix socket at `path`."""
+    with socket.socket(socket.AF_UNIX, kind) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+@contextmanager
+def run_rsyslog(folder: Path, rest: str) -> Iterator[Path]:
+    """Run rsyslogd with the configuration `rest` behind an input; give the path of its log socket."""
+    log_socket = folder / "log.sock"
+    conf = folder / "rsyslog.conf"
+    conf.write_text(RSYSLOG_CONF.format(folder=folder, rest=rest))
+    command = ["rsyslogd", "-n", "-f", str(conf), "-i", str(folder / "rsyslog.pid")]
+    with running(command, folder / "rsyslog.out", ready=lambda: answers(log_socket, socket.SOCK_DGRAM)):
+        yield log_socket
+
+
+@contextmanager
+def run_pipeline(folder: Path, *flags: str) -> Iterator[None]:
+    """Run `syslog-pipeline run` with its HTTP socket at `metrics.sock`."""
+    http_socket = folder / "metrics.sock"
+    command = [sys.executable, "-m", "pipeline", "run", *flags, "--unix_socket", str(http_socket)]
+    with running(command, folder / "pipeline.out", ready=lambda: answers(http_socket, socket.SOCK_STREAM)):
+        yield
+
+
+@contextmanager
+def run_nginx(folder: Path) -> Iterator[httpx.Client]:
+    """Run nginx with the snippet that users copy; give a client that trusts its certificate."""
+    certificate, key = make_certificate(folder)
+    port = find_free_port()
+    snippet = (ROOT / "nginx" / "syslog-pipeline.conf").read_text()
+    snippet = substitute(
+        snippet,
+        {
+            "/run/syslog-pipeline/metrics.sock": str(folder / "metrics.sock"),
+            "listen 9443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "listen [::]:9443 ssl;": "",
+            "/etc/syslog-pipeline/tls/server.crt": str(certificate),
+            "/etc/syslog-pipeline/tls/server.key": str(key),
+        },
+    )
+    (folder / "snippet.conf").write_text(snippet)
+    # As root, nginx would give up its rights, and with them the way into the folder of this test.
+    user = "user root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user))
+    command = ["nginx", "-p", f"{folder}/", "-e", "nginx.err", "-c", "nginx.conf", "-g", "daemon off;"]
+    with (
+        running(command, folder / "nginx.out", ready=lambda: is_open(port), stop=signal.SIGQUIT),
+        httpx.Client(
+            base_url=f"https://localhost:{port}",
+            verify=ssl.create_default_context(cafile=str(certificate)),
+            timeout=DEADLINE_SECONDS,
+            trust_env=False,
+        ) as client,
+    ):
+        yield client
+
+
+def substitute(text: str, replacements: Mapping[str, str]) -> str:
+    """Return `text` with each of `replacements` made; what is not there is a mistake."""
+    for old, new in replacements.items():
+        assert old in text, f"the snippet has no {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for localhost that signs itself; return its file and its key's."""
+    certificate, key = folder / "server.crt", folder / "server.key"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    return certificate, key
+
+
+def find_free_port() -> int:
+    """Return a TCP port of the loopback address that nobody listens on."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port: int = server.getsockname()[1]
+        return port
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens on a TCP port of the loopback address."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
