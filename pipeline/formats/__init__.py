@@ -1,0 +1,11 @@
+"""Ways to write a snapshot as bytes. A format cannot change a metric.
+
+Each module has a `CONTENT_TYPE` and a `render`; use it as `formats.prometheus.render(snapshot)`.
+"""
+
+from __future__ import annotations
+
+from pipeline.formats import json, prometheus
+from pipeline.formats.prometheus import PrometheusOptions
+
+__all__ = ["PrometheusOptions", "json", "prometheus"]
