@@ -60,7 +60,6 @@ format: .venv/dev.stamp
 
 run: .venv/run.stamp
 	@mkdir -p run
-	@[ -p run/log.fifo ] || mkfifo run/log.fifo
 	@echo "Feed it a line:    echo \"$$(date '+%b %e %T') $$(uname -n) sshd[42]: Accepted publickey for me from 192.0.2.1 port 4711 ssh2\" > run/log.fifo"
 	@echo "Read the metrics:  curl --unix-socket run/metrics.sock http://localhost/metrics"
 	@exec $(BIN)/syslog-pipeline run --progs pipeline/programs --logs run/log.fifo \

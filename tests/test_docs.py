@@ -11,6 +11,7 @@ from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.operators import OPERATORS
 from pipeline.options import ALL_FLAGS, CONFIG
+from pipeline.telemetry import OWN_METRICS, PREFIX
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -47,6 +48,13 @@ def test_every_flag_is_documented() -> None:
     """docs/operating.md has each flag, in mtail's spelling."""
     page = read_page("operating.md")
     assert [flag.name for flag in (*ALL_FLAGS, CONFIG) if f"`--{flag.name}" not in page] == []
+
+
+def test_every_own_metric_is_documented() -> None:
+    """docs/operating.md has each metric of the daemon, with its labels."""
+    page = read_page("operating.md")
+    rows = [f"| `{PREFIX}{own.name}` | {', '.join(own.labels)}" for own in OWN_METRICS]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_every_builtin_is_documented() -> None:
