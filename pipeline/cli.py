@@ -1,0 +1,328 @@
+"""The commands: flags → settings → work → exit status. The only module that prints.
+
+Exit status: 0 fine, 1 a program or the work failed, 2 wrong use.
+
+What a command needs is imported when it runs, so that `check` does not wait for an HTTP server's
+modules to load.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from pipeline import __version__, settings
+from pipeline.errors import SettingError
+from pipeline.flag_types import PATH
+from pipeline.log_format import start_logging
+from pipeline.options import (
+    ACCEPTED_FLAGS,
+    CHECK_FLAGS,
+    EXPLAIN_FLAGS,
+    REPLAY_FLAGS,
+    RUN_FLAGS,
+    FlagCommand,
+    fill,
+    make_accepted_options,
+    make_options,
+)
+
+if TYPE_CHECKING:
+    from pipeline.inspection import Inspection
+    from pipeline.language import Diagnostic
+
+FAILED = 1
+
+VERSION = f"syslog-pipeline version {__version__}, Python {platform.python_version()}"
+
+SPELLINGS = (
+    "The names of flags may be written with dashes as well (--unix-socket). A Boolean flag is set by --flag, and "
+    "unset by --flag=false or --no-flag. Each flag can also be given by an environment variable, such as "
+    "SYSLOG_PIPELINE_UNIX_SOCKET, or in the file of settings."
+)
+
+
+class WrongUse(click.ClickException):
+    """What cannot be used as it was given, as one sentence on standard error."""
+
+    exit_code = 2
+
+
+class CommandGroup(click.Group):
+    """The commands; a `SettingError` of any of them is wrong use."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except SettingError as error:
+            raise WrongUse(str(error)) from error
+
+
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit status: 0 fine, 1 a program or the work failed, 2 wrong use. "
+    "`syslog-pipeline COMMAND --help` tells more about a command.",
+)
+@click.version_option(message=VERSION)
+def main() -> None:
+    """Turn log lines into metrics.
+
+    Line programs in the mtail language read what rsyslog or syslog-ng write into a named pipe or a
+    unix socket. The metrics are served over HTTP on a unix socket, for Prometheus.
+    """
+
+
+@main.command(
+    cls=FlagCommand,
+    params=[*make_options(RUN_FLAGS), *make_accepted_options(), click.Argument(["extra_logs"], nargs=-1)],
+    short_help="Run the daemon.",
+    epilog="Accepted without effect, for command lines written for mtail: "
+    + ", ".join(f"--{name}" for name, _ in ACCEPTED_FLAGS)
+    + f".\n\n{SPELLINGS}",
+)
+@click.version_option(message=VERSION)
+def run(
+    *, logs: tuple[str, ...], extra_logs: tuple[str, ...], one_shot: bool, compile_only: bool, **values: object
+) -> None:
+    """Run the daemon: read log lines, run the programs on them, serve the metrics.
+
+    It ends in good order on SIGTERM, on SIGINT, and when all sources have ended; a second signal ends it
+    at once.
+
+    \b
+    Read a named pipe and a unix socket:
+      syslog-pipeline run --progs /etc/syslog-pipeline/programs \\
+          --logs /run/syslog-pipeline/log.fifo --logs unix:///run/syslog-pipeline/log.sock \\
+          --unix_socket /run/syslog-pipeline/metrics.sock
+    Read the metrics:
+      curl --unix-socket /run/syslog-pipeline/metrics.sock http://localhost/metrics
+    """
+    start_logging(cast("int", values["verbosity"]))
+    values["logs"] = (*logs, *extra_logs)
+    if compile_only:
+        check_paths([cast("Path", values["progs"])], fill(settings.LanguageSettings, values))
+    elif one_shot:
+        replay_logs({**values, "format_name": values["one_shot_format"]})
+    else:
+        from pipeline.daemon import run_daemon
+
+        run_daemon(
+            settings.DaemonSettings(
+                programs=make_program_settings(values),
+                sources=make_source_settings(values),
+                store=fill(settings.StoreSettings, values),
+                formats=fill(settings.FormatSettings, values),
+                server=fill(settings.ServerSettings, values),
+            )
+        )
+
+
+@main.command(
+    cls=FlagCommand,
+    params=[*make_options(REPLAY_FLAGS), click.Argument(["extra_logs"], nargs=-1, metavar="[FILE]...")],
+    short_help="Read log files, print the metrics.",
+    epilog=SPELLINGS,
+)
+def replay(*, logs: tuple[str, ...], extra_logs: tuple[str, ...], **values: object) -> None:
+    """Read log files from start to end, run the programs on their lines, print the metrics.
+
+    A program that cannot be loaded is reported on standard error; the others run, and the exit status is 1.
+
+    \b
+    Try a program on a log:
+      syslog-pipeline replay --progs sshd.mtail --logs /var/log/auth.log
+    Read a compressed one:
+      zcat access.log.gz | syslog-pipeline replay --progs nginx_access.mtail --logs - --format json
+    """
+    start_logging(cast("int", values["verbosity"]))
+    replay_logs({**values, "logs": (*logs, *extra_logs)})
+
+
+@main.command(
+    cls=FlagCommand,
+    params=[
+        *make_options(CHECK_FLAGS),
+        click.Argument(["paths"], nargs=-1, required=True, type=PATH, metavar="PATH..."),
+    ],
+    short_help="Look for mistakes in programs.",
+    epilog=SPELLINGS,
+)
+def check(*, paths: tuple[Path, ...], **values: object) -> None:
+    """Compile programs without running them, and print what is wrong with them.
+
+    PATH is a program or a folder of them. Errors and warnings go to standard error; the exit status is 1 if
+    there is an error.
+
+    \b
+    Check a folder:
+      syslog-pipeline check /etc/syslog-pipeline/programs
+    """
+    check_paths(paths, fill(settings.LanguageSettings, values))
+
+
+@main.command(
+    cls=FlagCommand,
+    params=[*make_options(EXPLAIN_FLAGS), click.Argument(["path"], type=PATH, metavar="PATH")],
+    short_help="Show what becomes of a program.",
+    epilog=SPELLINGS,
+)
+def explain(*, path: Path, **values: object) -> None:
+    """Show what becomes of a program: which engine searches each pattern and why, and the generated Python.
+
+    PATH is a program or a folder of them. The engines, from fast to slow: none (the pattern always or never
+    matches), literal (a plain text), re (Python's, where backtracking is proved impossible), re2 (all else).
+
+    \b
+    Why is this pattern slow?
+      syslog-pipeline explain sshd.mtail
+    """
+    from pipeline.inspection import describe_patterns, inspect_programs
+    from pipeline.wiring import make_compile_options
+
+    failed = False
+    for found in inspect_programs(path, make_compile_options(fill(settings.LanguageSettings, values))):
+        print_diagnostics(found)
+        if found.compiled is None:
+            failed = True
+            continue
+        print_heading(f"Patterns of {found.path}")
+        click.echo(describe_patterns(found.compiled))
+        print_heading(f"Python made from {found.path}")
+        print_python(found.compiled.listing)
+    exit_with(failed=failed)
+
+
+@main.command(short_help="Print the version.")
+def version() -> None:
+    """Print the version."""
+    click.echo(VERSION)
+
+
+def make_program_settings(values: Mapping[str, object]) -> settings.ProgramSettings:
+    """Return the settings of programs that run."""
+    language = fill(settings.LanguageSettings, values)
+    return fill(settings.ProgramSettings, {**values, "language": language})
+
+
+def make_source_settings(values: Mapping[str, object]) -> settings.SourceSettings:
+    """Return the settings of sources, of which there must be one."""
+    if not values["logs"]:
+        raise SettingError("No log is given. Name one with --logs.")
+    return fill(settings.SourceSettings, values)
+
+
+def check_paths(paths: Sequence[Path], language: settings.LanguageSettings) -> None:
+    """Compile what is at `paths`, print what is wrong, and exit."""
+    from pipeline.inspection import inspect_programs
+    from pipeline.wiring import make_compile_options
+
+    options = make_compile_options(language)
+    programs = failed = warnings = 0
+    for path in paths:
+        for found in inspect_programs(path, options):
+            print_diagnostics(found)
+            programs += 1
+            failed += found.compiled is None
+            warnings += len(found.compiled.warnings) if found.compiled is not None else 0
+    if sys.stderr.isatty():
+        click.echo(
+            f"{count(programs, 'program')} checked: {failed} cannot be loaded, {count(warnings, 'warning')}.", err=True
+        )
+    exit_with(failed=failed > 0)
+
+
+def replay_logs(values: Mapping[str, object]) -> None:
+    """Do what `replay` does, and exit."""
+    from pipeline.replay import Replay
+
+    job = Replay(
+        settings.ReplaySettings(
+            programs=make_program_settings(values),
+            sources=make_source_settings(values),
+            store=fill(settings.StoreSettings, values),
+            formats=fill(settings.FormatSettings, values),
+            format_name=cast("str", values["format_name"]),
+        )
+    )
+    for warning in job.report.warnings:
+        print_diagnostic(warning)
+    for failure in job.report.failures:
+        if not failure.diagnostics:
+            click.echo(f"Error: {failure.text}", err=True)
+        for diagnostic in failure.diagnostics:
+            print_diagnostic(diagnostic)
+    with show_progress(job.total_bytes) as advance:
+        for bytes_read in job.run():
+            advance(bytes_read)
+    page = job.render()
+    for problem in job.problems:
+        click.echo(f"Warning: {problem}", err=True)
+    sys.stdout.buffer.write(page)
+    sys.stdout.buffer.flush()
+    exit_with(failed=bool(job.report.failures))
+
+
+@contextmanager
+def show_progress(total_bytes: int) -> Iterator[Callable[[int], None]]:
+    """Yield what is to be told of each batch's bytes; on a terminal a bar shows them."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total_bytes or None)
+        yield partial(progress.advance, task)
+
+
+def print_diagnostics(found: Inspection) -> None:
+    """Print on standard error what is wrong with a program."""
+    for diagnostic in found.diagnostics:
+        print_diagnostic(diagnostic)
+    if found.conflict:
+        click.echo(f"{found.path}: error: {found.conflict}", err=True)
+
+
+def print_diagnostic(diagnostic: Diagnostic) -> None:
+    """Print one diagnostic on standard error, its first line bold on a terminal."""
+    first, _, rest = diagnostic.render().partition("\n")
+    click.secho(first, bold=True, err=True)
+    click.echo(rest, err=True)
+
+
+def print_heading(text: str) -> None:
+    """Print a heading on standard output."""
+    click.secho(text, bold=True)
+    click.echo()
+
+
+def print_python(text: str) -> None:
+    """Print Python on standard output, in colour on a terminal."""
+    if not sys.stdout.isatty():
+        click.echo(text)
+        return
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    Console().print(Syntax(text, "python", background_color="default", word_wrap=True))
+
+
+def count(number: int, thing: str) -> str:
+    """Return `number` things."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def exit_with(*, failed: bool) -> None:
+    """End the command; `failed` says that a program or the work did."""
+    click.get_current_context().exit(FAILED if failed else 0)

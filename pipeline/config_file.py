@@ -1,0 +1,65 @@
+"""The file of settings: TOML, whose keys are the names of flags (with underscores or dashes)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+from pipeline.errors import SettingError, describe_os_error
+from pipeline.flag_types import FlagType
+
+
+def read_config(path: Path, types: Mapping[str, FlagType]) -> dict[str, object]:
+    """Return the values in the file, by the names in `types`, converted; `SettingError` names file and key."""
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise SettingError(f"The file of settings {path} cannot be read: {describe_os_error(error)}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"The file of settings {path} is not valid TOML: {error}.") from error
+    values: dict[str, object] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in types:
+            raise SettingError(f"{path}: the setting {key} is unknown.{suggest_setting(name, types)}")
+        if name in values:
+            raise SettingError(f"{path}: the setting {name} is given twice, once with a dash.")
+        values[name] = convert_value(path, key, value, types[name])
+    return values
+
+
+def convert_value(path: Path, key: str, value: object, type_: FlagType) -> object:
+    """Return the value that the TOML `value` gives a flag of `type_`."""
+    failure = SettingError(f"{path}: the setting {key} must be {type_.expectation}, not {spell_toml(value)}.")
+    if not isinstance(value, type_.config_types) or (isinstance(value, bool) and bool not in type_.config_types):
+        raise failure
+    if isinstance(value, list):
+        # An item of an array is taken as it is: here a path may contain a comma.
+        if not all(isinstance(item, str) and item for item in value):
+            raise failure
+        return (tuple(value),)
+    try:
+        converted = type_.convert(value, None, None)
+    except click.BadParameter as error:
+        raise failure from error
+    return (converted,) if list in type_.config_types else converted
+
+
+def suggest_setting(name: str, types: Mapping[str, FlagType]) -> str:
+    """Return " Did you mean …?" for the known name nearest to `name`, or nothing."""
+    close = get_close_matches(name, types, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def spell_toml(value: object) -> str:
+    """Return `value` roughly as TOML spells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a table"
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,195 @@
+"""The types of flags: how a value is spelled on a command line, in the environment and in a file of settings.
+
+Numbers, Booleans and durations are spelled as mtail's, which are Go's.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from pipeline.settings import parse_duration
+
+BOOLEAN_WORDS = {
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
+}
+MAX_INTEGER = 2**63 - 1
+
+
+class FlagType(click.ParamType[object]):
+    """A type of flags. `config_types` are the TOML types that a file of settings may use for it."""
+
+    config_types: tuple[type, ...] = (str,)
+    metavar = ""
+    expectation = ""
+
+    def parse(self, text: str) -> object:
+        """Return what `text` spells; `ValueError` if it spells nothing."""
+        raise NotImplementedError
+
+    def spell(self, value: object) -> str:
+        """Return the text that spells `value`, for help."""
+        return str(value)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """Parse text; anything else was parsed before (a default, a value from a file)."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parse(value)
+        except ValueError:
+            self.fail(f"{value!r} is not {self.expectation}.", param, ctx)
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Take the whole variable as one value; a comma, not a blank, parts it further."""
+        return [rv]
+
+
+class TextType(FlagType):
+    """Any text."""
+
+    name = "text"
+    metavar = "TEXT"
+    expectation = "a text"
+
+    def parse(self, text: str) -> object:
+        """Return `text`."""
+        return text
+
+
+class PathType(FlagType):
+    """A path; it need not exist."""
+
+    name = "path"
+    metavar = "PATH"
+    expectation = "a path"
+
+    def parse(self, text: str) -> object:
+        """Return the path; an empty one or one with a NUL names nothing."""
+        if not text or "\0" in text:
+            raise ValueError(text)
+        return Path(text)
+
+
+class BooleanType(FlagType):
+    """True or false."""
+
+    name = "boolean"
+    metavar = "BOOLEAN"
+    expectation = "a Boolean: write true or false"
+    config_types = (bool,)
+
+    def parse(self, text: str) -> object:
+        """Return the Boolean that Go's ParseBool reads."""
+        if text not in BOOLEAN_WORDS:
+            raise ValueError(text)
+        return BOOLEAN_WORDS[text]
+
+    def spell(self, value: object) -> str:
+        """Return it in lower case."""
+        return str(value).lower()
+
+
+class IntegerType(FlagType):
+    """A whole number, decimal, `0x…`, `0o…`, `0b…` or octal with a leading 0."""
+
+    name = "integer"
+    metavar = "N"
+    expectation = "a whole number"
+    config_types = (int,)
+
+    def parse(self, text: str) -> object:
+        """Return the number."""
+        octal = re.fullmatch(r"([+-]?)0_?([0-7_]+)", text)
+        number = int(octal[1] + octal[2], 8) if octal else int(text.strip(), 0)
+        if abs(number) > MAX_INTEGER:
+            raise ValueError(text)
+        return number
+
+
+class DurationType(FlagType):
+    """A Go duration, as seconds."""
+
+    name = "duration"
+    metavar = "DURATION"
+    expectation = "a duration: write for example 250ms, 10s or 1h30m"
+
+    def parse(self, text: str) -> object:
+        """Return the seconds."""
+        return parse_duration(text)
+
+    def spell(self, value: object) -> str:
+        """Return it in the largest unit that gives a whole number."""
+        seconds = float(str(value))
+        for unit, size in (("h", 3600.0), ("m", 60.0), ("s", 1.0)):
+            if seconds >= size and seconds % size == 0:
+                return f"{seconds / size:.0f}{unit}"
+        return f"{seconds * 1000:g}ms"
+
+
+class ModeType(FlagType):
+    """The permissions of a file, in octal."""
+
+    name = "mode"
+    metavar = "MODE"
+    expectation = "a mode: write it in octal, for example 0660"
+    config_types = (str, int)
+
+    def parse(self, text: str) -> object:
+        """Return the mode."""
+        if not re.fullmatch(r"(0o)?[0-7]{1,4}", text):
+            raise ValueError(text)
+        return int(text.removeprefix("0o"), 8)
+
+    def spell(self, value: object) -> str:
+        """Return it in octal, with the leading zero that chmod(1) users know."""
+        return f"{value:04o}"
+
+
+class SourcesType(FlagType):
+    """Comma-separated sources, as a tuple; in a file of settings an array, where a comma is a comma."""
+
+    name = "sources"
+    metavar = "SOURCE"
+    expectation = "a source"
+    config_types = (str, list)
+
+    def parse(self, text: str) -> object:
+        """Return the sources of one value; empty ones are left out."""
+        if "\0" in text:
+            raise ValueError(text)
+        return tuple(part for part in text.split(",") if part)
+
+
+class ChoiceType(FlagType):
+    """One of a few words."""
+
+    name = "choice"
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+        self.metavar = "|".join(words)
+        self.expectation = "one of " + ", ".join(words)
+
+    def parse(self, text: str) -> object:
+        """Return the word."""
+        if text not in self.words:
+            raise ValueError(text)
+        return text
+
+
+TEXT = TextType()
+PATH = PathType()
+BOOLEAN = BooleanType()
+INTEGER = IntegerType()
+DURATION = DurationType()
+MODE = ModeType()
+SOURCES = SourcesType()
+
+
+def one_of(words: tuple[str, ...]) -> ChoiceType:
+    """Return the type of a flag that takes one of `words`."""
+    return ChoiceType(words)

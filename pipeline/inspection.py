@@ -1,0 +1,63 @@
+"""Programs looked at without running them: `check` and `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import SettingError, StoreConflictError, describe_os_error
+from pipeline.language import CompiledProgram, CompileOptions, Diagnostic, ProgramError, SourceFile, compile_program
+from pipeline.metrics import Store
+from pipeline.runtime import find_programs
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found about one program: `compiled` is None when it cannot be loaded."""
+
+    path: Path
+    compiled: CompiledProgram | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    conflict: str = ""
+    """Why its metrics cannot live beside those of the other programs."""
+
+
+def inspect_programs(path: Path, options: CompileOptions) -> Iterator[Inspection]:
+    """Compile the programs at `path`; a file may have any name. `SettingError` when there is nothing to read."""
+    store = Store()
+    for program in [path] if path.is_file() else list_folder(path):
+        yield inspect_program(program, options, store)
+
+
+def list_folder(path: Path) -> list[Path]:
+    """Return the programs in a folder, which must have some."""
+    programs = find_programs(path)
+    if not programs:
+        raise SettingError(f"There is no program (*.mtail) in {path}.")
+    return programs
+
+
+def inspect_program(path: Path, options: CompileOptions, store: Store) -> Inspection:
+    """Compile one program, and see whether its metrics fit beside those in `store`."""
+    try:
+        source = SourceFile.from_bytes(str(path), path.read_bytes())
+    except OSError as error:
+        raise SettingError(f"The program {path} cannot be read: {describe_os_error(error)}.") from error
+    try:
+        compiled = compile_program(source, options)
+        store.register(compiled.metrics)
+    except ProgramError as error:
+        return Inspection(path, None, error.diagnostics)
+    except StoreConflictError as error:
+        return Inspection(path, None, conflict=str(error))
+    return Inspection(path, compiled, compiled.warnings)
+
+
+def describe_patterns(compiled: CompiledProgram) -> str:
+    """Return for each pattern of a program its place, its text, its engine and why that one, in order of place."""
+    blocks = []
+    for pattern in sorted(compiled.patterns, key=lambda pattern: pattern.span.start):
+        place = compiled.source.position(pattern.span.start)
+        blocks.append(f"{place.line}:{place.column}  /{pattern.text}/\n    engine {pattern.engine}: {pattern.reason}\n")
+    return "\n".join(blocks) or "It has no pattern.\n"

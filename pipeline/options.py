@@ -1,0 +1,403 @@
+"""The flags of the commands: one table, from which click, the environment and the file of settings read.
+
+A flag is named as in mtail, with underscores. `normalize_arguments` turns the other spellings
+into that one before click sees them: dashes for underscores
+(`--unix-socket`), Go's single dash (`-unix_socket`), and Go's Boolean flags (`--one_shot`,
+`--one_shot=false`; also `--no-one_shot`). Precedence: flag, environment, file, default.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from pipeline import settings
+from pipeline.config_file import read_config
+from pipeline.flag_types import BOOLEAN, BOOLEAN_WORDS, DURATION, INTEGER, MODE, PATH, SOURCES, TEXT, FlagType, one_of
+
+ENVIRONMENT_PREFIX = "SYSLOG_PIPELINE_"
+
+FORMAT_NAMES = ("prometheus", "json")
+
+ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag of one or several commands.
+
+    `setting` is the field of a settings class that it fills, where that is not its own name.
+    """
+
+    name: str
+    type: FlagType
+    help: str
+    section: str
+    default: object = None
+    setting: str = ""
+    required: bool = False
+    repeatable: bool = False
+    callback: Callable[[click.Context, click.Parameter, object], object] | None = None
+
+
+def replace_zero(ctx: click.Context, option: click.Parameter, value: object) -> object:
+    """Return the default for 0, which is how mtail reads 0 for some flags."""
+    return value or option.get_default(ctx)
+
+
+def flatten_sources(ctx: click.Context, option: click.Parameter, values: object) -> object:
+    """Join the sources of all values of a repeatable flag."""
+    assert isinstance(values, tuple)
+    return tuple(source for value in values for source in value)
+
+
+def load_config(ctx: click.Context, option: click.Parameter, path: object) -> object:
+    """Make the values in the file the defaults of the command."""
+    if isinstance(path, Path):
+        flags = {flag.name: flag for flag in ALL_FLAGS}
+        values = read_config(path, {name: flag.type for name, flag in flags.items()})
+        ctx.default_map = {flags[name].setting or name: value for name, value in values.items()}
+    return path
+
+
+def default_of(kind: Callable[..., object], name: str) -> object:
+    """Return the default that the settings class `kind` gives its field `name`."""
+    return inspect.signature(kind).parameters[name].default
+
+
+PROGRAMS = "Programs"
+LINES = "Lines"
+METRICS = "Metrics"
+SERVING = "Serving"
+MODES = "Other modes"
+GENERAL = "General"
+SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, MODES, GENERAL)
+
+PROGS = Flag(
+    name="progs",
+    type=PATH,
+    section=PROGRAMS,
+    required=True,
+    help="A program, or a folder of them (every *.mtail in it).",
+)
+LANGUAGE_FLAGS = (
+    Flag(
+        name="max_regexp_length",
+        type=INTEGER,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "max_regexp_length"),
+        callback=replace_zero,
+        help="A program with a longer pattern is refused.",
+    ),
+    Flag(
+        name="max_recursion_depth",
+        type=INTEGER,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "max_recursion_depth"),
+        callback=replace_zero,
+        help="A program that is nested deeper is refused.",
+    ),
+    Flag(
+        name="override_timezone",
+        type=TEXT,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "override_timezone"),
+        help="The zone of times in a log that name none: an IANA name, UTC (also when empty) or Local.",
+    ),
+    Flag(
+        name="syslog_use_current_year",
+        type=BOOLEAN,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "syslog_use_current_year"),
+        help="Give times without a year the current one.",
+    ),
+)
+RUNTIME_FLAGS = (
+    *LANGUAGE_FLAGS,
+    Flag(
+        name="vm_logs_runtime_errors",
+        type=BOOLEAN,
+        section=PROGRAMS,
+        default=default_of(settings.ProgramSettings, "vm_logs_runtime_errors"),
+        help="Log failures of programs on a line, at a limited rate; they are counted in any case.",
+    ),
+)
+MAX_LINE_BYTES = Flag(
+    name="max_line_bytes",
+    type=INTEGER,
+    section=LINES,
+    default=default_of(settings.SourceSettings, "max_line_bytes"),
+    help="What a line has beyond this is cut off, and counted.",
+)
+METRIC_FLAGS = (
+    Flag(
+        name="max_series_per_metric",
+        type=INTEGER,
+        section=METRICS,
+        default=default_of(settings.StoreSettings, "max_series_per_metric"),
+        help="A metric that declares no limit keeps no more series than this; more are counted. 0: any number.",
+    ),
+    Flag(
+        name="emit_prog_label",
+        type=BOOLEAN,
+        section=METRICS,
+        default=default_of(settings.FormatSettings, "emit_prog_label"),
+        help="Add the label prog, the program's name, in the Prometheus format.",
+    ),
+    Flag(
+        name="emit_metric_timestamp",
+        type=BOOLEAN,
+        section=METRICS,
+        default=default_of(settings.FormatSettings, "emit_metric_timestamp"),
+        help="Add time stamps in the Prometheus format.",
+    ),
+)
+GC_INTERVAL = Flag(
+    name="expired_metrics_gc_interval",
+    type=DURATION,
+    section=METRICS,
+    default=default_of(settings.StoreSettings, "expired_metrics_gc_interval_seconds"),
+    setting="expired_metrics_gc_interval_seconds",
+    help="The longest time between two sweeps; what expires earlier is swept on time. 0: never sweep.",
+)
+VERBOSITY = Flag(
+    name="v",
+    type=INTEGER,
+    section=GENERAL,
+    default=0,
+    setting="verbosity",
+    help="From 1: log at level DEBUG too.",
+)
+
+RUN_FLAGS = (
+    PROGS,
+    *RUNTIME_FLAGS,
+    Flag(
+        name="logs",
+        type=SOURCES,
+        section=LINES,
+        repeatable=True,
+        callback=flatten_sources,
+        help="Where lines come from: the path of a named pipe or a file, unix://PATH, unixgram://PATH, "
+        "or - for standard input. Comma-separated, repeatable.",
+    ),
+    MAX_LINE_BYTES,
+    Flag(
+        name="poll_interval",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "poll_interval_seconds"),
+        setting="poll_interval_seconds",
+        callback=replace_zero,
+        help="How often a file is looked at for more.",
+    ),
+    *METRIC_FLAGS,
+    GC_INTERVAL,
+    Flag(
+        name="unix_socket",
+        type=PATH,
+        section=SERVING,
+        default=default_of(settings.ServerSettings, "unix_socket"),
+        help="Serve the metrics over HTTP on this unix socket.",
+    ),
+    Flag(
+        name="unix_socket_mode",
+        type=MODE,
+        section=SERVING,
+        default=default_of(settings.ServerSettings, "unix_socket_mode"),
+        help="The permissions of the socket, in octal.",
+    ),
+    Flag(
+        name="unix_socket_group",
+        type=TEXT,
+        section=SERVING,
+        default=default_of(settings.ServerSettings, "unix_socket_group"),
+        help="The group of the socket, by name or number.",
+    ),
+    Flag(
+        name="one_shot",
+        type=BOOLEAN,
+        section=MODES,
+        default=False,
+        help="Read the logs to their end, print the metrics and exit, as `replay` does.",
+    ),
+    Flag(
+        name="one_shot_format",
+        type=one_of(FORMAT_NAMES),
+        section=MODES,
+        default="json",
+        help="The format for --one_shot.",
+    ),
+    Flag(
+        name="compile_only",
+        type=BOOLEAN,
+        section=MODES,
+        default=False,
+        help="Compile the programs and exit, as `check` does.",
+    ),
+    VERBOSITY,
+)
+REPLAY_FLAGS = (
+    PROGS,
+    *RUNTIME_FLAGS,
+    Flag(
+        name="logs",
+        type=SOURCES,
+        section=LINES,
+        repeatable=True,
+        callback=flatten_sources,
+        help="A file to read from its start to its end, or - for standard input. Comma-separated, repeatable.",
+    ),
+    MAX_LINE_BYTES,
+    *METRIC_FLAGS,
+    Flag(
+        name="format",
+        type=one_of(FORMAT_NAMES),
+        section=METRICS,
+        default="prometheus",
+        setting="format_name",
+        help="The format to print.",
+    ),
+    VERBOSITY,
+)
+CHECK_FLAGS = LANGUAGE_FLAGS
+EXPLAIN_FLAGS = LANGUAGE_FLAGS
+ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS)
+
+CONFIG = Flag(
+    name="config",
+    type=PATH,
+    section=GENERAL,
+    callback=load_config,
+    help="A TOML file with settings, named as the flags are. A flag or a variable wins over it.",
+)
+
+ACCEPTED_FLAGS = (
+    ("alsologtostderr", BOOLEAN),
+    ("block_profile_rate", TEXT),
+    ("disable_fsnotify", BOOLEAN),
+    ("jaeger_endpoint", TEXT),
+    ("log_backtrace_at", TEXT),
+    ("log_dir", TEXT),
+    ("logtostderr", BOOLEAN),
+    ("metric_push_interval_seconds", TEXT),
+    ("mtailDebug", TEXT),
+    ("mutex_profile_fraction", TEXT),
+    ("stale_log_gc_interval", TEXT),
+    ("stderrthreshold", TEXT),
+    ("trace_sample_period", TEXT),
+    ("vmodule", TEXT),
+)
+"""mtail's flags that have no meaning here (profiling, tracing, log files, and what mtail itself ignores)."""
+
+
+class FlagOption(click.Option):
+    """A flag as click knows it: one spelling in help and errors."""
+
+    def __init__(self, flag: Flag) -> None:
+        self.flag = flag
+        super().__init__(
+            [f"--{flag.name}", flag.setting or flag.name],
+            type=flag.type,
+            default=flag.default,
+            required=flag.required,
+            multiple=flag.repeatable,
+            is_eager=flag is CONFIG,
+            envvar=ENVIRONMENT_PREFIX + flag.name.upper(),
+            help=flag.help,
+            callback=flag.callback,
+        )
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Name the flag in its first spelling, with what it takes and its default."""
+        flag = self.flag
+        default = "" if flag.default in (None, "", False) else f" (default {flag.type.spell(flag.default)})"
+        spelling = f"--{flag.name}" if flag.type is BOOLEAN else f"--{flag.name} {flag.type.metavar}"
+        return spelling, flag.help.removesuffix(".") + default + "."
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Name the place where the value was written: the flag, or the variable."""
+        source = ctx.get_parameter_source(self.name) if ctx is not None else None
+        if source is click.core.ParameterSource.ENVIRONMENT and isinstance(self.envvar, str):
+            return f"'{self.envvar}'"
+        return f"'--{self.flag.name}'"
+
+
+class FlagCommand(click.Command):
+    """A command whose flags have mtail's spellings, grouped in its help."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Bring the arguments into click's one spelling first."""
+        takes_value = {"help": False, "version": False}
+        switches = set()
+        for option in self.params:
+            if isinstance(option, click.Option) and option.opts[0].startswith("--"):
+                name = option.opts[0].removeprefix("--")
+                takes_value[name] = not option.is_flag and option.type is not BOOLEAN
+                if option.type is BOOLEAN:
+                    switches.add(name)
+        return super().parse_args(ctx, normalize_arguments(args, takes_value, switches))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each group of flags."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None:
+                section = option.flag.section if isinstance(option, FlagOption) else GENERAL
+                sections.setdefault(section, []).append(record)
+        for section in sorted(sections, key=SECTIONS.index):
+            with formatter.section(section):
+                formatter.write_dl(sections[section], col_max=36)
+
+
+def normalize_arguments(arguments: Sequence[str], takes_value: Mapping[str, bool], switches: Set[str]) -> list[str]:
+    """Return `arguments` with known flags in the spelling `--name_with_underscores`.
+
+    `switches` are the Boolean flags; one without a value gets it here, since a Boolean
+    flag never takes the next argument. What is no known flag is left as it is.
+    """
+    normal: list[str] = []
+    rest = deque(arguments)
+    while rest and rest[0] != "--":
+        argument = rest.popleft()
+        match = ARGUMENT.fullmatch(argument)
+        name, value = (match[1].replace("-", "_"), match[2]) if match else ("", None)
+        if value is None and name not in takes_value and name.removeprefix("no_") in switches:
+            normal.append(f"--{name.removeprefix('no_')}=false")
+        elif name in switches:
+            if value is None and rest and rest[0] in BOOLEAN_WORDS:
+                raise click.UsageError(f"A Boolean flag takes its value after an equals sign: --{name}={rest[0]}.")
+            normal.append(f"--{name}{value or '=true'}")
+        elif name in takes_value:
+            normal.append(f"--{name}{value or ''}")
+            if takes_value[name] and value is None and rest:
+                normal.append(rest.popleft())
+        else:
+            normal.append(argument)
+    return [*normal, *rest]
+
+
+def make_options(flags: Sequence[Flag]) -> list[click.Parameter]:
+    """Return the options of a command that has `flags`, and `--config`."""
+    return [FlagOption(flag) for flag in (*flags, CONFIG)]
+
+
+def make_accepted_options() -> list[click.Parameter]:
+    """Return the options that are accepted for mtail's sake, and do nothing."""
+    return [click.Option([f"--{name}"], type=type_, hidden=True, expose_value=False) for name, type_ in ACCEPTED_FLAGS]
+
+
+def fill(kind: Callable[..., T], values: Mapping[str, object]) -> T:
+    """Return the settings of class `kind`, each field from the value of its name."""
+    names = inspect.signature(kind).parameters
+    return kind(**{name: values[name] for name in names if name in values})

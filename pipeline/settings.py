@@ -1,0 +1,171 @@
+"""All that an operator may set: the unit is in the name, the default beside it.
+
+A field is named like its flag, with the unit added where the flag has none. Each class
+checks its own values and raises `SettingError`, whose text is one sentence for the operator.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipeline.errors import SettingError
+
+LOCAL_ZONE_FILE = Path("/etc/localtime")
+"""Where the machine's own zone is, as in localtime(5)."""
+
+DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+SECONDS_PER_UNIT = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+MAX_DURATION_SECONDS = 290 * 365.25 * 86400
+"""Go keeps a duration in 64 bits of nanoseconds, which is a little over 292 years."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageSettings:
+    """How the text of programs is read."""
+
+    max_regexp_length: int = 1024
+    max_recursion_depth: int = 100
+    override_timezone: str = ""
+    syslog_use_current_year: bool = True
+
+    def __post_init__(self) -> None:
+        require_at_least("max_regexp_length", self.max_regexp_length, 1)
+        require_at_least("max_recursion_depth", self.max_recursion_depth, 1)
+        find_zone(self.override_timezone)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of times in a log that do not name their own."""
+        return find_zone(self.override_timezone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramSettings:
+    """Which programs run: a file, or a folder of `*.mtail`."""
+
+    progs: Path
+    language: LanguageSettings
+    vm_logs_runtime_errors: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """Where lines come from."""
+
+    logs: tuple[str, ...]
+    # RFC 5425 asks a receiver for 8 KiB. Eight times that fits a stack trace, and
+    # a writer that never sends a line feed cannot fill our memory.
+    max_line_bytes: int = 64 * 1024
+    poll_interval_seconds: float = 0.25
+
+    def __post_init__(self) -> None:
+        require_at_least("max_line_bytes", self.max_line_bytes, 1)
+        if self.poll_interval_seconds < 0:
+            raise SettingError("--poll_interval must not be negative.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """How much the store holds, and for how long."""
+
+    max_series_per_metric: int = 100_000
+    expired_metrics_gc_interval_seconds: float = 3600.0
+
+    def __post_init__(self) -> None:
+        require_at_least("max_series_per_metric", self.max_series_per_metric, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatSettings:
+    """What the Prometheus format says beside name, labels and value."""
+
+    emit_prog_label: bool = True
+    emit_metric_timestamp: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Where metrics are served; without a socket they are not served at all."""
+
+    unix_socket: Path | None = None
+    unix_socket_mode: int = 0o660
+    unix_socket_group: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.unix_socket_mode <= 0o777:
+            raise SettingError(
+                f"--unix_socket_mode must be an octal number up to 0777, not {self.unix_socket_mode:#o}."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    """What `run` needs."""
+
+    programs: ProgramSettings
+    sources: SourceSettings
+    store: StoreSettings
+    formats: FormatSettings
+    server: ServerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaySettings:
+    """What `replay` needs; the logs are plain files, or `-` for standard input."""
+
+    programs: ProgramSettings
+    sources: SourceSettings
+    store: StoreSettings
+    formats: FormatSettings
+    format_name: str
+
+
+def require_at_least(name: str, value: int, least: int) -> None:
+    """Raise `SettingError` unless `value` is at least `least`."""
+    if value < least:
+        raise SettingError(f"--{name} must be at least {least}, not {value}.")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds that a Go duration (`1h30m`, `250ms`, `-1s`, `0`) spells; `ValueError` if it is none."""
+    sign = -1.0 if text.startswith("-") else 1.0
+    rest = text.lstrip("+-") if text[1:2] not in ("+", "-") else ""
+    if rest == "0":
+        return 0.0
+    parts = list(DURATION_PART.finditer(rest))
+    seconds = sum(float(part[1]) * SECONDS_PER_UNIT[part[2]] for part in parts)
+    if not parts or "".join(part[0] for part in parts) != rest or seconds > MAX_DURATION_SECONDS:
+        raise ValueError(text)
+    return sign * seconds
+
+
+def find_zone(name: str) -> tzinfo:
+    """Return the zone of an IANA name, of `UTC` (also when empty) or of `Local`."""
+    if name in ("", "UTC"):
+        return UTC
+    if name == "Local":
+        return find_local_zone()
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingError(
+            f"--override_timezone {name!r} is unknown: use a name such as Europe/Berlin, UTC or Local."
+        ) from error
+
+
+def find_local_zone() -> tzinfo:
+    """Return the machine's zone as Go finds it: `TZ` if set, else /etc/localtime, else UTC."""
+    name = os.environ.get("TZ", str(LOCAL_ZONE_FILE)).removeprefix(":")
+    try:
+        if name.startswith("/"):
+            with Path(name).open("rb") as file:
+                return ZoneInfo.from_file(file, key="Local")
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC

@@ -1,0 +1,31 @@
+"""Settings → the parts they describe, as `run`, `replay` and `check` share them."""
+
+from __future__ import annotations
+
+from pipeline.formats import PrometheusOptions
+from pipeline.language import CompileOptions
+from pipeline.metrics import Store
+from pipeline.runtime import ProgramLoader
+from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings
+from pipeline.telemetry import Telemetry
+
+
+def make_compile_options(settings: LanguageSettings) -> CompileOptions:
+    """Return what the compiler needs to know."""
+    return CompileOptions(
+        max_regexp_length=settings.max_regexp_length,
+        max_recursion_depth=settings.max_recursion_depth,
+        zone=settings.zone,
+        use_current_year=settings.syslog_use_current_year,
+    )
+
+
+def make_loader(settings: ProgramSettings, store: Store, telemetry: Telemetry) -> ProgramLoader:
+    """Return the loader of the programs that `settings` name."""
+    options = make_compile_options(settings.language)
+    return ProgramLoader(settings.progs, store, telemetry, options, logs_failures=settings.vm_logs_runtime_errors)
+
+
+def make_prometheus_options(settings: FormatSettings) -> PrometheusOptions:
+    """Return what the flags say about the Prometheus format."""
+    return PrometheusOptions(settings.emit_prog_label, settings.emit_metric_timestamp)
