@@ -26,3 +26,9 @@ class StoreConflictError(PipelineError):
 
 class LineError(PipelineError):
     """A runtime error of a program on one line (spec section 14). Its text names the cause."""
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return what went wrong, for the end of a sentence: in lower case, without number and path."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
