@@ -1,0 +1,168 @@
+"""Program text becomes one Python function.
+
+The passes meet here: parse → fold constants → check → generate. Each raises ProgramError with all
+its diagnostics; only warnings let the next pass begin.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.language.bindings import Environment
+from pipeline.language.checker import check_program
+from pipeline.language.codegen import Failure, Generated, Process, describe_failure, generate_process
+from pipeline.language.diagnostics import Diagnostic, ProgramError
+from pipeline.language.layouts import make_strptime
+from pipeline.language.optimizer import fold_constants
+from pipeline.language.parser import check_depth, parse
+from pipeline.language.reporting import Reporter
+from pipeline.language.scopes import CheckedProgram, MetricSymbol
+from pipeline.language.source import Position, SourceFile, Span
+from pipeline.language.types import Type, known_type
+from pipeline.metrics import Kind, Metric, ValueType
+
+__all__ = [
+    "BoundProgram",
+    "CompileOptions",
+    "CompiledProgram",
+    "Diagnostic",
+    "Failure",
+    "PatternReport",
+    "Position",
+    "ProgramError",
+    "SourceFile",
+    "compile_program",
+]
+
+VALUE_TYPES = {Type.INT: ValueType.INT, Type.FLOAT: ValueType.FLOAT, Type.STRING: ValueType.STRING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileOptions:
+    """What the operator may set; the names are those of the flags."""
+
+    max_regexp_length: int = 1024
+    max_recursion_depth: int = 100
+    zone: datetime.tzinfo = datetime.UTC
+    use_current_year: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PatternReport:
+    """How one pattern is searched, for `explain`."""
+
+    span: Span
+    text: str
+    engine: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundProgram:
+    """The functions of one program, bound to the metrics that live in the store.
+
+    `process_ascii` takes lines that are ASCII only; `process_utf8` takes any bytes, and is slower
+    where patterns are. `begin` is to be called once, with the program's file name as origin.
+    """
+
+    process_ascii: Process
+    process_utf8: Process
+    run_begin: Process
+
+    def begin(self, origin: bytes, now: int) -> None:
+        """Run the `begin` blocks."""
+        self.run_begin((b"",), origin, now)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledProgram:
+    """A program that is not yet bound: fresh metrics, one for each declaration, and its code."""
+
+    source: SourceFile
+    warnings: tuple[Diagnostic, ...]
+    metrics: tuple[Metric, ...]
+    log_filter: frozenset[bytes] | None
+    patterns: tuple[PatternReport, ...]
+    generated: Generated
+    generated_begin: Generated
+
+    @property
+    def listing(self) -> str:
+        """The generated Python, for people."""
+        return self.generated.listing
+
+    def bind(self, metrics: Sequence[Metric], on_failure: Callable[[Exception, bytes], None]) -> BoundProgram:
+        """Return the functions, working on `metrics`: what `Store.register` returned for `self.metrics`.
+
+        `on_failure` is told each runtime error and its line, within the handler of the error.
+        """
+        ascii_lines = Environment(metrics, ascii_lines=True, on_failure=on_failure)
+        any_bytes = Environment(metrics, ascii_lines=False, on_failure=on_failure)
+        return BoundProgram(
+            self.generated.bind(ascii_lines),
+            self.generated.bind(any_bytes),
+            self.generated_begin.bind(any_bytes),
+        )
+
+    def describe_failure(self, error: BaseException) -> Failure:
+        """Return what an error given to `on_failure` means, and where in the program it arose."""
+        return describe_failure(error, (self.generated.code, self.generated_begin.code))
+
+
+def compile_program(source: SourceFile, options: CompileOptions | None = None) -> CompiledProgram:
+    """Return the compiled program; raises ProgramError with the diagnostics of the first failing pass."""
+    options = options or CompileOptions()
+    report = Reporter(source)
+    block = parse(source)
+    check_depth(block, source, options.max_recursion_depth)
+    block = fold_constants(block, source)
+    checked = check_program(block, report, options.max_regexp_length)
+
+    def make_parser(layout: str) -> Callable[[bytes, int], int]:
+        return make_strptime(layout, options.zone, options.use_current_year)
+
+    begins = tuple(statement for begin in checked.begins for statement in begin.statements)
+    generated = generate_process(checked, block.statements, report, make_parser)
+    generated_begin = generate_process(checked, begins, report, make_parser, "begin")
+    for use, plan in (generated.plans | generated_begin.plans).items():
+        if plan.never:
+            report.warn(use.span, "this pattern can never match", hint=plan.reason)
+    return CompiledProgram(
+        source=source,
+        warnings=report.in_order(),
+        metrics=tuple(make_metric(symbol, source) for symbol in checked.metrics),
+        log_filter=collect_filter(checked),
+        patterns=tuple(
+            PatternReport(use.span, use.text, plan.engine.value, plan.reason)
+            for use, plan in (generated.plans | generated_begin.plans).items()
+        ),
+        generated=generated,
+        generated_begin=generated_begin,
+    )
+
+
+def make_metric(symbol: MetricSymbol, source: SourceFile) -> Metric:
+    """Return a fresh metric for a declaration; a type that nothing decided is Int (spec section 12.2)."""
+    node = symbol.node
+    kind = Kind[node.kind.upper()]
+    value_type = VALUE_TYPES[known_type(symbol.value_type) or Type.INT]
+    return Metric(
+        node.exported or node.name,
+        kind=kind,
+        value_type=ValueType.BUCKETS if kind is Kind.HISTOGRAM else value_type,
+        program=source.name,
+        label_names=tuple(label.name for label in node.labels),
+        source=source.describe(node.name_span),
+        hidden=node.hidden,
+        limit=node.limit,
+        buckets=node.buckets or (),
+    )
+
+
+def collect_filter(checked: CheckedProgram) -> frozenset[bytes] | None:
+    """Return the origins that all `log_filter` statements name, or None without any."""
+    if not checked.log_filters:
+        return None
+    return frozenset(name.encode() for statement in checked.log_filters for name in statement.names)

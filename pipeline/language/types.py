@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TypeAlias
 
 
 class Type(Enum):
@@ -34,3 +35,55 @@ def join_types(left: Type, right: Type) -> Type | None:
     if left is right:
         return left
     return JOINS.get(frozenset({left, right}))
+
+
+class Unknown:
+    """A type that use has yet to fix: once bound it stands for what it is bound to."""
+
+    __slots__ = ("bound",)
+
+    def __init__(self) -> None:
+        self.bound: Type | Unknown | None = None
+
+
+TypeTerm: TypeAlias = Type | Unknown
+
+
+def resolve(term: TypeTerm) -> TypeTerm:
+    """Return what `term` stands for now: a known type, or an unknown that is not bound."""
+    while isinstance(term, Unknown) and term.bound is not None:
+        term = term.bound
+    return term
+
+
+def known_type(term: TypeTerm) -> Type | None:
+    """Return the known type `term` stands for, or None while it is unknown."""
+    resolved = resolve(term)
+    return resolved if isinstance(resolved, Type) else None
+
+
+def join_terms(left: TypeTerm, right: TypeTerm) -> TypeTerm | None:
+    """Return the join of two terms (an unknown joins with anything), or None on a mismatch."""
+    left, right = resolve(left), resolve(right)
+    if isinstance(left, Unknown):
+        return right
+    if isinstance(right, Unknown):
+        return left
+    return join_types(left, right)
+
+
+def agree(want: TypeTerm, got: TypeTerm) -> bool:
+    """Fix an unknown to the other type; of two known types ask only that a join exists.
+
+    It never changes a known type: that is why `g = 1` and then `g = 1.5` compiles (spec section 6.3).
+    """
+    want, got = resolve(want), resolve(got)
+    if want is got:
+        return True
+    if isinstance(got, Unknown):
+        got.bound = want
+        return True
+    if isinstance(want, Unknown):
+        want.bound = got
+        return True
+    return join_types(want, got) is not None

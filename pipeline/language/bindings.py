@@ -1,0 +1,87 @@
+"""The names that generated code sees, and how each gets its value when a program is bound.
+
+Generated code has no globals: each name is a parameter with a default, which Python reads as fast
+as any local. One code object is bound twice, with patterns for ASCII lines and with patterns for
+lines of any bytes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.language import slow_paths, support
+from pipeline.metrics import Metric, wrap_int64
+
+FUNCTIONS: dict[str, object] = {
+    "Exception": Exception,
+    "bisect_left": bisect_left,
+    "bytes_of": b"%d".__mod__,
+    "fail_value": slow_paths.fail_value,
+    "float": float,
+    "int": int,
+    "is_defined": slow_paths.is_defined,
+    "len": len,
+    "read_group": slow_paths.read_group,
+    "step_value": slow_paths.step_value,
+    "tolower": support.lower_text,
+    "wrap_int64": wrap_int64,
+    **{
+        name: getattr(support, name)
+        for name in (
+            "divide_float",
+            "divide_int",
+            "float_text",
+            "format_float",
+            "format_float_upper",
+            "int_text",
+            "modulo_float",
+            "modulo_int",
+            "order_numeric_first",
+            "parse_float",
+            "parse_int",
+            "power_float",
+            "power_int",
+            "shift_left",
+            "shift_right",
+            "strtol",
+            "substitute",
+        )
+    },
+}
+"""What generated code may call by name; everything else it sees is its own metrics and patterns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a program is bound to: its live metrics, and which form its patterns take."""
+
+    metrics: Sequence[Metric]
+    ascii_lines: bool
+    on_failure: Callable[[Exception, bytes], None]
+
+
+Maker = Callable[[Environment], object]
+
+
+@dataclass(slots=True)
+class Bindings:
+    """The names in use, in order, each with what makes its value."""
+
+    makers: dict[str, Maker] = field(default_factory=dict)
+
+    def function(self, name: str) -> str:
+        """Make a function of the language's support visible and return its name."""
+        value = FUNCTIONS[name]
+        self.makers.setdefault(name, lambda _: value)
+        return name
+
+    def add(self, name: str, maker: Maker) -> str:
+        """Make what `maker` returns visible under `name` and return the name."""
+        self.makers.setdefault(name, maker)
+        return name
+
+    def values(self, environment: Environment) -> tuple[object, ...]:
+        """Return the values of all names, in order."""
+        return tuple(maker(environment) for maker in self.makers.values())

@@ -1,0 +1,459 @@
+"""Names, types and misuse: nodes become a checked program, or diagnostics.
+
+This half looks at statements and scopes; `inference` looks at expressions. A definition's block is
+checked once, at the definition; the block of a use at the use, in a scope that holds what `next`
+saw (spec section 5.5). Checks that need every type to be final run last (spec section 13, phase
+"generate").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import assert_never
+
+from pipeline.language.builtins import BUILTINS
+from pipeline.language.diagnostics import Note, suggest
+from pipeline.language.inference import STORABLE, ExpressionChecker
+from pipeline.language.nodes import (
+    Assignment,
+    Begin,
+    Binary,
+    Block,
+    Call,
+    Conditional,
+    ConstDeclaration,
+    DecoratorDefinition,
+    DecoratorUse,
+    Delete,
+    Expression,
+    ExpressionStatement,
+    Index,
+    LogFilter,
+    MetricDeclaration,
+    Name,
+    Next,
+    PatternLiteral,
+    Postfix,
+    Statement,
+    Stop,
+    Unary,
+)
+from pipeline.language.pattern_uses import locate
+from pipeline.language.reporting import Reporter
+from pipeline.language.scopes import (
+    CheckedProgram,
+    ConstSymbol,
+    DecoratorSymbol,
+    MetricSymbol,
+    PatternUse,
+    Scope,
+    Symbol,
+)
+from pipeline.language.source import Span
+from pipeline.language.types import Type, Unknown, agree, join_terms, known_type
+
+INVALID_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9_:]|^(?=[0-9])")
+
+
+def check_program(block: Block, report: Reporter, max_regexp_length: int) -> CheckedProgram:
+    """Return the checked program; raises ProgramError with every mistake of the first failing phase."""
+    checker = ProgramChecker(block, report, max_regexp_length)
+    checker.check_statements(block)
+    checker.check_unused()
+    report.raise_errors()
+    for check in checker.expressions.later:
+        check()
+    checker.check_metrics()
+    report.raise_errors()
+    return checker.checked
+
+
+class ProgramChecker:
+    """Walks the statements in textual order."""
+
+    def __init__(self, block: Block, report: Reporter, max_regexp_length: int) -> None:
+        self.report = report
+        self.checked = CheckedProgram(block)
+        self.expressions = ExpressionChecker(report, self.checked, max_regexp_length)
+        self.definitions: list[tuple[DecoratorSymbol, Scope]] = []
+        self.symbols: list[Symbol] = []
+
+    @property
+    def scope(self) -> Scope:
+        """The innermost scope."""
+        return self.expressions.scope
+
+    @contextmanager
+    def enter(self, scope: Scope | None = None) -> Iterator[Scope]:
+        """Open a scope (a given one, put inside the current one)."""
+        outer = self.expressions.scope
+        inner = scope or Scope(None)
+        inner.parent = outer
+        self.expressions.scope = inner
+        yield inner
+        self.expressions.scope = outer
+
+    def check_block(self, block: Block) -> None:
+        with self.enter():
+            self.check_statements(block)
+
+    def check_statements(self, block: Block) -> None:
+        for statement in block.statements:
+            self.check_statement(statement)
+
+    def check_statement(self, node: Statement) -> None:
+        match node:
+            case Block():
+                self.check_block(node)
+            case ExpressionStatement():
+                self.check_expression_statement(node)
+            case Assignment():
+                self.check_assignment(node)
+            case Conditional():
+                self.check_conditional(node)
+            case MetricDeclaration():
+                self.declare_metric(node)
+            case ConstDeclaration():
+                self.declare_const(node)
+            case DecoratorDefinition():
+                self.define_decorator(node)
+            case DecoratorUse():
+                self.use_decorator(node)
+            case Delete():
+                self.check_delete(node)
+            case Next():
+                self.check_next(node)
+            case Stop():
+                pass
+            case Begin():
+                self.check_begin(node)
+            case LogFilter():
+                self.checked.log_filters.append(node)
+            case _:
+                assert_never(node)
+
+    # Statements
+
+    def check_expression_statement(self, node: ExpressionStatement) -> None:
+        if self.expressions.patterns.is_pattern(node.expression, self.scope):
+            self.report.error(node.span, "a pattern alone does nothing", hint="write a block after it: `/…/ {`")
+            return
+        if isinstance(node.expression, Call) and BUILTINS[node.expression.name].result is Type.NONE:
+            self.expressions.check_call(node.expression)
+            return
+        self.expressions.check(node.expression)
+
+    def check_assignment(self, node: Assignment) -> None:
+        metric = self.expressions.check_target(node.target)
+        if self.expressions.patterns.is_pattern(node.value, self.scope):
+            self.expressions.refuse_pattern(node.value)
+            return
+        value = self.expressions.check(node.value)
+        if metric is None:
+            return
+        joined = join_terms(metric.value_type, value)
+        if joined is None:
+            self.expressions.refuse_mismatch(
+                node.value, metric.value_type, value, f"metric `{metric.node.name}` cannot hold this"
+            )
+            return
+        agree(joined, metric.value_type)
+        if metric.node.kind == "histogram" and node.operator == "+=":
+            self.expressions.warn_histogram(node.target, metric)
+        self.expressions.later.append(lambda: self.check_stored(node, metric))
+
+    def check_stored(self, node: Assignment, metric: MetricSymbol) -> None:
+        """Refuse to store what no metric can hold (spec section 13, row 28)."""
+        held = known_type(metric.value_type)
+        if held in STORABLE:
+            self.warn_lossy(node, metric, held)
+            return
+        if held is None:
+            self.expressions.check_readable(node.target, metric)
+            return
+        shown = "`$0`, which has no type," if held is Type.NONE else f"a {held.value}"
+        self.report.error(
+            node.value.span,
+            f"{shown} cannot be stored in a metric",
+            hint="name a group in the pattern and store that" if held is Type.NONE else "use it as a condition instead",
+        )
+
+    def warn_lossy(self, node: Assignment, metric: MetricSymbol, held: Type) -> None:
+        """Warn of a Float that meets a metric which earlier use made Int: it fails on every line."""
+        value = self.checked.types[node.value]
+        if held is Type.INT and known_type(value) is Type.FLOAT:
+            self.report.warn(
+                node.value.span,
+                f"this Float fails on every line: metric `{metric.node.name}` holds Ints",
+                notes=(Note("an earlier statement gave it an Int; it is declared", metric.name_span),),
+                hint="make the first value that the program gives it a Float",
+            )
+
+    def check_conditional(self, node: Conditional) -> None:
+        with self.enter():
+            if node.condition is not None:
+                self.check_condition(node.condition)
+            self.check_block(node.block)
+            if node.else_block is not None:
+                self.check_block(node.else_block)
+
+    def check_condition(self, node: Expression) -> None:
+        """Check what stands before a block (spec section 7.5)."""
+        if self.expressions.patterns.is_pattern(node, self.scope):
+            self.expressions.check_line_pattern(node)
+            return
+        self.expressions.check(node)
+        match node:
+            case Binary() | Unary() | Postfix():
+                return
+            case Call(name=name) if BUILTINS[name].result is Type.BOOL:
+                return
+        if isinstance(node, Name) and self.scope.find_metric(node.name) is None:
+            return
+        text = self.report.text_of(node.span)
+        self.report.error(node.span, f"`{text}` alone cannot be a condition", hint=f"compare it, e.g. `{text} != 0`")
+
+    def check_delete(self, node: Delete) -> None:
+        match node.target:
+            case Index():
+                self.expressions.check_keys(node.target)
+            case Name() if (metric := self.scope.find_metric(node.target.name)) is not None:
+                self.expressions.use_metric(node.target, metric)
+                if metric.is_scalar:
+                    self.report.error(
+                        node.target.span,
+                        f"metric `{node.target.name}` has no labels, so there is nothing to delete",
+                        notes=(Note("declared without `by`", metric.name_span),),
+                    )
+                else:
+                    self.expressions.refuse_keys(node.target, metric, 0)
+            case Name():
+                self.expressions.refuse_name(node.target)
+            case _:
+                self.expressions.check(node.target)
+                self.report.error(
+                    node.target.span,
+                    "`del` takes a metric with a value for each label",
+                    hint="write e.g. `del sessions[$id]`",
+                )
+
+    def check_begin(self, node: Begin) -> None:
+        before = self.expressions.in_begin
+        self.expressions.in_begin = True
+        self.check_block(node.block)
+        self.expressions.in_begin = before
+        self.checked.begins.append(node.block)
+
+    # Declarations
+
+    def declare(self, name: str, symbol: Symbol) -> None:
+        """Give `name` a meaning in the innermost scope; a name has one there."""
+        self.symbols.append(symbol)
+        other = self.scope.names.get(name)
+        if other is None:
+            self.scope.names[name] = symbol
+            return
+        symbol.used = True
+        self.report.error(
+            symbol.name_span,
+            f"`{name}` is declared twice",
+            notes=(Note("the first declaration is", other.name_span),),
+            hint="give one of them another name",
+        )
+
+    def declare_metric(self, node: MetricDeclaration) -> None:
+        fixed = node.kind == "text" and not node.labels
+        symbol = MetricSymbol(
+            node,
+            Type.STRING if fixed else Unknown(),
+            tuple(Unknown() for _ in node.labels),
+            len(self.checked.metrics),
+        )
+        self.checked.metrics.append(symbol)
+        self.declare(node.name, symbol)
+        if node.buckets is not None and node.kind != "histogram":
+            self.report.error(
+                node.buckets_span or node.span,
+                f"a {node.kind} has no buckets",
+                hint=f"write `histogram {node.name}`, or leave the buckets out",
+            )
+
+    def declare_const(self, node: ConstDeclaration) -> None:
+        symbol = ConstSymbol(node)
+        symbol.text = self.expressions.patterns.paste(node.pattern, self.scope)
+        if symbol.text == "":
+            self.report.error(node.pattern.span, f"the constant `{node.name}` is an empty pattern")
+        self.declare(node.name, symbol)
+
+    def define_decorator(self, node: DecoratorDefinition) -> None:
+        symbol = DecoratorSymbol(node)
+        self.declare(node.name, symbol)
+        self.definitions.append((symbol, self.scope))
+        self.check_block(node.block)
+        self.definitions.pop()
+        symbol.complete = True
+        if symbol.next_span is None:
+            symbol.exported = Scope(None)
+            self.report.error(
+                node.name_span,
+                f"the decorator `{node.name}` has no `next`",
+                hint="write `next` where the block of `@" + node.name + "` shall run",
+            )
+
+    def check_next(self, node: Next) -> None:
+        if not self.definitions:
+            self.report.error(node.span, "`next` outside a decorator", hint="`next` stands in a `def name { … }`, once")
+            return
+        symbol, outer = self.definitions[-1]
+        if symbol.next_span is not None:
+            self.report.error(
+                node.span,
+                f"a second `next` in the decorator `{symbol.node.name}`",
+                notes=(Note("the first one is", symbol.next_span),),
+            )
+            return
+        symbol.next_span = node.span
+        symbol.exported = self.scope.flatten(outer)
+
+    def use_decorator(self, node: DecoratorUse) -> None:
+        symbol = self.scope.find_decorator(node.name)
+        if symbol is None:
+            names = [
+                name
+                for scope in self.scope.outward()
+                for name, found in scope.names.items()
+                if isinstance(found, DecoratorSymbol)
+            ]
+            hint = suggest(node.name, names).replace("`", "`@", 1)
+            self.report.error(
+                node.name_span,
+                f"the decorator `@{node.name}` is not defined",
+                hint=hint or f"define it above with `def {node.name} {{ … next … }}`",
+            )
+            self.check_block(node.block)
+            return
+        symbol.used = True
+        if not symbol.complete:
+            self.report.error(
+                node.name_span,
+                f"the decorator `@{node.name}` is used inside its own definition",
+                notes=(Note("the definition is", symbol.name_span),),
+            )
+            return
+        self.checked.decorators[node] = symbol
+        exported = symbol.exported or Scope(None)
+        with self.enter(Scope(None, dict(exported.names), dict(exported.captures))):
+            self.check_block(node.block)
+
+    # The whole program
+
+    def check_unused(self) -> None:
+        """Refuse what is never referred to, and warn of what is never read (spec section 5.2)."""
+        for symbol in self.symbols:
+            if symbol.used:
+                continue
+            name = symbol.node.name
+            match symbol:
+                case MetricSymbol():
+                    shown, hint = f"metric `{name}`", "use it, or remove the declaration"
+                    if not name.isidentifier():
+                        hint = f'a quoted name cannot be referred to: write e.g. `{symbol.node.kind} name as "{name}"`'
+                case ConstSymbol():
+                    shown, hint = f"constant `{name}`", "use it, or remove the definition"
+                case DecoratorSymbol():
+                    shown, hint = f"decorator `{name}`", f"use it as `@{name} {{ … }}`, or remove the definition"
+            self.report.error(symbol.name_span, f"{shown} is never used", hint=hint)
+        for use in self.checked.patterns.values():
+            self.warn_unread_groups(use)
+
+    def warn_unread_groups(self, use: PatternUse) -> None:
+        """Warn of names that the pattern itself gives and nothing reads; those of a constant serve elsewhere."""
+        unread = [group.name for group in use.groups if group.name and group.number not in use.wanted]
+        places = {name: span for name in unread if (span := find_group(use.node, name)) is not None}
+        if not places:
+            return
+        shown = ", ".join(f"`{name}`" for name in places)
+        several = len(places) > 1
+        self.report.warn(
+            next(iter(places.values())),
+            f"the capture group{'s' if several else ''} {shown} {'are' if several else 'is'} never read",
+            hint=f"write `(?:…)` in place of `(?P<{next(iter(places))}>…)`",
+        )
+
+    def check_metrics(self) -> None:
+        """Check each metric with its final type, and that no two get one name in exports."""
+        places: dict[str, MetricSymbol] = {}
+        for symbol in self.checked.metrics:
+            node = symbol.node
+            self.check_buckets(node)
+            if node.kind == "counter" and symbol.is_scalar and known_type(symbol.value_type) is Type.STRING:
+                self.report.error(
+                    symbol.name_span,
+                    f"the counter `{node.name}` would hold text",
+                    hint="declare it as `text`, or convert the value with `int()` or `float()`",
+                )
+            if not symbol.written:
+                self.report.warn(symbol.name_span, f"metric `{node.name}` is never written")
+            self.check_label_names(symbol)
+            self.check_exported_name(symbol, places)
+
+    def check_buckets(self, node: MetricDeclaration) -> None:
+        if node.kind != "histogram":
+            return
+        bounds = node.buckets or ()
+        span = node.buckets_span or node.name_span
+        if len(bounds) < 2:
+            self.report.error(
+                span,
+                f"the histogram `{node.name}` needs at least two buckets",
+                hint="write e.g. `buckets 0.1, 0.5, 1, 5`",
+            )
+        elif any(low >= high for low, high in pairwise(bounds)):
+            self.report.error(span, "the bounds of buckets must ascend", hint="sort them, each once")
+
+    def check_label_names(self, symbol: MetricSymbol) -> None:
+        seen: dict[str, tuple[str, Span]] = {}
+        for label in symbol.node.labels:
+            exported = INVALID_NAME_CHARACTER.sub("_", label.name)
+            name, span = seen.setdefault(exported, (label.name, label.span))
+            if name != label.name:
+                self.report.error(
+                    label.span,
+                    f"the labels `{name}` and `{label.name}` get the same name `{exported}` in exports",
+                    notes=(Note("the other one is", span),),
+                    hint="rename one of them",
+                )
+
+    def check_exported_name(self, symbol: MetricSymbol, places: dict[str, MetricSymbol]) -> None:
+        name = symbol.node.exported or symbol.node.name
+        exported = INVALID_NAME_CHARACTER.sub("_", name)
+        other = places.setdefault(exported, symbol)
+        other_name = other.node.exported or other.node.name
+        if other_name != name:
+            self.report.error(
+                symbol.name_span,
+                f"the metrics `{other_name}` and `{name}` get the same name `{exported}` in exports",
+                notes=(Note("the other one is declared", other.name_span),),
+                hint="rename one of them",
+            )
+        elif other.node.kind != symbol.node.kind:
+            self.report.error(
+                symbol.name_span,
+                f"metric `{name}` is a {symbol.node.kind} here and a {other.node.kind} elsewhere",
+                notes=(Note("the other one is declared", other.name_span),),
+                hint="give one of them another name",
+            )
+
+
+def find_group(node: Expression, name: str) -> Span | None:
+    """Return where a pattern's own literals open the capture group `name`; None if a constant does."""
+    match node:
+        case Binary(left=left, right=right):
+            return find_group(left, name) or find_group(right, name)
+        case PatternLiteral(text=text) if (found := re.search(rf"\(\?P?<{re.escape(name)}>", text)) is not None:
+            return locate(node, found.start(), found.end())
+        case _:
+            return None

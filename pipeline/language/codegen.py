@@ -1,0 +1,150 @@
+"""A checked program becomes one Python function with the loop over the lines inside it.
+
+    def process(lines, origin, now, <one parameter for each name the code sees>):
+        for line in lines:
+            try:
+                ...
+            except Exception as error:
+                fail(error, line)
+
+The function is built as a syntax tree whose nodes carry their places in the program, so that a
+failure can be reported there. It has no globals and imports nothing: whatever it uses is the
+default of a parameter (`bindings`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import CodeType, FunctionType, TracebackType
+
+from pipeline.errors import LineError
+from pipeline.language import pyast as py
+from pipeline.language.bindings import Bindings, Environment
+from pipeline.language.codegen_statements import ExpansionError, StatementGenerator, says_otherwise
+from pipeline.language.codegen_values import StrptimeMaker, ValueGenerator
+from pipeline.language.nodes import Statement
+from pipeline.language.patterns import SearchPlan
+from pipeline.language.reporting import Reporter
+from pipeline.language.scopes import CheckedProgram, PatternUse
+from pipeline.language.source import Position
+
+FIXED_PARAMETERS = ("lines", "origin", "now")
+Process = Callable[[Sequence[bytes], bytes, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One function, not yet bound to metrics: its code, its names, and its text for people."""
+
+    code: CodeType
+    bindings: Bindings
+    listing: str
+    plans: dict[PatternUse, SearchPlan]
+
+    def bind(self, environment: Environment) -> Process:
+        """Return the function with all names it sees bound."""
+        defaults = self.bindings.values(environment)
+        process: Process = FunctionType(self.code, {"__builtins__": {}}, self.code.co_name, defaults)
+        return process
+
+
+def generate_process(
+    checked: CheckedProgram,
+    statements: Sequence[Statement],
+    report: Reporter,
+    make_strptime: StrptimeMaker,
+    name: str = "process",
+) -> Generated:
+    """Return the function that runs `statements` once for each line.
+
+    Raises ProgramError when decorators would write out too much code.
+    """
+    uncertain: set[PatternUse] = set()
+    while True:
+        values = ValueGenerator(checked, report.source, make_strptime)
+        values.groups.uncertain = set(uncertain)
+        body = generate_body(values, statements, report)
+        if values.groups.uncertain == uncertain:
+            break
+        # Which matches are read without being certain is known only now, and changes their code.
+        uncertain = values.groups.uncertain
+    tree = build_function(name, values, body, uses_otherwise=says_otherwise(checked.block.statements))
+    module = ast.fix_missing_locations(ast.Module([tree], []))
+    code = compile(module, report.source.name, "exec")
+    function = next(constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return Generated(function, values.bindings, ast.unparse(tree), values.groups.plans)
+
+
+def generate_body(values: ValueGenerator, statements: Sequence[Statement], report: Reporter) -> list[ast.stmt]:
+    """Return the code for one line."""
+    generator = StatementGenerator(values, uses_otherwise=says_otherwise(values.checked.block.statements))
+    try:
+        return generator.block(statements)
+    except ExpansionError as error:
+        report.error(
+            error.span,
+            "the decorators of this program write out too much code",
+            hint="let definitions use fewer decorators",
+        )
+        report.raise_errors()
+        raise
+
+
+def build_function(name: str, values: ValueGenerator, body: list[ast.stmt], *, uses_otherwise: bool) -> ast.stmt:
+    """Put the loop and the handler around the code for one line."""
+    start: list[ast.stmt] = []
+    if values.sets_time:
+        start.append(py.assign("t", py.name("now")))
+    if uses_otherwise:
+        start.append(py.assign("matched", py.constant(value=False)))
+    failure = py.statement(py.call("fail", py.name("error"), py.name("line")))
+    values.bindings.add("fail", lambda environment: environment.on_failure)
+    handler = ast.ExceptHandler(py.name(values.bindings.function("Exception")), "error", [failure])
+    attempt = ast.Try([*start, *body] or [ast.Pass()], [handler], [], [])
+    loop = ast.For(ast.Name("line", ast.Store()), py.name("lines"), [attempt], [])
+    scalars: list[ast.stmt] = []
+    for symbol, local in values.metrics.scalars.items():
+        scalars.append(py.assign(local, py.call(values.metrics.member(symbol, "get"), py.make_tuple())))
+    clock: list[ast.stmt] = [] if values.sets_time else [py.assign("t", py.name("now"))]
+    texts = [py.assign(local, py.constant(None)) for local in values.last_texts]
+    parameters = [ast.arg(parameter) for parameter in (*FIXED_PARAMETERS, *values.bindings.makers)]
+    arguments = ast.arguments([], parameters, None, [], [], None, [])
+    tree = ast.FunctionDef(name, arguments, [*scalars, *texts, *clock, loop], [])
+    tree.lineno, tree.col_offset = 1, 0
+    tree.end_lineno, tree.end_col_offset = 1, 0
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a program failed on a line, and where in the program."""
+
+    message: str
+    position: Position
+
+
+def describe_failure(error: BaseException, codes: Sequence[CodeType]) -> Failure:
+    """Return what an error that generated code raised means to the program's author."""
+    position = Position(1, 1)
+    traceback: TracebackType | None = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code in codes:
+            places = list(code.co_positions())
+            line, _, column, _ = places[traceback.tb_lasti // 2]
+            position = Position(line or 1, (column or 0) + 1)
+        traceback = traceback.tb_next
+    return Failure(explain_error(error), position)
+
+
+def explain_error(error: BaseException) -> str:
+    """Return the cause in plain words; Python's own errors are translated."""
+    match error:
+        case LineError():
+            return str(error)
+        case ValueError():
+            return "the text of a capture group is not a number"
+        case _:
+            return f"internal failure: {type(error).__name__}: {error}"

@@ -1,0 +1,155 @@
+"""How generated code gets at metrics, and at what patterns captured."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from pipeline.language import pyast as py
+from pipeline.language.bindings import Bindings, Environment
+from pipeline.language.nodes import Capture, Expression, Index, Name
+from pipeline.language.patterns import SearchPlan, plan_search
+from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
+from pipeline.language.slow_paths import UNTRIED
+from pipeline.language.support import INT_MAX, INT_MIN
+
+INFINITY = 1e999
+
+
+class MetricAccess:
+    """Code that finds the series of metrics."""
+
+    def __init__(self, checked: CheckedProgram, bindings: Bindings) -> None:
+        self.checked = checked
+        self.bindings = bindings
+        self.scalars: dict[MetricSymbol, str] = {}
+
+    def symbol(self, node: Expression) -> MetricSymbol:
+        """Return the metric that a name or an index stands for."""
+        match node:
+            case Name():
+                return self.checked.metric_names[node]
+            case Index(target=target):
+                return self.checked.metric_names[target]
+            case _:
+                raise AssertionError(node)
+
+    def member(self, symbol: MetricSymbol, member: str) -> str:
+        """Make a method of the metric visible and return its name; `get` is that of its data."""
+        index = symbol.index
+
+        def make(environment: Environment) -> object:
+            metric = environment.metrics[index]
+            return metric.data.get if member == "get" else getattr(metric, member)
+
+        return self.bindings.add(f"{member}_{self.name(symbol)}", make)
+
+    def name(self, symbol: MetricSymbol) -> str:
+        """Return an identifier for the metric: its own name where Python can have it and it is unique."""
+        name = symbol.node.name
+        same = [other for other in self.checked.metrics if other.node.name == name]
+        if len(same) == 1 and re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+            return name
+        return f"metric{symbol.index + 1}"
+
+    def lookup(self, symbol: MetricSymbol, key: ast.expr) -> ast.expr:
+        """Return code that finds the series `key` (code that also sets the local `k`) or creates it."""
+        found = py.call(self.member(symbol, "get"), key)
+        return py.either(found, py.call(self.member(symbol, "new"), py.name("k"), py.name("now")))
+
+    def scalar(self, symbol: MetricSymbol) -> ast.expr:
+        """Return code for the only series of a metric without labels.
+
+        It is never deleted, so a local holds it: from the start where it exists from the start, else
+        (a gauge) from when it is first looked at.
+        """
+        name = f"datum_{self.name(symbol)}"
+        if symbol.node.kind in ("counter", "histogram"):
+            index = symbol.index
+            return py.name(self.bindings.add(name, lambda environment: environment.metrics[index].data[()]))
+        self.scalars[symbol] = name
+        return py.either(py.name(name), py.walrus(name, self.new_scalar(symbol)))
+
+    def new_scalar(self, symbol: MetricSymbol) -> ast.expr:
+        """Return code that creates the only series of a metric."""
+        return py.call(self.member(symbol, "new"), py.make_tuple(), py.name("now"))
+
+
+class GroupAccess:
+    """Code that reads capture groups.
+
+    Where a pattern has surely matched, a group is read from its match without a test. Elsewhere (in
+    an `else`, right of `||`) the patterns are `uncertain`: their matches are forgotten before they
+    are tried, and `read_group` looks for the last one tried.
+    """
+
+    def __init__(self, checked: CheckedProgram, bindings: Bindings) -> None:
+        self.checked = checked
+        self.bindings = bindings
+        self.uncertain: set[PatternUse] = set()
+        self.plans: dict[PatternUse, SearchPlan] = {}
+
+    def plan(self, use: PatternUse) -> SearchPlan:
+        """Return how the pattern is searched, given the groups that the program reads."""
+        if use not in self.plans:
+            self.plans[use] = plan_search(use.regex, frozenset(use.wanted))
+        return self.plans[use]
+
+    def text(self, node: Capture, known: frozenset[PatternUse]) -> ast.expr:
+        """Return code for the text of a group; empty if it took no part in the match."""
+        use, number = self.checked.capture_candidates[node][-1]
+        if use not in known:
+            return py.call(self.bindings.function("read_group"), *self.candidates(node))
+        text = self.item(use, number)
+        if number and use.groups[number - 1].optional:
+            return py.either(text, py.constant(b""))
+        return text
+
+    def defined(self, node: Expression, known: frozenset[PatternUse]) -> ast.expr:
+        """Return code for whether a group took part in the match."""
+        assert isinstance(node, Capture)
+        use, number = self.checked.capture_candidates[node][-1]
+        if use not in known:
+            return py.call(self.bindings.function("is_defined"), *self.candidates(node))
+        return py.compare(self.item(use, number), "is not", py.constant(None))
+
+    def item(self, use: PatternUse, number: int) -> ast.expr:
+        return py.subscript(py.name(match_name(use)), self.plan(use).group_index[number])
+
+    def candidates(self, node: Capture) -> list[ast.expr]:
+        """Return the matches that a group may be read from, each with its index, for `read_group`."""
+        arguments: list[ast.expr] = [py.constant(node.name)]
+        for use, number in self.checked.capture_candidates[node]:
+            self.uncertain.add(use)
+            arguments += [py.name(match_name(use)), py.constant(self.plan(use).group_index[number])]
+        return arguments
+
+    def int_of(self, text: ast.expr) -> ast.expr:
+        """Return code for the Int that the text of a numeric group spells.
+
+        Such a text consists of digits and signs only, so `int` accepts what the language does, but
+        for the range.
+        """
+        number = py.call(self.bindings.function("int"), text)
+        test = py.between(py.constant(INT_MIN), py.walrus("v", number), "<=", py.constant(INT_MAX))
+        return self.unless_failed(test, "the number of a capture group does not fit in 64 bits")
+
+    def float_of(self, text: ast.expr) -> ast.expr:
+        """Return code for the Float that the text of a numeric group spells (digits, signs, dot and `e`)."""
+        number = py.call(self.bindings.function("float"), text)
+        test = py.between(py.constant(-INFINITY), py.walrus("v", number), "<", py.constant(INFINITY))
+        return self.unless_failed(test, "the number of a capture group is too large for a Float")
+
+    def unless_failed(self, test: ast.expr, message: str) -> ast.expr:
+        failure = py.call(self.bindings.function("fail_value"), py.constant(message))
+        return py.choose(test, py.name("v"), failure)
+
+
+def match_name(use: PatternUse) -> str:
+    """Return the local that keeps the match of a pattern."""
+    return f"m{use.index + 1}"
+
+
+def reset_match(use: PatternUse) -> ast.stmt:
+    """Return code that forgets the match of an earlier line."""
+    return py.assign(match_name(use), py.constant(UNTRIED))

@@ -1,0 +1,277 @@
+"""Statements become Python statements: the body of the loop over lines.
+
+A decorator's block is written out at each use, with the block of the use in the place of `next`.
+The flag behind `otherwise` (spec section 8.1) is only kept where a later `otherwise` can see it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import assert_never
+
+from pipeline.language import pyast as py
+from pipeline.language.codegen_access import reset_match
+from pipeline.language.codegen_values import Test, ValueGenerator, as_code
+from pipeline.language.nodes import (
+    Assignment,
+    Begin,
+    Block,
+    Call,
+    Capture,
+    Conditional,
+    ConstDeclaration,
+    DecoratorDefinition,
+    DecoratorUse,
+    Delete,
+    Expression,
+    ExpressionStatement,
+    FloatLiteral,
+    Index,
+    IntLiteral,
+    LogFilter,
+    MetricDeclaration,
+    Name,
+    Next,
+    Postfix,
+    Statement,
+    Stop,
+    StringLiteral,
+)
+from pipeline.language.scopes import MetricSymbol, PatternUse
+from pipeline.language.source import Span
+from pipeline.language.types import Type
+
+# A definition that uses others twice doubles with each level; no program that people write comes near.
+MAX_EXPANSIONS = 10_000
+
+
+class ExpansionError(Exception):
+    """A decorator use that would write out more than MAX_EXPANSIONS blocks."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__()
+        self.span = span
+
+
+class StatementGenerator:
+    """Generates statements; `values` generates the expressions in them."""
+
+    def __init__(self, values: ValueGenerator, *, uses_otherwise: bool) -> None:
+        self.values = values
+        self.checked = values.checked
+        self.uses_otherwise = uses_otherwise
+        self.bodies: list[Block] = []
+        self.expansions = 0
+
+    def block(self, statements: Sequence[Statement], *, seen_later: bool = False) -> list[ast.stmt]:
+        """Return the code of statements on one level.
+
+        `seen_later` tells that an `otherwise` after them, on the same level, may look at the flag.
+        """
+        code: list[ast.stmt] = []
+        for place, statement in enumerate(statements):
+            later = self.uses_otherwise and (seen_later or has_otherwise(statements[place + 1 :]))
+            code += self.statement(statement, seen_later=later)
+        return code
+
+    def statement(self, node: Statement, *, seen_later: bool) -> list[ast.stmt]:
+        """Return the code of one statement, each piece with its place in the program."""
+        code = self.generate(node, seen_later=seen_later)
+        start, end = (self.values.source.position(offset) for offset in (node.span.start, node.span.end))
+        for piece in code:
+            if not hasattr(piece, "lineno"):
+                piece.lineno, piece.col_offset = start.line, start.column - 1
+                piece.end_lineno, piece.end_col_offset = end.line, end.column - 1
+        return code
+
+    def generate(self, node: Statement, *, seen_later: bool) -> list[ast.stmt]:
+        match node:
+            case Block(statements=statements):
+                return self.block(statements, seen_later=seen_later)
+            case ExpressionStatement(expression=expression):
+                return self.with_resets(self.evaluate(expression))
+            case Assignment():
+                return self.with_resets(self.assignment(node))
+            case Conditional():
+                return self.conditional(node, seen_later=seen_later)
+            case DecoratorUse():
+                return self.decorator(node, seen_later=seen_later)
+            case Delete():
+                return self.with_resets(self.deletion(node))
+            case Next():
+                return self.next_block(seen_later=seen_later)
+            case Stop():
+                return [ast.Continue()]
+            case MetricDeclaration() | ConstDeclaration() | DecoratorDefinition() | Begin() | LogFilter():
+                return []
+            case _:
+                assert_never(node)
+
+    def with_resets(self, code: list[ast.stmt]) -> list[ast.stmt]:
+        """Put before the code of a condition or statement that the matches of its patterns are forgotten."""
+        tried, self.values.tried = self.values.tried, []
+        return [*(reset_match(use) for use in tried if use in self.values.groups.uncertain), *code]
+
+    # Changes
+
+    def evaluate(self, node: Expression) -> list[ast.stmt]:
+        """Return the code of an expression that stands alone."""
+        match node:
+            case Postfix():
+                return self.step(node)
+            case Call(name="strptime" | "settime"):
+                return self.values.set_time(node)
+            case IntLiteral() | FloatLiteral() | StringLiteral():
+                return []
+            case Capture() | Name() | Index():
+                return [py.statement(self.values.value(node))]
+            case _:
+                return [py.statement(as_code(self.values.test(node, undecided=True).code))]
+
+    def target(self, node: Expression) -> tuple[list[ast.stmt], ast.expr]:
+        """Return the code that finds the series to change, and the local that then holds it."""
+        symbol = self.values.metrics.symbol(node)
+        found = self.values.datum(node)
+        if isinstance(found, ast.Name):
+            return [], found
+        if isinstance(node, Index):
+            return [py.assign("d", found)], py.name("d")
+        name = self.values.metrics.scalars[symbol]
+        missing = py.compare(py.name(name), "is", py.constant(None))
+        creation = py.assign(name, self.values.metrics.new_scalar(symbol))
+        return [py.conditional(missing, [creation], [])], py.name(name)
+
+    def stamp(self, target: ast.expr) -> ast.stmt:
+        return py.set_attribute(target, "time", py.name("t"))
+
+    def step(self, node: Postfix) -> list[ast.stmt]:
+        if self.values.metrics.symbol(node.operand).node.kind == "histogram":
+            return [py.statement(self.values.step(node))]
+        code, target = self.target(node.operand)
+        operator = "+" if node.operator == "++" else "-"
+        return [*code, py.add_to_attribute(target, "value", operator, py.constant(1)), self.stamp(target)]
+
+    def assignment(self, node: Assignment) -> list[ast.stmt]:
+        symbol = self.values.metrics.symbol(node.target)
+        want = self.values.value_type(symbol)
+        code, target = self.target(node.target)
+        if symbol.node.kind == "histogram":
+            return [*code, *self.observation(node, symbol, target, want)]
+        value = self.values.raw_int(node.value) if want is Type.INT else self.values.as_type(node.value, want)
+        if node.operator == "=":
+            return [*code, py.set_attribute(target, "value", value), self.stamp(target)]
+        written = self.values.text(node.value)
+        if "++" in written or "--" in written:
+            # The value may change the target itself, and Python reads a target before the value.
+            code.append(py.assign("x", value))
+            value = py.name("x")
+        return [*code, py.add_to_attribute(target, "value", "+", value), self.stamp(target)]
+
+    def observation(self, node: Assignment, symbol: MetricSymbol, target: ast.expr, want: Type) -> list[ast.stmt]:
+        """Return the code that counts a value in its bucket (spec section 12.5)."""
+        if node.operator == "+=" or want is Type.STRING:
+            message = "a histogram can only be assigned to" if node.operator == "+=" else "a histogram observes numbers"
+            return [py.statement(self.values.fail(message, node.value))]
+        index = symbol.index
+        bounds = self.values.bindings.add(
+            f"bounds_{self.values.metrics.name(symbol)}", lambda environment: environment.metrics[index].bounds
+        )
+        place = self.values.call("bisect_left", py.name(bounds), py.name("x"))
+        counts = ast.Subscript(py.attribute(target, "counts"), place, ast.Store())
+        count: ast.stmt = ast.AugAssign(counts, ast.Add(), py.constant(1))
+        if want is Type.FLOAT and not isinstance(node.value, Capture):
+            # Not a number is in no bucket, and is the only value that differs from itself.
+            count = py.conditional(py.compare(py.name("x"), "==", py.name("x")), [count], [])
+        return [
+            py.assign("x", self.values.as_type(node.value, want)),
+            count,
+            py.add_to_attribute(target, "count", "+", py.constant(1)),
+            py.add_to_attribute(target, "total", "+", py.name("x")),
+            self.stamp(target),
+        ]
+
+    def deletion(self, node: Delete) -> list[ast.stmt]:
+        assert isinstance(node.target, Index)
+        symbol = self.values.metrics.symbol(node.target)
+        key = self.values.key(node.target)
+        after = node.after_nanoseconds
+        if after is None or after <= 0:
+            return [py.statement(py.call(self.values.metrics.member(symbol, "delete"), key))]
+        return [py.statement(py.call(self.values.metrics.member(symbol, "expire_after"), key, py.constant(after)))]
+
+    # Blocks
+
+    def conditional(self, node: Conditional, *, seen_later: bool) -> list[ast.stmt]:
+        test = Test(py.negate(py.name("matched")))
+        if node.condition is not None:
+            test = self.values.test(node.condition, undecided=True)
+        tried, self.values.tried = self.values.tried, []
+        body = self.given(test.if_true, node.block, seen_later=False)
+        if has_otherwise(node.block.statements) and self.uses_otherwise:
+            body = [py.assign("matched", py.constant(value=False)), *body]
+        if seen_later:
+            body = [*body, py.assign("matched", py.constant(value=True))]
+        otherwise = []
+        if node.else_block is not None:
+            otherwise = self.given(test.if_false, node.else_block, seen_later=seen_later)
+        self.values.tried = tried
+        if isinstance(test.code, bool):
+            return self.with_resets(body if test.code else otherwise)
+        return self.with_resets([py.conditional(test.code, body, otherwise)])
+
+    def given(self, matched: frozenset[PatternUse], block: Block, *, seen_later: bool) -> list[ast.stmt]:
+        """Return the code of a block that is entered only when the patterns in `matched` have matched."""
+        before = self.values.known
+        self.values.known = before | matched
+        code = self.block(block.statements, seen_later=seen_later)
+        self.values.known = before
+        return code
+
+    def decorator(self, node: DecoratorUse, *, seen_later: bool) -> list[ast.stmt]:
+        self.expansions += 1
+        if self.expansions > MAX_EXPANSIONS:
+            raise ExpansionError(node.span)
+        self.bodies.append(node.block)
+        code = self.block(self.checked.decorators[node].node.block.statements, seen_later=seen_later)
+        self.bodies.pop()
+        return code
+
+    def next_block(self, *, seen_later: bool) -> list[ast.stmt]:
+        """Return the code of the block of the use that is being written out."""
+        body = self.bodies.pop()
+        code = self.block(body.statements, seen_later=seen_later)
+        self.bodies.append(body)
+        return code
+
+
+def has_otherwise(statements: Sequence[Statement]) -> bool:
+    """Whether an `otherwise` is among these statements and their blocks, or may come there by a decorator."""
+    return any(
+        (isinstance(statement, Conditional) and statement.condition is None)
+        or isinstance(statement, DecoratorUse | Next)
+        or has_otherwise(inner_statements(statement))
+        for statement in statements
+    )
+
+
+def says_otherwise(statements: Sequence[Statement]) -> bool:
+    """Whether `otherwise` is written anywhere in these statements, definitions included."""
+    return any(
+        (isinstance(statement, Conditional) and statement.condition is None)
+        or says_otherwise(inner_statements(statement))
+        for statement in statements
+    )
+
+
+def inner_statements(statement: Statement) -> tuple[Statement, ...]:
+    """Return the statements in the blocks of a statement."""
+    match statement:
+        case Conditional(block=block, else_block=else_block):
+            return block.statements + (else_block.statements if else_block is not None else ())
+        case Block(statements=statements):
+            return statements
+        case DecoratorDefinition(block=block) | DecoratorUse(block=block) | Begin(block=block):
+            return block.statements
+        case _:
+            return ()

@@ -1,0 +1,197 @@
+"""What a name means, and where: symbols, scopes, and the facts the checker hands to the generator.
+
+A scope holds one symbol per name (spec section 5.1); capture groups live beside them, under their
+names and numbers, so that a metric `x` and a group `$x` coexist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from pipeline.language.nodes import (
+    Block,
+    Call,
+    Capture,
+    ConstDeclaration,
+    DecoratorDefinition,
+    DecoratorUse,
+    Expression,
+    LogFilter,
+    MetricDeclaration,
+    Name,
+)
+from pipeline.language.patterns import Group, Regex
+from pipeline.language.source import Span
+from pipeline.language.types import Type, TypeTerm, Unknown
+
+
+@dataclass(slots=True, eq=False)
+class MetricSymbol:
+    """A metric: its unknowns, and whether the program names and writes it."""
+
+    node: MetricDeclaration
+    value_type: TypeTerm
+    key_types: tuple[Unknown, ...]
+    index: int
+    used: bool = False
+    written: bool = False
+
+    @property
+    def name_span(self) -> Span:
+        """Where the name stands in the declaration."""
+        return self.node.name_span
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether the metric has no labels."""
+        return not self.node.labels
+
+
+@dataclass(slots=True, eq=False)
+class ConstSymbol:
+    """A pattern constant: its text, pasted where it is used (spec section 5.4)."""
+
+    node: ConstDeclaration
+    text: str | None = None
+    used: bool = False
+
+    @property
+    def name_span(self) -> Span:
+        """Where the name stands in the declaration."""
+        return self.node.name_span
+
+
+@dataclass(slots=True, eq=False)
+class DecoratorSymbol:
+    """A decorator: what `next` saw, for the blocks of its uses."""
+
+    node: DecoratorDefinition
+    exported: Scope | None = None
+    next_span: Span | None = None
+    complete: bool = False
+    used: bool = False
+
+    @property
+    def name_span(self) -> Span:
+        """Where the name stands in the definition."""
+        return self.node.name_span
+
+
+Symbol: TypeAlias = MetricSymbol | ConstSymbol | DecoratorSymbol
+
+
+@dataclass(slots=True, eq=False)
+class PatternUse:
+    """One place where a pattern is matched: what it says, and which groups the program reads.
+
+    `subject` is None when the pattern is matched against the line.
+    """
+
+    node: Expression
+    text: str
+    regex: Regex
+    groups: tuple[Group, ...]
+    subject: Expression | None
+    index: int
+    wanted: set[int] = field(default_factory=set)
+
+    @property
+    def span(self) -> Span:
+        """Where the pattern stands."""
+        return self.node.span
+
+    def group_type(self, number: int) -> Type:
+        """Return the type of group `number`; group 0 is the untyped whole match."""
+        return Type.NONE if number == 0 else self.groups[number - 1].type
+
+
+@dataclass(slots=True, eq=False)
+class CaptureSymbol:
+    """What `$name` or `$1` reads: groups of patterns, in textual order; the last one tried counts."""
+
+    candidates: list[tuple[PatternUse, int]]
+    named: bool
+    used: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The names one block, conditional or decorator use adds to what surrounds it."""
+
+    parent: Scope | None
+    names: dict[str, Symbol] = field(default_factory=dict)
+    captures: dict[str, CaptureSymbol] = field(default_factory=dict)
+
+    def outward(self) -> Iterator[Scope]:
+        """Yield this scope and those around it, innermost first."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def find_metric(self, name: str) -> MetricSymbol | None:
+        """Return the innermost metric of that name."""
+        for scope in self.outward():
+            if isinstance(symbol := scope.names.get(name), MetricSymbol):
+                return symbol
+        return None
+
+    def find_const(self, name: str) -> ConstSymbol | None:
+        """Return the innermost pattern constant of that name."""
+        for scope in self.outward():
+            if isinstance(symbol := scope.names.get(name), ConstSymbol):
+                return symbol
+        return None
+
+    def find_decorator(self, name: str) -> DecoratorSymbol | None:
+        """Return the innermost decorator of that name."""
+        for scope in self.outward():
+            if isinstance(symbol := scope.names.get(name), DecoratorSymbol):
+                return symbol
+        return None
+
+    def find_capture(self, name: str) -> CaptureSymbol | None:
+        """Return the innermost capture group of that name or number."""
+        for scope in self.outward():
+            if (symbol := scope.captures.get(name)) is not None:
+                return symbol
+        return None
+
+    def flatten(self, outer: Scope) -> Scope:
+        """Return one scope with all that is visible here and declared inside `outer`."""
+        flat = Scope(None)
+        for scope in self.outward():
+            if scope is outer:
+                break
+            flat.names = scope.names | flat.names
+            flat.captures = scope.captures | flat.captures
+        return flat
+
+    def visible_names(self) -> list[str]:
+        """Return the names of all visible metrics and constants, for "did you mean"."""
+        return [name for scope in self.outward() for name in scope.names]
+
+    def visible_captures(self) -> list[str]:
+        """Return the names of all visible capture groups."""
+        return [name for scope in self.outward() for name in scope.captures]
+
+
+@dataclass(slots=True, eq=False)
+class CheckedProgram:
+    """A program that may be generated: its nodes, and what the checker found out about them."""
+
+    block: Block
+    types: dict[Expression, TypeTerm] = field(default_factory=dict)
+    conversions: dict[Expression, Type] = field(default_factory=dict)
+    joins: dict[Expression, TypeTerm] = field(default_factory=dict)
+    metrics: list[MetricSymbol] = field(default_factory=list)
+    metric_names: dict[Name, MetricSymbol] = field(default_factory=dict)
+    captures: dict[Capture, CaptureSymbol] = field(default_factory=dict)
+    capture_candidates: dict[Capture, tuple[tuple[PatternUse, int], ...]] = field(default_factory=dict)
+    patterns: dict[Expression, PatternUse] = field(default_factory=dict)
+    replaced_patterns: dict[Call, Regex] = field(default_factory=dict)
+    decorators: dict[DecoratorUse, DecoratorSymbol] = field(default_factory=dict)
+    log_filters: list[LogFilter] = field(default_factory=list)
+    begins: list[Block] = field(default_factory=list)
