@@ -68,7 +68,7 @@ class UnixStreamSource:
             listener.unlink()
             while (waiting := accept_waiting(listener.socket)) is not None:
                 with waiting:
-                    self.drain_connection(waiting, Intake(self.counts, deliver, self.max_line_bytes))
+                    drain_connection(waiting, Intake(self.counts, deliver, self.max_line_bytes))
             raise
 
     async def accept(self, listener: socket.socket) -> socket.socket | None:
@@ -79,7 +79,7 @@ class UnixStreamSource:
         except OSError as error:
             if error.errno not in OUT_OF_RESOURCES:
                 raise
-            self.report_failure("A new connection has to wait", error)
+            self.report_failure(error)
             await trio.sleep(ACCEPT_PAUSE_SECONDS)
             return None
         if connection is not None and self.connections >= self.max_connections:
@@ -94,39 +94,23 @@ class UnixStreamSource:
         self.connections += 1
         with connection:
             try:
-                await self.read_connection(connection, intake)
+                await read_to_end(connection.fileno(), intake)
+                intake.finish()
             except trio.Cancelled:
-                self.drain_connection(connection, intake)
+                drain_connection(connection, intake)
                 raise
             finally:
                 self.connections -= 1
 
-    async def read_connection(self, connection: socket.socket, intake: Intake) -> None:
-        """Deliver all that comes; a connection that breaks has ended."""
-        try:
-            await read_to_end(connection.fileno(), intake)
-        except ConnectionError as error:
-            self.report_failure("A connection broke", error)
-        intake.finish()
-
-    def drain_connection(self, connection: socket.socket, intake: Intake) -> None:
-        """Let the writer send no more, and deliver what it has sent."""
-        connection.shutdown(socket.SHUT_RD)
-        try:
-            drain(connection.fileno(), intake)
-        except ConnectionError as error:
-            self.report_failure("A connection broke", error)
-            intake.finish()
-
-    def report_failure(self, what: str, error: OSError) -> None:
-        """Count a failure; the first of a source is also logged."""
+    def report_failure(self, error: OSError) -> None:
+        """Count a failure to accept; the first of a source is also logged."""
         self.counts.errors += 1
         if self.counts.errors == 1:
             logger.warning(
-                "%s: %s: %s. The source goes on; more failures like this are only counted.",
+                "%s: a new connection has to wait: %s. It is tried again every %g s; more failures are only counted.",
                 self.name,
-                what,
                 describe_os_error(error),
+                ACCEPT_PAUSE_SECONDS,
             )
 
     def close(self) -> None:
@@ -143,3 +127,9 @@ def accept_waiting(listener: socket.socket) -> socket.socket | None:
         return None
     connection.setblocking(False)
     return connection
+
+
+def drain_connection(connection: socket.socket, intake: Intake) -> None:
+    """Let the writer send no more, and deliver what it has sent."""
+    connection.shutdown(socket.SHUT_RD)
+    drain(connection.fileno(), intake)

@@ -1,0 +1,127 @@
+"""Standard input: a pipe, a file, a terminal; another descriptor stands for it here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from trio.testing import wait_all_tasks_blocked
+
+from pipeline.batch import Batch
+from pipeline.errors import SettingError
+from pipeline.sources import stdin
+from pipeline.sources.stdin import StdinSource
+from tests.sources.collector import SETTINGS, Collector, join_lines, number_lines, running
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    yield reading, writing
+    os.close(reading)
+
+
+async def read_to_end(descriptor: int) -> Collector:
+    source = StdinSource("-", SETTINGS, descriptor)
+    collector = Collector()
+    source.prepare()
+    await source.run(collector)
+    source.close()
+    return collector
+
+
+async def test_pipe_is_read_to_its_end(pipe: tuple[int, int]) -> None:
+    """The unended last line included; then the source ends by itself."""
+    reading, writing = pipe
+    os.write(writing, b"a\nb")
+    os.close(writing)
+    collector = await read_to_end(reading)
+    assert collector.batches == [Batch([b"a"], b"-", is_ascii=True), Batch([b"b"], b"-", is_ascii=True)]
+
+
+async def test_pipe_is_waited_for(pipe: tuple[int, int]) -> None:
+    """Lines arrive while the writer goes on, and what is there at a stop arrives then."""
+    reading, writing = pipe
+    async with running(StdinSource("-", SETTINGS, reading)) as collector:
+        os.write(writing, b"first\n")
+        await collector.wait_lines(1)
+        os.write(writing, b"second\nunended")
+    os.close(writing)
+    assert collector.lines == [b"first", b"second", b"unended"]
+
+
+async def test_stop_after_the_writer_left(pipe: tuple[int, int]) -> None:
+    """A stop that meets the end of the pipe ends too."""
+    reading, writing = pipe
+    async with running(StdinSource("-", SETTINGS, reading)) as collector:
+        os.write(writing, b"first\n")
+        os.close(writing)
+    assert collector.lines == [b"first"]
+
+
+async def test_stop_does_not_wait_for_a_busy_writer(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that is stopped reads a limited number of bytes, however much there is."""
+    monkeypatch.setattr(stdin, "MAX_DRAIN_BYTES", 20)
+    monkeypatch.setattr(stdin, "READ_BYTES", 10)
+    reading, writing = pipe
+    async with running(StdinSource("-", SETTINGS, reading)) as collector:
+        os.write(writing, b"123456789\n" * 100)
+    os.close(writing)
+    assert collector.lines == [b"123456789"] * 2
+
+
+async def test_file_is_read_to_its_end(tmp_path: Path) -> None:
+    """A redirected file cannot be waited for, and is simply read."""
+    lines = number_lines(200_000)
+    path = tmp_path / "log"
+    path.write_bytes(join_lines(lines))
+    with path.open("rb") as file:
+        collector = await read_to_end(file.fileno())
+    assert collector.lines == lines
+    assert len(collector.batches) > 2
+
+
+async def test_terminal_is_read_until_its_end() -> None:
+    """Control-D at the start of a line ends it."""
+    controller, terminal = os.openpty()
+    os.write(controller, b"typed\n\x04")
+    collector = await read_to_end(terminal)
+    os.close(controller)
+    os.close(terminal)
+    assert collector.lines == [b"typed"]
+
+
+async def test_source_has_the_name_it_was_given(pipe: tuple[int, int]) -> None:
+    """`getfilename()` returns `/dev/stdin` when that is how it was named."""
+    reading, writing = pipe
+    os.close(writing)
+    assert StdinSource("/dev/stdin", SETTINGS, reading).counts.origin == b"/dev/stdin"
+
+
+async def test_quiet_pipe_delivers_nothing(pipe: tuple[int, int]) -> None:
+    """A stop ends the wait."""
+    reading, writing = pipe
+    async with running(StdinSource("-", SETTINGS, reading)) as collector:
+        await wait_all_tasks_blocked()
+    os.close(writing)
+    assert collector.batches == []
+
+
+def test_closed_standard_input_is_one_sentence() -> None:
+    """A daemon that was started without standard input cannot read it."""
+    descriptor = os.dup(0)
+    os.close(descriptor)
+    with pytest.raises(SettingError) as caught:
+        StdinSource("-", SETTINGS, descriptor).prepare()
+    assert str(caught.value) == "Standard input is closed, so no lines can be read from it."
+
+
+def test_folder_as_standard_input_is_one_sentence(tmp_path: Path) -> None:
+    """A shell lets anybody write `< folder`."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(SettingError) as caught:
+        StdinSource("-", SETTINGS, descriptor).prepare()
+    os.close(descriptor)
+    assert str(caught.value) == "Standard input is a directory, so no lines can be read from it."
