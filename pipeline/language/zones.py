@@ -1,0 +1,91 @@
+"""Time zones as layouts need them: civil times to instants, names to offsets, for any year.
+
+Instants and offsets are whole seconds; instants count from 1970 and are not limited to the years that
+`datetime` can hold.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_SECONDS: Final = 86_400
+# The calendar repeats after 400 years, weekdays included, and so do the rules of a zone.
+CYCLE_SECONDS: Final = 146_097 * DAY_SECONDS
+# What `datetime` can hold less a few days, because a zone's offset must not lead out of it.
+FIRST_SECOND: Final = int((datetime(1, 1, 5, tzinfo=UTC) - EPOCH).total_seconds())
+LAST_SECOND: Final = int((datetime(9999, 12, 25, tzinfo=UTC) - EPOCH).total_seconds())
+
+NAMES_FROM: Final = int((datetime(1800, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
+NAMES_TO: Final = int((datetime(2040, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
+NAMES_STEP: Final = 7 * DAY_SECONDS
+"""Finds every abbreviation of all 599 zones of the time zone database, in the order it lists them."""
+
+
+def moment_in(zone: tzinfo, instant: int) -> datetime:
+    """Return `instant` in `zone`; beyond what `datetime` holds, a moment with the same offset."""
+    if instant > LAST_SECOND:
+        instant -= -((LAST_SECOND - instant) // CYCLE_SECONDS) * CYCLE_SECONDS
+    return (EPOCH + timedelta(seconds=max(instant, FIRST_SECOND))).astimezone(zone)
+
+
+def offset_at(zone: tzinfo, instant: int) -> int:
+    """Return the seconds by which `zone` is ahead of UTC at `instant`."""
+    if zone is UTC:
+        return 0
+    return offset_of(moment_in(zone, instant))
+
+
+def offset_of(moment: datetime) -> int:
+    """Return the seconds by which the zone of `moment` is ahead of UTC then."""
+    return int((moment.utcoffset() or timedelta(0)).total_seconds())
+
+
+def year_at(zone: tzinfo, instant: int) -> int:
+    """Return the calendar year in `zone` at `instant`, which must be within what `datetime` holds."""
+    return moment_in(zone, instant).year
+
+
+def resolve_civil(zone: tzinfo, civil: int) -> int:
+    """Return the instant of a civil time, given as if it were UTC (spec section 10.5).
+
+    A time that a change of the clock skips or repeats resolves by the offset before the change, except
+    where the zone's offset at `civil` itself is zero.
+    """
+    offset = offset_at(zone, civil)
+    return civil - offset_at(zone, civil - offset) if offset else civil
+
+
+def name_offset(zone: tzinfo, name: bytes, civil: int) -> int | None:
+    """Return the offset that `name` stands for in `zone` at `civil`, or None if the zone never used it."""
+    if zone is UTC:
+        return None  # `UTC` itself is not looked up
+    offsets = zone_names(zone).get(name, ())
+    for offset in offsets:
+        moment = moment_in(zone, civil - offset)
+        if name_of(moment) == name:
+            return offset_of(moment)
+    return offsets[0] if offsets else None
+
+
+def name_of(moment: datetime) -> bytes:
+    """Return the abbreviation in force at `moment`."""
+    return (moment.tzname() or "").encode()
+
+
+@lru_cache(maxsize=4)
+def zone_names(zone: tzinfo) -> dict[bytes, tuple[int, ...]]:
+    """Return every abbreviation of `zone` with the offsets it stood for, the oldest first.
+
+    `tzinfo` does not list them, so they are collected by asking it week by week: some forty
+    milliseconds, and only for a layout with a zone name and a zone that is not UTC.
+    """
+    names: dict[bytes, tuple[int, ...]] = {}
+    for instant in (FIRST_SECOND, *range(NAMES_FROM, NAMES_TO, NAMES_STEP)):
+        moment = moment_in(zone, instant)
+        name, offset = name_of(moment), offset_of(moment)
+        if offset not in names.get(name, ()):
+            names[name] = (*names.get(name, ()), offset)
+    return names
