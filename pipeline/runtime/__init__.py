@@ -1,0 +1,9 @@
+"""Programs at work: loading them, running them on batches."""
+
+from __future__ import annotations
+
+from pipeline.runtime.dispatch import Dispatcher
+from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader, find_programs
+from pipeline.runtime.program import LineFailure, Program
+
+__all__ = ["Dispatcher", "LineFailure", "LoadFailure", "LoadReport", "Program", "ProgramLoader", "find_programs"]

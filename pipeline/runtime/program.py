@@ -1,0 +1,127 @@
+"""One loaded program: its function, its counts, its failures.
+
+A failure on a line (spec section 14) is counted and remembered. The first one is logged, then at
+most one in `REPORT_INTERVAL`, with the number of those between: whoever writes log lines could
+otherwise fill the log of the daemon.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.language import BoundProgram, CompiledProgram, Position
+from pipeline.metrics import Metric
+from pipeline.telemetry import ProgramCounts
+
+logger = logging.getLogger(__name__)
+
+REPORT_INTERVAL = 60 * 10**9
+"""Nanoseconds between two reports on one program's failures."""
+
+MAX_SHOWN_BYTES = 200
+"""What a report shows of a line: enough to know it again, and no flood."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFailure:
+    """The last failure of a program: what failed, where in its text, on which line of which origin, when."""
+
+    message: str
+    position: Position
+    origin: bytes
+    line: bytes
+    time: int
+
+
+class RateLimit:
+    """Lets the first of many through, then one for each interval. The clock is the caller's."""
+
+    __slots__ = ("interval", "next_time", "suppressed")
+
+    def __init__(self, interval: int) -> None:
+        self.interval = interval
+        self.next_time: int | None = None
+        self.suppressed = 0
+
+    def admit(self, now: int) -> int | None:
+        """Return how many were suppressed since the last one that was not, or None to suppress this one."""
+        if self.next_time is not None and now < self.next_time:
+            self.suppressed += 1
+            return None
+        self.next_time = now + self.interval
+        suppressed, self.suppressed = self.suppressed, 0
+        return suppressed
+
+
+class Program:
+    """A compiled program, bound to metrics. Not yet in the store: see `ProgramLoader`."""
+
+    def __init__(
+        self,
+        compiled: CompiledProgram,
+        metrics: Sequence[Metric],
+        counts: ProgramCounts,
+        *,
+        logs_failures: bool = True,
+    ) -> None:
+        self.name = compiled.source.name
+        self.compiled = compiled
+        self.counts = counts
+        self.logs_failures = logs_failures
+        self.last_failure: LineFailure | None = None
+        self.limit = RateLimit(REPORT_INTERVAL)
+        self.origin = b""
+        self.now = 0
+        self.bound: BoundProgram = compiled.bind(metrics, self.record_failure)
+
+    def admits(self, origin: bytes) -> bool:
+        """Return whether the program's `log_filter` lets lines from `origin` in."""
+        names = self.compiled.log_filter
+        return names is None or origin in names
+
+    def begin(self, now: int) -> None:
+        """Run the `begin` blocks; there, the program's own file name is the origin (spec 8.5)."""
+        self.origin = self.name.encode("utf-8", "surrogateescape")
+        self.now = now
+        self.bound.begin(self.origin, now)
+
+    def process_ascii(self, lines: Sequence[bytes], origin: bytes, now: int) -> None:
+        """Run on lines that are all ASCII."""
+        self.origin = origin
+        self.now = now
+        self.counts.lines += len(lines)
+        self.bound.process_ascii(lines, origin, now)
+
+    def process_utf8(self, lines: Sequence[bytes], origin: bytes, now: int) -> None:
+        """Run on any lines."""
+        self.origin = origin
+        self.now = now
+        self.counts.lines += len(lines)
+        self.bound.process_utf8(lines, origin, now)
+
+    def record_failure(self, error: Exception, line: bytes) -> None:
+        """Take note of a failure on `line`; the generated code calls this, and goes on with the next line."""
+        self.counts.runtime_errors += 1
+        described = self.compiled.describe_failure(error)
+        self.last_failure = LineFailure(described.message, described.position, self.origin, line, self.now)
+        if self.logs_failures and (suppressed := self.limit.admit(self.now)) is not None:
+            logger.error("%s", self.report(self.last_failure, suppressed))
+
+    def report(self, failure: LineFailure, suppressed: int) -> str:
+        """Return the log message on a failure."""
+        position = failure.position
+        message = (
+            f"Program {self.name} failed at {self.name}:{position.line}:{position.column}"
+            f" on a line from {show_bytes(failure.origin)}: {failure.message}."
+            f" It goes on with the next line; this one was {show_bytes(failure.line)!r}."
+        )
+        return f"{message} {suppressed} failures since the last report." if suppressed else message
+
+
+def show_bytes(line: bytes) -> str:
+    """Return the beginning of `line` as printable text."""
+    text = line[:MAX_SHOWN_BYTES].decode("utf-8", "replace")
+    shown = "".join(char if char.isprintable() else "\ufffd" for char in text)
+    return shown if len(line) <= MAX_SHOWN_BYTES else f"{shown}…"
