@@ -1,0 +1,119 @@
+"""The daemon's own metrics."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipeline import __version__
+from pipeline.errors import StoreConflictError
+from pipeline.metrics import Kind, Metric, Store, ValueType
+from pipeline.telemetry import OF_PROGRAMS, OF_SOURCES, OWN_METRICS, SourceCounts, Telemetry
+
+NOW = 1_700_000_000 * 10**9
+
+
+def read_series(telemetry: Telemetry, name: str) -> dict[tuple[bytes, ...], object]:
+    (metric,) = (m for m in telemetry.store.snapshot().metrics if m.name == f"syslog_pipeline_{name}")
+    return {series.labels: series.value for series in metric.series}
+
+
+def test_counts_of_sources_and_programs_are_written() -> None:
+    """One series for each source or program, from zero on, so that a rate sees the first failure."""
+    telemetry = Telemetry(Store())
+    counts = SourceCounts(b"/log", lines_truncated=2)
+    telemetry.sources.append(counts)
+    telemetry.program("a.mtail").loads += 1
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "lines_truncated_total") == {(b"/log",): 2}
+    assert read_series(telemetry, "log_errors_total") == {(b"/log",): 0}
+    assert read_series(telemetry, "log_lines_total") == {(b"/log",): 0}
+    assert read_series(telemetry, "prog_loads_total") == {(b"a.mtail",): 1}
+    assert read_series(telemetry, "prog_runtime_errors_total") == {(b"a.mtail",): 0}
+    assert read_series(telemetry, "build_info") == {(__version__.encode(),): 1}
+
+
+def test_every_field_has_its_metric() -> None:
+    """A count that nobody can see is no count."""
+    telemetry = Telemetry(Store())
+    telemetry.sources.append(SourceCounts(b"/log"))
+    source, program = telemetry.sources[0], telemetry.program("a.mtail")
+    for value, name in enumerate(OF_SOURCES, start=1):
+        setattr(source, name, value)
+    for value, name in enumerate(OF_PROGRAMS, start=1):
+        setattr(program, name, value)
+    assert set(SourceCounts.__slots__) == {"origin", *OF_SOURCES}
+    assert set(type(program).__slots__) == {"name", "running", *OF_PROGRAMS}
+    telemetry.collect(NOW)
+    for table, label in ((OF_SOURCES, b"/log"), (OF_PROGRAMS, b"a.mtail")):
+        for value, own in enumerate(table.values(), start=1):
+            assert read_series(telemetry, own.name) == {(label,): value}
+
+
+def test_lines_are_counted_in_all_and_per_origin() -> None:
+    """An origin need not be a source: `replay` has none."""
+    telemetry = Telemetry(Store())
+    telemetry.count_lines(b"/log", 2)
+    telemetry.count_lines(b"-", 1)
+    telemetry.count_lines(b"/log", 3)
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "lines_total") == {(): 6}
+    assert read_series(telemetry, "log_lines_total") == {(b"/log",): 5, (b"-",): 1}
+
+
+def test_series_is_stamped_when_its_value_changed() -> None:
+    """So a push sends what is new."""
+    telemetry = Telemetry(Store())
+    telemetry.collect(NOW)
+    telemetry.count_lines(b"/log", 1)
+    telemetry.collect(NOW + 1)
+    telemetry.collect(NOW + 2)
+    stamps = {metric.name: [series.time for series in metric.series] for metric in telemetry.store.snapshot().metrics}
+    assert stamps["syslog_pipeline_lines_total"] == [NOW + 1]
+    assert stamps["syslog_pipeline_build_info"] == [NOW]
+
+
+def test_limits_that_told_are_shown() -> None:
+    """Series that were evicted or not kept, per metric; metrics whose limits did nothing are left out."""
+    store = Store(max_series=1)
+    telemetry = Telemetry(store)
+    limited, capped, quiet = store.register(
+        [
+            Metric(
+                name,
+                kind=Kind.GAUGE,
+                value_type=ValueType.INT,
+                program="a.mtail",
+                label_names=("k",),
+                limit=limit,
+            )
+            for name, limit in (("limited", 1), ("capped", 0), ("quiet", 0))
+        ]
+    )
+    for metric in (limited, capped):
+        metric.new((b"1",), NOW)
+        metric.new((b"2",), NOW)
+    quiet.new((b"1",), NOW)
+    telemetry.program("a.mtail").running = True
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "series_evicted_total") == {(b"a.mtail", b"limited"): 1}
+    assert read_series(telemetry, "series_overflows_total") == {(b"a.mtail", b"capped"): 1}
+    assert read_series(telemetry, "series") == {(): 3}
+    assert read_series(telemetry, "programs_running") == {(): 1}
+
+
+def test_program_cannot_take_one_of_our_names_for_another_kind() -> None:
+    """It is not loaded then; ours stay."""
+    telemetry = Telemetry(Store())
+    theirs = Metric("syslog_pipeline_lines_total", kind=Kind.GAUGE, value_type=ValueType.INT, program="a.mtail")
+    with pytest.raises(StoreConflictError):
+        telemetry.store.register([theirs])
+
+
+def test_names_follow_the_conventions() -> None:
+    """Counters end in `_total`, nothing else does; each has a help text of one sentence."""
+    assert len({own.name for own in OWN_METRICS}) == len(OWN_METRICS)
+    for own in OWN_METRICS:
+        assert own.name.endswith("_total") == (own.kind is Kind.COUNTER)
+        assert re.fullmatch(r"[A-Z].*\.", own.help)
