@@ -28,7 +28,10 @@ SOURCES: dict[str, Callable[[Path, SourceSettings], Source]] = {
 
 def parse_sources(settings: SourceSettings) -> list[Source]:
     """Return the sources that `--logs` names; one that is named twice is read once."""
-    sources = {source.name: source for source in (parse_source(spec, settings) for spec in settings.logs)}
+    sources: dict[str, Source] = {}
+    for spec in settings.logs:
+        source = parse_source(spec, settings)
+        sources.setdefault("-" if source.name in STDIN_NAMES else source.name, source)
     return list(sources.values())
 
 

@@ -75,5 +75,6 @@ def test_what_can_be_no_source_is_one_sentence(folder: Path, spec: str, message:
 
 def test_source_that_is_named_twice_is_read_once(folder: Path) -> None:
     """Whichever way its path is written."""
-    settings = SourceSettings(logs=("log", "pipe", "folder/../log"))
-    assert [source.name for source in parse_sources(settings)] == [str(folder / "log"), str(folder / "pipe")]
+    settings = SourceSettings(logs=("log", "-", "pipe", "folder/../log", "/dev/stdin"))
+    names = [source.name for source in parse_sources(settings)]
+    assert names == [str(folder / "log"), "-", str(folder / "pipe")]
