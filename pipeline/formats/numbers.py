@@ -16,7 +16,7 @@ def format_sample(value: float | bytes) -> str:
 
     Negative zero is `0`, not the `-0` of FMT_G, because that is what mtail's client library writes.
     """
-    if isinstance(value, bytes) or value == 0:
+    if not value or isinstance(value, bytes):
         return "0"
     return format_go_float(value)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import NamedTuple
+from itertools import repeat
+from operator import itemgetter
+from typing import TypeAlias
 
 from pipeline.formats.numbers import format_sample
 from pipeline.formats.text import decode_text
@@ -47,13 +49,11 @@ class PrometheusOptions:
     emit_metric_timestamp: bool = False
 
 
-class Sample(NamedTuple):
-    """One series, ready to be sorted and written. A tuple because a page may have 100,000."""
-
-    values: tuple[str, ...]
-    labels: str
-    metric: MetricSnapshot
-    series: SeriesSnapshot
+Row: TypeAlias = tuple[int, str, str, MetricSnapshot, SeriesSnapshot]
+"""A series ready to be sorted and written: the number of labels, their values sorted by name and
+joined by NUL, the labels as they stand between the braces, the metric, the series. It is a plain
+tuple, and its second element a string, because a page may have 100,000 of them: to make and sort
+named tuples that hold tuples takes 0.3 s more."""
 
 
 def render(
@@ -75,8 +75,8 @@ def render_families(snapshot: Snapshot, options: PrometheusOptions, problems: li
             )
             continue
         family = select_metrics(metrics, options, problems)
-        samples = collect_samples(family, options, problems)
-        if not samples:
+        rows = collect_rows(family, options, problems)
+        if not rows:
             continue
         first = family[0]
         if first.kind is Kind.HISTOGRAM:
@@ -84,7 +84,7 @@ def render_families(snapshot: Snapshot, options: PrometheusOptions, problems: li
             reserved.update((name + suffix, name) for suffix in HISTOGRAM_SUFFIXES)
         help_text = first.help_text or f"defined at {first.source}"
         lines = [f"# HELP {name} {help_text.translate(HELP_ESCAPES)}\n# TYPE {name} {TYPES[first.kind]}\n"]
-        lines.extend(write_sample(name, sample, options) for sample in samples)
+        lines.extend([write_row(name, row, options) for row in rows])
         yield "".join(lines).encode("utf-8", "replace")
 
 
@@ -144,48 +144,65 @@ def clean_label_name(name: str) -> str:
     return LABEL_NAME_MISFITS.sub("_", name)
 
 
-def collect_samples(family: Sequence[MetricSnapshot], options: PrometheusOptions, problems: list[str]) -> list[Sample]:
+def collect_rows(family: Sequence[MetricSnapshot], options: PrometheusOptions, problems: list[str]) -> list[Row]:
     """Return the series of a family, sorted: fewer labels first, then by values in order of label name."""
-    samples: dict[str, Sample] = {}
+    rows: dict[str, Row] = {}
     for metric in family:
         # Escaped and in order of label name, equal labels have equal texts.
-        every = label_series(metric, options)
-        lost = [sample for sample in every if samples.setdefault(sample.labels, sample) is not sample]
+        lost = [row for row in label_series(metric, options) if rows.setdefault(row[2], row) is not row]
         if lost:
-            keeper = samples[lost[0].labels]
+            labels = lost[0][2]
             problems.append(
                 f"Of metric `{metric.name}` at {metric.source}, {len(lost)} series are left out of the Prometheus"
-                f" format: their name and labels equal those of series of {keeper.metric.source},"
-                f" such as {{{lost[0].labels}}}."
+                f" format: their name and labels equal those of series of {rows[labels][3].source},"
+                f" such as {{{labels}}}."
             )
-    ordered = sorted(samples.values(), key=attrgetter("values"))
-    if len({len(metric.label_names) for metric in family}) > 1:
-        ordered.sort(key=lambda sample: len(sample.values))
+    ordered = sorted(rows.values(), key=itemgetter(1))
+    ordered.sort(key=itemgetter(0))
     return ordered
 
 
-def label_series(metric: MetricSnapshot, options: PrometheusOptions) -> Iterator[Sample]:
-    """Yield the series of `metric` with their labels, sorted by name, as they stand between the braces."""
+def label_series(metric: MetricSnapshot, options: PrometheusOptions) -> Iterator[Row]:
+    """Return the series of `metric` with their labels.
+
+    It works by columns: 100,000 series with two labels take 0.2 s less than one by one.
+    """
     # Of labels with one name the last one counts.
-    columns: dict[str, int] = {clean_label_name(name): index for index, name in enumerate(metric.label_names)}
-    program = ""
+    columns = {clean_label_name(name): index for index, name in enumerate(metric.label_names)}
+    texts = decode_labels([value for series in metric.series for value in series.labels])
+    width = len(metric.label_names)
+    values = {name: texts[index::width] for name, index in columns.items()}
     if has_prog_label(metric, options):
-        columns["prog"] = len(metric.label_names)
-        program = metric.program
-    order = [columns[name] for name in sorted(columns)]
-    template = ",".join(f'{name}="%s"' for name in sorted(columns))
-    for series in metric.series:
-        texts = [*map(decode_text, series.labels), program]
-        values = tuple([texts[column] for column in order])
-        labels = template % values
-        if labels.count('"') != 2 * len(order) or "\\" in labels or "\n" in labels:
-            labels = template % tuple([value.translate(VALUE_ESCAPES) for value in values])
-        yield Sample(values, labels, metric, series)
+        values["prog"] = [metric.program] * len(metric.series)
+    names = sorted(values)
+    if not names:
+        return zip((0,), ("",), ("",), (metric,), metric.series, strict=True)
+    template = ",".join(f'{name}="%s"' for name in names)
+    keys = map("\0".join, zip(*[values[name] for name in names], strict=True))
+    escaped = zip(*[escape_values(values[name]) for name in names], strict=True)
+    labels = map(template.__mod__, escaped)
+    return zip(repeat(len(names)), keys, labels, repeat(metric), metric.series, strict=False)
 
 
-def write_sample(name: str, sample: Sample, options: PrometheusOptions) -> str:
+def decode_labels(values: list[bytes]) -> list[str]:
+    """Return `values` as texts; all at once if no byte of them is special."""
+    joined = b"\n".join(values)
+    if joined.count(b"\n") == len(values) - 1:
+        with suppress(UnicodeDecodeError):
+            return joined.decode().split("\n")
+    return list(map(decode_text, values))
+
+
+def escape_values(values: list[str]) -> list[str]:
+    """Return `values` as they stand between quotes; most logs have none that needs it."""
+    if ESCAPED.search("".join(values)):
+        return [value.translate(VALUE_ESCAPES) for value in values]
+    return values
+
+
+def write_row(name: str, row: Row, options: PrometheusOptions) -> str:
     """Return the line of a series; for a histogram its lines."""
-    labels, series = sample.labels, sample.series
+    _, _, labels, metric, series = row
     end = f" {series.time // 1_000_000}\n" if options.emit_metric_timestamp else "\n"
     braces = f"{{{labels}}}" if labels else ""
     if not isinstance(series.value, HistogramValue):
@@ -193,7 +210,7 @@ def write_sample(name: str, sample: Sample, options: PrometheusOptions) -> str:
     lines = []
     cumulative = 0
     comma = "," if labels else ""
-    bounds = [*map(format_sample, sample.metric.bounds), "+Inf"]
+    bounds = [*map(format_sample, metric.bounds), "+Inf"]
     for bound, count in zip(bounds, series.value.counts, strict=True):
         cumulative += count
         lines.append(f'{name}_bucket{{{labels}{comma}le="{bound}"}} {format_sample(cumulative)}{end}')
