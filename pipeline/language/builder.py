@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeAlias
 from lark import Token
 
 from pipeline.language.diagnostics import ProgramError
-from pipeline.language.literals import BadLiteral, read_duration, read_number, read_pattern, read_string
+from pipeline.language.literals import LiteralError, read_duration, read_number, read_pattern, read_string
 from pipeline.language.nodes import (
     Assignment,
     Begin,
@@ -39,6 +39,7 @@ from pipeline.language.nodes import (
     MetricDeclaration,
     Name,
     Next,
+    Node,
     PatternLiteral,
     Postfix,
     Stop,
@@ -128,7 +129,7 @@ class Builder:
 
     def conditional(self, children: Children) -> Conditional:
         condition = self.regroup(children[0])
-        blocks: list[Block] = without_tokens(children[1:])
+        blocks: tuple[Block, ...] = without_tokens(children[1:])
         else_block = blocks[1] if len(blocks) > 1 else None
         return Conditional(condition.span | blocks[-1].span, condition, blocks[0], else_block)
 
@@ -381,7 +382,7 @@ class Builder:
         """Return the value of a number; a bad one is reported, and 0 takes its place."""
         try:
             return read_number(token)
-        except BadLiteral as error:
+        except LiteralError as error:
             self.reporter.error(span_of(token), error.message, hint=error.hint)
             return 0
 
@@ -389,12 +390,12 @@ class Builder:
         """Return the nanoseconds of a duration; a bad one is reported, and 0 takes its place."""
         try:
             return read_duration(token)
-        except BadLiteral as error:
+        except LiteralError as error:
             self.reporter.error(span_of(token), error.message, hint=error.hint)
             return 0
 
 
-def span_of(child: Token | Spanned) -> Span:
+def span_of(child: Token | Node | Attribute) -> Span:
     """Return where a token or a node stands."""
     if isinstance(child, Token):
         start = child.start_pos or 0

@@ -20,7 +20,7 @@ MAX_DIGITS = 400
 """Longer numbers are out of every range; Python itself refuses to convert much longer ones."""
 
 
-class BadLiteral(PipelineError):
+class LiteralError(PipelineError):
     """A literal without a value: `message` says why, `hint` what to write."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -32,17 +32,17 @@ class BadLiteral(PipelineError):
 def read_number(text: str) -> int | float:
     """Return the value of an integer or a float."""
     if has_unit(text):
-        raise BadLiteral(f"`{text}` is a duration, which can only follow `after`", suggest_seconds(text))
+        raise LiteralError(f"`{text}` is a duration, which can only follow `after`", suggest_seconds(text))
     if not text.isascii():
-        raise BadLiteral(f"`{text}` is not a number", "write its digits as `0` to `9`")
+        raise LiteralError(f"`{text}` is not a number", "write its digits as `0` to `9`")
     if text.lstrip("-").isdecimal():
         return read_int(text)
     try:
         value = float(text)
     except ValueError:
-        raise BadLiteral(f"`{text}` is not a number", "a float is written like `0.5`, `2.` or `1e6`") from None
+        raise LiteralError(f"`{text}` is not a number", "a float is written like `0.5`, `2.` or `1e6`") from None
     if not math.isfinite(value):
-        raise BadLiteral(f"`{text}` is out of range", "the largest float is about 1.8e308")
+        raise LiteralError(f"`{text}` is out of range", "the largest float is about 1.8e308")
     return value
 
 
@@ -50,24 +50,24 @@ def read_int(text: str) -> int:
     """Return the value of ASCII digits, perhaps with a minus."""
     value = int(text) if len(text) < MAX_DIGITS else INT_MAX + 1
     if not INT_MIN <= value <= INT_MAX:
-        raise BadLiteral(f"`{text}` is out of range", f"integers go from {INT_MIN} to {INT_MAX}")
+        raise LiteralError(f"`{text}` is out of range", f"integers go from {INT_MIN} to {INT_MAX}")
     return value
 
 
 def read_duration(text: str) -> int:
     """Return the nanoseconds of what follows `after`."""
     if days := DAYS.fullmatch(text):
-        raise BadLiteral("a duration has no unit for days", f"write hours: `{24 * int(days['count'])}h`")
+        raise LiteralError("a duration has no unit for days", f"write hours: `{24 * int(days['count'])}h`")
     if not has_unit(text):
-        raise BadLiteral(f"the duration `{text}` has no unit", f"write `{text}h`, `{text}m` or `{text}s`")
+        raise LiteralError(f"the duration `{text}` has no unit", f"write `{text}h`, `{text}m` or `{text}s`")
     value = sum_parts(text)
     if value is None:
-        raise BadLiteral(
+        raise LiteralError(
             f"`{text}` is not a duration",
             "a duration is one or more numbers with the unit `h`, `m`, `s` or `ms`, such as `1h30m`",
         )
     if not INT_MIN <= value <= INT_MAX:
-        raise BadLiteral(f"the duration `{text}` is out of range", "the longest is `2562047h`, about 292 years")
+        raise LiteralError(f"the duration `{text}` is out of range", "the longest is `2562047h`, about 292 years")
     return value
 
 

@@ -7,6 +7,7 @@ parsed: how deep a program may go is for `check_depth` to say.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.diagnostics import ProgramError
-from pipeline.language.nodes import Block
+from pipeline.language.nodes import Block, Call, Index, Name, Node, PatternLiteral
 from pipeline.language.reporting import Reporter
 from pipeline.language.source import SourceFile
 from pipeline.language.syntax_hints import KEYWORDS
+from pipeline.language.traversal import walk
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -40,7 +42,7 @@ def parse(source: SourceFile) -> Block:
 
     Raises ProgramError at the first syntax error; bad numbers before it are told as well.
     """
-    from lark import UnexpectedInput
+    from lark import Token, UnexpectedInput
 
     from pipeline.language.syntax_errors import report_syntax_error
 
@@ -53,7 +55,7 @@ def parse(source: SourceFile) -> Block:
         run = machinery.lark.parse_interactive(text)
         try:
             run.exhaust_lexer()
-            program = run.feed_eof()
+            program = run.feed_token(Token("$END", ""))
         except UnexpectedInput as error:
             report_syntax_error(reporter, error, run.parser_state.value_stack)
             raise ProgramError(reporter.in_order()) from None
@@ -96,3 +98,45 @@ def mark_reserved(token: Token) -> Token:
     if token.value in BUILTINS:
         return token.update(type="BUILTIN")
     return token.update(type="RESERVED") if token.value in KEYWORDS else token
+
+
+def check_depth(program: Block, source: SourceFile, limit: int) -> None:
+    """Refuse a program nested deeper than `limit`, which is the operator's `--max_recursion_depth`.
+
+    The passes after this one recurse.
+    """
+    for node, depth in walk_with_depth(program):
+        if depth > limit:
+            reporter = Reporter(source)
+            reporter.error(
+                node.span,
+                f"nesting is deeper than {limit} levels",
+                hint="take it apart, or raise the limit with `--max_recursion_depth`",
+            )
+            reporter.raise_errors()
+
+
+def nesting_depth(program: Block) -> int:
+    """Return how deep the program is nested, counted like upstream's syntax trees (spec section 13)."""
+    return max(depth for _, depth in walk_with_depth(program))
+
+
+def walk_with_depth(program: Block) -> Iterator[tuple[Node, int]]:
+    """Yield every node with its depth. The program itself has 1."""
+    depths: dict[Node, int] = {}
+    for node, parent in walk(program):
+        depth = 1 if parent is None else depths[parent] + count_levels(node, parent)
+        depths[node] = depth
+        yield node, depth
+
+
+def count_levels(node: Node, parent: Node) -> int:
+    """Return how many levels `node` is below `parent`.
+
+    A list of arguments is a level of its own; so is what upstream wraps around names and patterns.
+    """
+    if isinstance(parent, Index):
+        if node is parent.target:
+            return 1
+        return 2 + isinstance(node, Name | PatternLiteral)
+    return 1 + isinstance(parent, Call) + isinstance(node, Name | PatternLiteral)

@@ -1,16 +1,481 @@
-"""Puts a syntax error into words."""
+"""Puts a syntax error into words: what is wrong, where, and what to write instead.
+
+The parser stops at the first word that cannot stand where it stands. The functions in `EXPLANATIONS`
+look at that word and at what was read before it, from the most special mistake to the most general
+one; the first that knows what to say, says it. Names of terminals never get into a message.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
-from lark import UnexpectedInput
+from lark import Token, UnexpectedInput
 
+from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, span_of
+from pipeline.language.builtins import BUILTINS
+from pipeline.language.diagnostics import Note, suggest
+from pipeline.language.nodes import Binary, Name, PatternLiteral
 from pipeline.language.reporting import Reporter
 from pipeline.language.source import Span
+from pipeline.language.syntax_hints import (
+    CHARACTERS,
+    KEYWORDS,
+    OPENING_WORD,
+    OPENING_WORDS,
+    OPERATOR_RUN,
+    OPERATORS,
+    WORDS,
+)
+from pipeline.language.syntax_trouble import (
+    ASSIGNMENTS,
+    Mistake,
+    Place,
+    Trouble,
+    begins_line,
+    find_open_block,
+    locate_trouble,
+    rest_of_line,
+    token_type,
+    whole_line,
+)
+
+KINDS = ("counter", "gauge", "timer", "text", "histogram")
+
+# What each token must be followed by.
+EXPECTED = {
+    "HIDDEN": "a kind of metric",
+    "KIND": "a name",
+    "BY": "a label name",
+    "AS": "a name in quotes",
+    "BUCKETS": "a number",
+    "LIMIT": "an integer",
+    "DEF": "a name",
+    "CONST": "a name",
+    "DECORATOR": "`{`",
+    "OTHERWISE": "`{`",
+    "BEGIN": "`{`",
+    "ELSE": "`{`",
+    "DEL": "a metric",
+    "AFTER": "a duration such as `1h30m`",
+    "LOG_FILTER": "a name",
+    "BUILTIN": "`(`",
+}
+EXPECTED_AFTER_NAME = {"CONST": "a pattern", "DEF": "`{`"}
+EXPECTED_AFTER_COMMA = {"BY": "another label name", "BUCKETS": "another number", "LOG_FILTER": "another name"}
+
+NAMED_THINGS = {
+    "KIND": "a metric's name",
+    "BY": "a label's name",
+    "DEF": "a decorator's name",
+    "CONST": "a constant's name",
+    "LOG_FILTER": "a log's name without quotes",
+}
+
+STARTS_VALUE = re.compile(r'[\w"$(~/@]')
+
+BINARY_OPERATOR = re.compile(r"&&|\|\||=~|!~|[<>=!]=|[-+*%<>&|^]|\*\*")
+CLOSING = {"(": ")", "[": "]", "{": "}"}
+OPENING = {")": "(", "]": "[", "}": "{"}
 
 
 def report_syntax_error(reporter: Reporter, error: UnexpectedInput, stack: Sequence[object]) -> None:
-    """Report the first thing that cannot stand where it stands."""
-    start = error.pos_in_stream or 0
-    reporter.error(Span(start, start + 1), "this cannot stand here")
+    """Report the first word that cannot stand where it stands; `stack` is what the parser has read before it."""
+    trouble = locate_trouble(reporter.source, error, stack)
+    for explain in EXPLANATIONS:
+        if mistake := explain(trouble):
+            reporter.error(mistake.span, mistake.message, notes=mistake.notes, hint=mistake.hint)
+            return
+
+
+# Words and signs of other languages -----------------------------------------------------------------
+
+
+def explain_open_literal(trouble: Trouble) -> Mistake | None:
+    """A string or a pattern that goes to the end of the line."""
+    if trouble.word == '"':
+        span = rest_of_line(trouble.source, trouble.span.start)
+        return Mistake(
+            span, "string is not closed on this line", 'end it with `"`; a quote inside a string is written `\\"`'
+        )
+    if trouble.place is Place.PATTERN:
+        assert trouble.pattern_opening is not None
+        span = rest_of_line(trouble.source, span_of(trouble.pattern_opening).start)
+        return Mistake(
+            span, "pattern is not closed on this line", "end it with `/`; a slash inside a pattern is written `\\/`"
+        )
+    return None
+
+
+def explain_slash_in_pattern(trouble: Trouble) -> Mistake | None:
+    """A slash that ends a pattern too early, as in `/a/b/ {`."""
+    pattern = trouble.top
+    if not isinstance(pattern, PatternLiteral) or pattern.span.end != trouble.span.start or trouble.is_end:
+        return None
+    rest = rest_of_line(trouble.source, trouble.span.start)
+    if "/" not in trouble.text(rest):
+        return None
+    return Mistake(
+        trouble.span, f"the pattern ends before {trouble.shown}", "a slash inside a pattern is written `\\/`"
+    )
+
+
+def explain_foreign_opening(trouble: Trouble) -> Mistake | None:
+    """A line that begins like one of another language, with `if` for example."""
+    text = trouble.source.text
+    begin = text.rfind("\n", 0, trouble.span.start) + 1
+    opening = OPENING_WORD.match(text, begin)
+    if opening is None or opening.start("word") > trouble.span.start:
+        return None
+    word = " ".join(opening["word"].split())
+    message, hint = OPENING_WORDS[word]
+    return Mistake(Span(opening.start("word"), opening.end("word")), message, hint)
+
+
+def explain_foreign_word(trouble: Trouble) -> Mistake | None:
+    """A word in the place of an operator."""
+    if trouble.place is Place.VALUE and trouble.word in WORDS:
+        return Mistake(trouble.span, *WORDS[trouble.word])
+    name = trouble.name
+    if name is not None and name.name in WORDS:
+        return Mistake(name.span, *WORDS[name.name])
+    return None
+
+
+def explain_foreign_operator(trouble: Trouble) -> Mistake | None:
+    """An operator that this language does not have."""
+    for run in OPERATOR_RUN.finditer(trouble.text(line := whole_line(trouble.source, trouble.span.start))):
+        span = Span(line.start + run.start(), line.start + run.end())
+        if span.start <= trouble.span.start < span.end and run[0] in OPERATORS:
+            return Mistake(span, *OPERATORS[run[0]])
+    return None
+
+
+def explain_character(trouble: Trouble) -> Mistake | None:
+    """A character that begins no word."""
+    char = trouble.word[:1]
+    if char in CHARACTERS and trouble.word not in {"!=", "!~"}:
+        return Mistake(trouble.span, *CHARACTERS[char])
+    if char and not char.isprintable():
+        return Mistake(trouble.span, f"unexpected character U+{ord(char):04X}", "remove it")
+    return None
+
+
+# Names ----------------------------------------------------------------------------------------------
+
+
+def explain_reserved_word(trouble: Trouble) -> Mistake | None:
+    """A keyword, or the name of a builtin, in the place of a name."""
+    if trouble.word in BUILTINS:
+        noun = "builtin function"
+    elif trouble.word in KEYWORDS:
+        noun = "keyword"
+    else:
+        return None
+    lead = trouble.lead if token_type(trouble.top) == "COMMA" else token_type(trouble.top)
+    if trouble.place is Place.OPERAND:
+        return Mistake(trouble.span, f"{trouble.shown} is a {noun} and cannot be a value")
+    if lead not in NAMED_THINGS:
+        return None
+    hints = {
+        "KIND": f'choose another name; `as "{trouble.word}"` exports the metric under this one',
+        "BY": f'write it in quotes: `"{trouble.word}"`',
+        "LOG_FILTER": f'write it in quotes: `"{trouble.word}"`',
+    }
+    message = f"{trouble.shown} is a {noun} and cannot be {NAMED_THINGS[lead]}"
+    return Mistake(trouble.span, message, hints.get(lead, "choose another name"))
+
+
+def explain_name(trouble: Trouble) -> Mistake | None:
+    """A name that begins with a digit, or has other characters in it."""
+    top = trouble.top
+    if token_type(top) in NAMED_THINGS and trouble.word[:1].isdecimal():
+        assert isinstance(top, Token)
+        return Mistake(trouble.span, f"{NAMED_THINGS[top.type]} cannot begin with a digit", "begin it with a letter")
+    if not isinstance(top, Token) or top.type != "NAME" or trouble.is_end:
+        return None
+    start = span_of(top).start
+    name = re.compile(r"[\w.:-]+").match(trouble.source.text, start)
+    if trouble.lead not in NAMED_THINGS or name is None or name.end() <= trouble.span.start:
+        return None
+    fixed = re.sub(r"\W", "_", name[0])
+    return Mistake(Span(start, name.end()), "a name has only letters, digits and `_`", f"write `{fixed}`")
+
+
+def explain_call(trouble: Trouble) -> Mistake | None:
+    """A call of a function that does not exist, or `int x` in the place of a declaration."""
+    top, name = trouble.top, trouble.name
+    if name is not None and trouble.word == "(":
+        hint = suggest(name.name, list(BUILTINS)) or f"the functions are {', '.join(BUILTINS)}"
+        return Mistake(name.span, f"there is no function `{name.name}`", hint)
+    if token_type(top) == "BUILTIN" and trouble.word[:1].isalpha():
+        message = f"expected `(` after `{top}`, not {trouble.shown}"
+        hint = (
+            f"to declare a metric, write its kind: `gauge {trouble.word}`" if top in {"int", "float", "string"} else ""
+        )
+        return Mistake(trouble.span, message, hint)
+    return None
+
+
+# Values ---------------------------------------------------------------------------------------------
+
+
+def explain_prefix(trouble: Trouble) -> Mistake | None:
+    """A sign before a value that belongs after it, or does not exist."""
+    value = re.compile(r"\s*([\w$]+)").match(trouble.source.text, trouble.span.end)
+    if trouble.place not in {Place.OPERAND, Place.STATEMENT} or value is None:
+        return None
+    if trouble.word in {"++", "--"}:
+        return Mistake(
+            trouble.span,
+            f"{trouble.shown} stands after a metric, not before it",
+            f"write `{value[1]}{trouble.word}`",
+        )
+    if trouble.place is Place.OPERAND and trouble.word == "-":
+        return Mistake(trouble.span, "only a number can have a minus before it", f"write `0 - {value[1]}`")
+    if trouble.place is Place.OPERAND and trouble.word == "+":
+        return Mistake(trouble.span, "a value has no plus before it", "remove it")
+    return None
+
+
+def explain_assignment(trouble: Trouble) -> Mistake | None:
+    """An `=` inside of something, or something other than a newline after an assignment."""
+    sign = trouble.find(ASSIGNMENTS)
+    if trouble.place is not Place.VALUE:
+        return None
+    if trouble.word in {"=", "+="}:
+        if sign is not None:
+            return Mistake(trouble.span, "a statement has one assignment only", "write a line for each")
+        return Mistake(trouble.span, f"{trouble.shown} cannot be part of an expression", "to compare, write `==`")
+    if trouble.word == "{" and sign is not None:
+        return Mistake(span_of(sign), "an assignment cannot be a condition", "to compare, write `==`")
+    return None
+
+
+def explain_brackets(trouble: Trouble) -> Mistake | None:
+    """A bracket without its partner."""
+    if trouble.word in OPENING:
+        opening = OPENING[trouble.word]
+        if all(bracket != opening for bracket in trouble.open_tokens()):
+            hint = "remove it" if trouble.place is Place.STATEMENT else f"remove it, or write the `{opening}`"
+            return Mistake(trouble.span, f"there is no `{opening}` for this {trouble.shown}", hint)
+    bracket = next(trouble.open_tokens(), None)
+    if bracket is None or bracket == "{" or trouble.place is not Place.VALUE:
+        return None
+    if trouble.is_end or trouble.word in {"{", "}", ")", "]"}:
+        hint = f"end it with `{CLOSING[bracket]}`; inside, a newline may only stand after an operator"
+        return Mistake(span_of(bracket), f"`{bracket}` is not closed on this line", hint)
+    return None
+
+
+def explain_statement_end(trouble: Trouble) -> Mistake | None:
+    """A `}` on the line of a statement that ends with its line."""
+    if trouble.word != "}" or trouble.place is not Place.VALUE:
+        return None
+    return Mistake(trouble.span, "expected a newline before `}`", "write the `}` on a line of its own")
+
+
+def explain_value_after_value(trouble: Trouble) -> Mistake | None:
+    """Two values, and no operator between them."""
+    name = trouble.name
+    if trouble.place is not Place.VALUE or trouble.is_end:
+        return None
+    if re.match(r"-\d", trouble.word):
+        hint = f"write `- {trouble.word[1:]}` to subtract"
+        return Mistake(trouble.span, f"{trouble.shown} is a negative number here, not a subtraction", hint)
+    if trouble.word in MATCHES:
+        return Mistake(
+            trouble.span, f"the left side of {trouble.shown} is more than one value", "put it in parentheses"
+        )
+    if name is not None and begins_line(trouble.source, name.span.start):
+        return explain_unknown_statement(trouble, name)
+    if is_condition(trouble.top) and trouble.find(ASSIGNMENTS) is None and next(trouble.open_tokens(), "{") == "{":
+        return Mistake(trouble.span, f"expected `{{` before {trouble.shown}", "a condition is followed by a block")
+    if not STARTS_VALUE.match(trouble.word):
+        return Mistake(trouble.span, f"unexpected {trouble.shown}")
+    bracket = next(trouble.open_tokens(), "{")
+    end = "a newline" if bracket == "{" else f"`{CLOSING[bracket]}`"
+    return Mistake(trouble.span, f"expected an operator or {end} before {trouble.shown}")
+
+
+def explain_unknown_statement(trouble: Trouble, name: Name) -> Mistake:
+    """A statement that begins with two words, of which the first is no keyword."""
+    hint = suggest(name.name, sorted(KEYWORDS))
+    if not hint and trouble.word == "by":
+        hint = f"to declare a metric, write its kind: `counter {name.name}`"
+    if hint:
+        return Mistake(name.span, f"there is no statement `{name.name}`", hint)
+    return Mistake(trouble.span, f"unexpected {trouble.shown} after `{name.name}`")
+
+
+# Parts of statements --------------------------------------------------------------------------------
+
+
+def explain_else(trouble: Trouble) -> Mistake | None:
+    """An `else` that no condition's block ends before."""
+    if trouble.word != "else":
+        return None
+    before = trouble.source.text[: trouble.span.start]
+    if not before.rstrip().endswith("}"):
+        return Mistake(trouble.span, "there is no condition for this `else`", "write it after the block of a condition")
+    if "\n" in before[len(before.rstrip()) :]:
+        return Mistake(trouble.span, "`else` must stand on the line of the `}` before it", "write `} else {`")
+    return Mistake(
+        trouble.span,
+        "the block before this `else` has no condition",
+        "only a condition has an `else`, not `otherwise`, `begin`, `def` or a decorator",
+    )
+
+
+def explain_constant(trouble: Trouble) -> Mistake | None:
+    """Something other than a pattern after `const X`."""
+    if token_type(trouble.top) != "NAME" or trouble.lead != "CONST" or trouble.is_end:
+        return None
+    example = f"write `const {trouble.top} /…/`"
+    if trouble.word == "=":
+        return Mistake(trouble.span, "a constant is declared without `=`", example)
+    if trouble.word.startswith('"'):
+        return Mistake(trouble.span, "a constant is a pattern, not a string", f"write `/{trouble.word[1:-1]}/`")
+    return Mistake(trouble.span, f"a constant is a pattern, not {trouble.shown}", example)
+
+
+def explain_declaration(trouble: Trouble) -> Mistake | None:
+    """Something in a metric's declaration that does not belong there."""
+    if trouble.place is not Place.DECLARATION:
+        return None
+    if trouble.word == "=":
+        return Mistake(trouble.span, "a metric is declared without a value", "it begins at 0; assign to it in a block")
+    if trouble.word == ",":
+        return Mistake(trouble.span, "a declaration declares one metric", "write one for each")
+    if trouble.word in {"[", "("}:
+        return Mistake(trouble.span, f"unexpected {trouble.shown} in a declaration", "labels are declared with `by`")
+    return Mistake(trouble.span, f"unexpected {trouble.shown} in a declaration")
+
+
+def explain_missing_part(trouble: Trouble) -> Mistake | None:
+    """A word or a sign that needs something else after it."""
+    expected = find_expected(trouble)
+    if expected is None:
+        return None
+    assert isinstance(trouble.top, Token)
+    found = "" if trouble.is_end else f", not {trouble.shown}"
+    return Mistake(trouble.span, f"expected {expected} after `{trouble.top}`{found}", suggest_part(trouble, expected))
+
+
+def find_expected(trouble: Trouble) -> str | None:
+    """Return what must follow the word before."""
+    kind = token_type(trouble.top)
+    if trouble.place is Place.OPERAND:
+        return "a value"
+    if kind == "COMMA":
+        return EXPECTED_AFTER_COMMA.get(trouble.lead)
+    if kind == "NAME":
+        return EXPECTED_AFTER_NAME.get(trouble.lead)
+    return EXPECTED.get(kind)
+
+
+def suggest_part(trouble: Trouble, expected: str) -> str:
+    """Return what to do about something that is missing."""
+    kind = token_type(trouble.top)
+    if kind == "HIDDEN":
+        return suggest(trouble.word, KINDS) or f"the kinds are {', '.join(KINDS)}"
+    if kind == "AS" and trouble.word.isidentifier():
+        return f'write `as "{trouble.word}"`'
+    if expected == "`{`" and trouble.is_end:
+        return "write `{` on the same line"
+    if trouble.after_newline and trouble.is_end:
+        return "it may stand on the next line, but not after an empty one"
+    if trouble.is_end and trouble.place is Place.OPERAND and kind in {"COMMA", "LPAR", "LSQB"}:
+        return "inside brackets, a newline may only stand after an operator"
+    if trouble.is_end and kind == "COMMA":
+        return "write the list on one line"
+    return ""
+
+
+def explain_file_end(trouble: Trouble) -> Mistake | None:
+    """A file that ends inside a block."""
+    if not trouble.is_file_end:
+        return None
+    opening = find_open_block(trouble)
+    if opening is None:
+        return None
+    return Mistake(
+        trouble.span,
+        "expected `}` before the end of the file",
+        "every block ends with `}`",
+        (Note("this block is not closed:", opening),),
+    )
+
+
+def explain_statement(trouble: Trouble) -> Mistake | None:
+    """A word that cannot begin a statement."""
+    if trouble.place is not Place.STATEMENT or trouble.is_end:
+        return None
+    if trouble.word == "{":
+        return Mistake(trouble.span, "a block has a condition before it", "write `//` to match every line")
+    if trouble.word in {"by", "as", "buckets", "limit"}:
+        return Mistake(trouble.span, f"{trouble.shown} belongs to a metric's declaration", "write it on the same line")
+    if trouble.word == "after":
+        return Mistake(trouble.span, "`after` belongs to `del`", "write it on the same line")
+    if trouble.word in {
+        "&&",
+        "||",
+        "=~",
+        "!~",
+        "+",
+        "-",
+        "*",
+        "**",
+        "%",
+        "==",
+        "!=",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "&",
+        "|",
+        "^",
+    }:
+        return Mistake(trouble.span, f"{trouble.shown} cannot begin a line", "end the line before with it")
+    return Mistake(trouble.span, f"unexpected {trouble.shown} at the beginning of a statement")
+
+
+def explain_anything(trouble: Trouble) -> Mistake:
+    """What is left."""
+    what = "the end of the line" if trouble.is_end else trouble.shown
+    return Mistake(trouble.span, f"unexpected {what}")
+
+
+EXPLANATIONS: tuple[Callable[[Trouble], Mistake | None], ...] = (
+    explain_open_literal,
+    explain_foreign_opening,
+    explain_foreign_operator,
+    explain_slash_in_pattern,
+    explain_foreign_word,
+    explain_name,
+    explain_character,
+    explain_reserved_word,
+    explain_call,
+    explain_else,
+    explain_prefix,
+    explain_assignment,
+    explain_brackets,
+    explain_statement_end,
+    explain_value_after_value,
+    explain_constant,
+    explain_missing_part,
+    explain_declaration,
+    explain_file_end,
+    explain_statement,
+    explain_anything,
+)
+
+
+def is_condition(value: object) -> bool:
+    """Return whether a value can only be meant as a condition."""
+    while isinstance(value, Binary):
+        if value.operator in LOGICAL | MATCHES | RELATIONS:
+            return True
+        value = value.right
+    return isinstance(value, PatternLiteral)

@@ -1,8 +1,74 @@
-"""Mistakes that people make who know other languages, as tables: what is written, and what to write."""
+"""Habits from other languages, as tables: what people write, what is wrong with it, and what to write.
+
+An entry is a message and a hint. They apply only where the parser has already given up, so a metric
+may well be called `if`.
+"""
 
 from __future__ import annotations
 
+import re
+
 KEYWORDS = frozenset(
-    "after as begin buckets by const counter def del else gauge hidden histogram limit log_filter next otherwise "
-    "stop text timer".split()
+    (
+        *("after", "as", "begin", "buckets", "by", "const", "counter", "def", "del", "else"),
+        *("gauge", "hidden", "histogram", "limit", "log_filter", "next", "otherwise", "stop", "text", "timer"),
+    )
 )
+
+NO_NEGATION = "use `!~` or `!=`, or put the statements into an `else` block"
+NESTED_ELSE = "write `else {`, and put the next condition into that block"
+NO_LOOPS = "a program runs once for every line, from top to bottom"
+
+# What can begin a line in other languages. What follows it tells it from a metric of that name.
+OPENING_WORD = re.compile(
+    r"(?:[^\S\n]|\})*(?P<word>else\s+if|elsif|elseif|elif|if|unless|while|foreach|for|not)\b(?=[^\S\n]*[\w\"$(/!~])"
+)
+
+OPENING_WORDS = {
+    "else if": ("`else` takes a block, not a condition", NESTED_ELSE),
+    "elsif": ("there is no `elsif`", NESTED_ELSE),
+    "elseif": ("there is no `elseif`", NESTED_ELSE),
+    "elif": ("there is no `elif`", NESTED_ELSE),
+    "if": ("a condition has no `if` before it", "remove the `if`"),
+    "unless": ("there is no `unless`", NO_NEGATION),
+    "not": ("there is no `not`", NO_NEGATION),
+    "while": ("there is no `while`", NO_LOOPS),
+    "foreach": ("there is no `foreach`", NO_LOOPS),
+    "for": ("there is no `for`", NO_LOOPS),
+}
+
+WORDS = {
+    "and": ("there is no operator `and`", "write `&&`"),
+    "or": ("there is no operator `or`", "write `||`"),
+    "not": ("there is no `not`", NO_NEGATION),
+    "is": ("there is no operator `is`", "write `==`"),
+}
+
+OPERATOR_RUN = re.compile(r"[-+*/%&|^~!=<>:]+")
+
+OPERATORS = {
+    **{
+        f"{sign}=": (f"there is no operator `{sign}=`", f"write `x = x {sign} …`")
+        for sign in ("-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>")
+    },
+    ":=": ("there is no operator `:=`", "write `=`"),
+    "===": ("there is no operator `===`", "write `==`"),
+    "!==": ("there is no operator `!==`", "write `!=`"),
+    "<>": ("there is no operator `<>`", "write `!=`"),
+    "=>": ("there is no operator `=>`", "write `>=`"),
+    "=<": ("there is no operator `=<`", "write `<=`"),
+    "=!": ("there is no operator `=!`", "write `!=`"),
+    "~=": ("there is no operator `~=`", "write `=~`"),
+    "~~": ("there is no operator `~~`", "write `=~`"),
+}
+
+CHARACTERS = {
+    ";": ("unexpected `;`", "remove it: a statement ends with its line"),
+    "'": ("text is written in double quotes", 'write `"…"`'),
+    "`": ("text is written in double quotes", 'write `"…"`'),
+    "?": ("there is no operator `? :`", "write a condition with an `else` block"),
+    ":": ("unexpected `:`", ""),
+    "!": ("there is no operator `!`", NO_NEGATION),
+    "\\": ("unexpected `\\`", "to continue on the next line, end this one with an operator"),
+    "_": ("a name cannot begin with `_`", "begin it with a letter"),
+}
