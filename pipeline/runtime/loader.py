@@ -130,7 +130,7 @@ class ProgramLoader:
         counts = self.telemetry.program(compiled.source.name)
         program = Program(compiled, metrics, counts, logs_failures=self.logs_failures)
         program.begin(now)
-        self.store.register(metrics)
+        program.bind(self.store.register(metrics))
         return program
 
 
@@ -158,10 +158,7 @@ def is_program_name(name: str) -> bool:
 
 def describe_load_failure(path: Path, error: OSError | ProgramError | StoreConflictError) -> LoadFailure:
     """Return what to tell about a program that could not be loaded."""
-    match error:
-        case ProgramError():
-            return LoadFailure(path.name, str(error), error.diagnostics)
-        case OSError():
-            return LoadFailure(path.name, f"{path} cannot be read: {describe_os_error(error)}.")
-        case StoreConflictError():
-            return LoadFailure(path.name, str(error))
+    if isinstance(error, OSError):
+        return LoadFailure(path.name, f"{path} cannot be read: {describe_os_error(error)}.")
+    diagnostics = error.diagnostics if isinstance(error, ProgramError) else ()
+    return LoadFailure(path.name, str(error), diagnostics)

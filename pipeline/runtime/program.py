@@ -56,7 +56,7 @@ class RateLimit:
 
 
 class Program:
-    """A compiled program, bound to metrics. Not yet in the store: see `ProgramLoader`."""
+    """A compiled program, bound to metrics. It does not put them into the store: see `ProgramLoader`."""
 
     def __init__(
         self,
@@ -74,7 +74,11 @@ class Program:
         self.limit = RateLimit(REPORT_INTERVAL)
         self.origin = b""
         self.now = 0
-        self.bound: BoundProgram = compiled.bind(metrics, self.record_failure)
+        self.bind(metrics)
+
+    def bind(self, metrics: Sequence[Metric]) -> None:
+        """From now on work on `metrics`, one for each declaration. To be called when series were moved to them."""
+        self.bound: BoundProgram = self.compiled.bind(metrics, self.record_failure)
 
     def admits(self, origin: bytes) -> bool:
         """Return whether the program's `log_filter` lets lines from `origin` in."""

@@ -1,0 +1,214 @@
+"""Programs from files: what is loaded, kept, replaced and let go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import SettingError
+from pipeline.language import CompileOptions
+from pipeline.metrics import Store
+from pipeline.runtime import LoadReport, ProgramLoader, find_programs
+from pipeline.telemetry import ProgramCounts, Telemetry
+
+NOW = 1_700_000_000 * 10**9
+
+COUNTER = "counter lines\n/$/ {\n  lines++\n}\n"
+BROKEN = COUNTER.replace("}", "  line++\n}")
+
+
+def make_loader(path: Path) -> ProgramLoader:
+    store = Store()
+    return ProgramLoader(path, store, Telemetry(store), CompileOptions())
+
+
+def run_line(loader: ProgramLoader, line: bytes = b"x") -> None:
+    for program in loader.programs:
+        program.process_ascii([line], b"/log", NOW)
+
+
+def read_values(loader: ProgramLoader) -> dict[str, list[object]]:
+    """Return the values of all programs' metrics, by name and program."""
+    return {
+        f"{metric.name} {metric.program}": [series.value for series in metric.series]
+        for metric in loader.store.snapshot().select_programs().metrics
+    }
+
+
+def test_folder_is_loaded_in_byte_order(tmp_path: Path) -> None:
+    """Folders in it, hidden files and files of another name are no programs."""
+    for name in ("b.mtail", "a.mtail", "B.mtail", ".hidden.mtail", "readme"):
+        (tmp_path / name).write_text(COUNTER)
+    (tmp_path / "folder.mtail").mkdir()
+    loader = make_loader(tmp_path)
+    assert loader.load(NOW) == LoadReport(loaded=["B.mtail", "a.mtail", "b.mtail"])
+    assert [program.name for program in loader.programs] == ["B.mtail", "a.mtail", "b.mtail"]
+    run_line(loader)
+    assert read_values(loader) == {f"lines {name}.mtail": [1] for name in ("B", "a", "b")}
+
+
+def test_file_is_a_program(tmp_path: Path) -> None:
+    """Its neighbours are not loaded."""
+    for name in ("a.mtail", "b.mtail"):
+        (tmp_path / name).write_text(COUNTER)
+    loader = make_loader(tmp_path / "a.mtail")
+    assert loader.load(NOW).loaded == ["a.mtail"]
+    assert loader.reload(NOW).unchanged == ["a.mtail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none", "The programs in {path} cannot be read: no such file or directory."),
+        ("none.mtail", "The programs in {path} cannot be read: no such file or directory."),
+        ("empty", "There is no program (*.mtail) in {path}."),
+        ("readme", "{path} is not a program: its name does not end in .mtail."),
+        ("readme/a.mtail", "The programs in {path} cannot be read: not a directory."),
+    ],
+)
+def test_path_without_programs_is_one_sentence(tmp_path: Path, name: str, message: str) -> None:
+    """Nothing is started without a program."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "readme").touch()
+    with pytest.raises(SettingError) as caught:
+        make_loader(tmp_path / name).load(NOW)
+    assert str(caught.value) == message.format(path=tmp_path / name)
+
+
+def test_broken_program_is_reported_and_the_others_run(tmp_path: Path) -> None:
+    """With its diagnostics, and a count."""
+    (tmp_path / "broken.mtail").write_text(BROKEN)
+    (tmp_path / "whole.mtail").write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    report = loader.load(NOW)
+    (failure,) = report.failures
+    assert report.loaded == ["whole.mtail"]
+    assert failure.name == "broken.mtail"
+    assert failure.text == "\n".join(diagnostic.render() for diagnostic in failure.diagnostics)
+    assert failure.text.startswith("broken.mtail:4:3: error: ")
+    assert loader.telemetry.programs == {
+        "broken.mtail": ProgramCounts("broken.mtail", load_errors=1),
+        "whole.mtail": ProgramCounts("whole.mtail", running=True, loads=1),
+    }
+
+
+def test_unreadable_program_is_reported(tmp_path: Path) -> None:
+    """A link to nothing, here."""
+    path = tmp_path / "a.mtail"
+    path.symlink_to(tmp_path / "none")
+    report = make_loader(tmp_path).load(NOW)
+    assert [failure.text for failure in report.failures] == [f"{path} cannot be read: no such file or directory."]
+
+
+def test_warnings_are_reported(tmp_path: Path) -> None:
+    """The program runs all the same."""
+    (tmp_path / "a.mtail").write_text("counter c\n/(?P<unused>x)/ {\n  c++\n}\n")
+    report = make_loader(tmp_path).load(NOW)
+    assert report.loaded == ["a.mtail"]
+    assert len(report.warnings) == 1
+
+
+def test_kinds_that_clash_keep_the_later_program_out(tmp_path: Path) -> None:
+    """With all its metrics, and a count."""
+    (tmp_path / "a.mtail").write_text(COUNTER)
+    (tmp_path / "b.mtail").write_text("counter other\n" + COUNTER.replace("counter", "gauge") + "/y/ {\n  other++\n}\n")
+    loader = make_loader(tmp_path)
+    report = loader.load(NOW)
+    assert [failure.text for failure in report.failures] == [
+        "Metric `lines` is a gauge at b.mtail:2:7-11 and a counter at a.mtail:1:9-13;"
+        " metrics of one name must be of one kind."
+    ]
+    assert loader.telemetry.program("b.mtail") == ProgramCounts("b.mtail", load_errors=1)
+    assert read_values(loader) == {"lines a.mtail": [0]}
+
+
+def test_reload_replaces_what_changed_and_keeps_values(tmp_path: Path) -> None:
+    """An unchanged program is not touched."""
+    (tmp_path / "a.mtail").write_text(COUNTER)
+    (tmp_path / "b.mtail").write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    run_line(loader)
+    (tmp_path / "a.mtail").write_text(COUNTER.replace("lines++", "lines += 10"))
+    assert loader.reload(NOW) == LoadReport(loaded=["a.mtail"], unchanged=["b.mtail"])
+    run_line(loader)
+    assert read_values(loader) == {"lines a.mtail": [11], "lines b.mtail": [2]}
+    assert loader.telemetry.program("a.mtail").loads == 2
+
+
+def test_reload_that_fails_keeps_the_old_program(tmp_path: Path) -> None:
+    """Until the file is good again, which need not be the text it had."""
+    path = tmp_path / "a.mtail"
+    path.write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    path.write_text(BROKEN)
+    assert [failure.name for failure in loader.reload(NOW).failures] == ["a.mtail"]
+    run_line(loader)
+    assert read_values(loader) == {"lines a.mtail": [1]}
+    path.write_text(COUNTER)
+    assert loader.reload(NOW).unchanged == ["a.mtail"]
+
+
+def test_reload_unloads_what_is_gone_and_loads_what_is_new(tmp_path: Path) -> None:
+    """The metrics of a program that is gone stay, and go on when it comes back."""
+    path = tmp_path / "a.mtail"
+    path.write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    run_line(loader)
+    path.rename(tmp_path / "b.mtail")
+    assert loader.reload(NOW) == LoadReport(loaded=["b.mtail"], unloaded=["a.mtail"])
+    run_line(loader)
+    assert read_values(loader) == {"lines a.mtail": [1], "lines b.mtail": [1]}
+    assert loader.telemetry.program("a.mtail") == ProgramCounts("a.mtail", lines=1, loads=1, unloads=1)
+    path.write_text(COUNTER)
+    loader.reload(NOW)
+    run_line(loader)
+    assert read_values(loader)["lines a.mtail"] == [2]
+
+
+def test_reload_of_a_folder_that_is_gone_changes_nothing(tmp_path: Path) -> None:
+    """The programs run on."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "a.mtail").write_text(COUNTER)
+    loader = make_loader(folder)
+    loader.load(NOW)
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(SettingError):
+        loader.reload(NOW)
+    assert [program.name for program in loader.programs] == ["a.mtail"]
+
+
+def test_begin_runs_before_the_old_values_come(tmp_path: Path) -> None:
+    """At the first load what it sets is there; at a reload the value of the old version wins."""
+    path = tmp_path / "a.mtail"
+    path.write_text("gauge level\nbegin {\n  level = 5\n}\n/up/ {\n  level += 1\n}\n")
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    assert read_values(loader) == {"level a.mtail": [5]}
+    run_line(loader, b"up")
+    path.write_text(path.read_text() + "\n")
+    loader.reload(NOW)
+    assert read_values(loader) == {"level a.mtail": [6]}
+
+
+def test_begin_writes_to_metrics_that_share_a_name(tmp_path: Path) -> None:
+    """Two declarations of one exported name are one metric from the start (spec 12.8)."""
+    (tmp_path / "a.mtail").write_text(
+        'gauge first as "level"\ngauge second as "level"\n'
+        "begin {\n  first = 5\n}\n/first/ {\n  first += 1\n}\n/second/ {\n  second += 1\n}\n"
+    )
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    run_line(loader, b"first")
+    run_line(loader, b"second")
+    assert read_values(loader) == {"level a.mtail": [7]}
+
+
+def test_found_programs_are_paths(tmp_path: Path) -> None:
+    """`check` and `explain` take them one by one."""
+    (tmp_path / "a.mtail").touch()
+    assert find_programs(tmp_path) == [tmp_path / "a.mtail"]
