@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import CodeType, FunctionType, TracebackType
 
 from pipeline.errors import LineError
@@ -132,11 +133,16 @@ def describe_failure(error: BaseException, codes: Sequence[CodeType]) -> Failure
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if code in codes:
-            places = list(code.co_positions())
-            line, _, column, _ = places[traceback.tb_lasti // 2]
+            line, _, column, _ = list_positions(code)[traceback.tb_lasti // 2]
             position = Position(line or 1, (column or 0) + 1)
         traceback = traceback.tb_next
     return Failure(explain_error(error), position)
+
+
+@cache
+def list_positions(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
+    """Return the place of each instruction; kept, because strangers' lines may fail at any rate."""
+    return list(code.co_positions())
 
 
 def explain_error(error: BaseException) -> str:
