@@ -32,6 +32,7 @@ from pipeline.options import (
     fill,
     make_accepted_options,
     make_options,
+    normalize_arguments,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class WrongUse(click.ClickException):
 class CommandGroup(click.Group):
     """The commands; a `SettingError` of any of them is wrong use."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Know `-version` and `-help` too, in Go's spelling."""
+        return super().parse_args(ctx, normalize_arguments(args, {"help": False, "version": False}, frozenset()))
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
@@ -83,7 +88,7 @@ def main() -> None:
 
 @main.command(
     cls=FlagCommand,
-    params=[*make_options(RUN_FLAGS), *make_accepted_options(), click.Argument(["extra_logs"], nargs=-1)],
+    params=[*make_options(RUN_FLAGS), *make_accepted_options(), click.Argument(["extra_logs"], nargs=-1, metavar="[SOURCE]...")],
     short_help="Run the daemon.",
     epilog="Accepted without effect, for command lines written for mtail: "
     + ", ".join(f"--{name}" for name, _ in ACCEPTED_FLAGS)

@@ -258,7 +258,6 @@ REPLAY_FLAGS = (
         help="A file to read from its start to its end, or - for standard input. Comma-separated, repeatable.",
     ),
     MAX_LINE_BYTES,
-    *METRIC_FLAGS,
     Flag(
         name="format",
         type=one_of(FORMAT_NAMES),
@@ -267,6 +266,7 @@ REPLAY_FLAGS = (
         setting="format_name",
         help="The format to print.",
     ),
+    *METRIC_FLAGS,
     VERBOSITY,
 )
 CHECK_FLAGS = LANGUAGE_FLAGS
@@ -308,7 +308,6 @@ class FlagOption(click.Option):
         super().__init__(
             [f"--{flag.name}", flag.setting or flag.name],
             type=flag.type,
-            default=flag.default,
             required=flag.required,
             multiple=flag.repeatable,
             is_eager=flag is CONFIG,
@@ -316,6 +315,8 @@ class FlagOption(click.Option):
             help=flag.help,
             callback=flag.callback,
         )
+        if flag.default is not None:  # to click, a default of None is a value, and the flag never missing
+            self.default = flag.default
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
         """Name the flag in its first spelling, with what it takes and its default."""
@@ -345,19 +346,23 @@ class FlagCommand(click.Command):
                 takes_value[name] = not option.is_flag and option.type is not BOOLEAN
                 if option.type is BOOLEAN:
                     switches.add(name)
-        return super().parse_args(ctx, normalize_arguments(args, takes_value, switches))
+        try:
+            return super().parse_args(ctx, normalize_arguments(args, takes_value, switches))
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # so that all of them show how the command is used
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group of flags."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for option in self.get_params(ctx):
-            record = option.get_help_record(ctx)
+            record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
             if record is not None:
                 section = option.flag.section if isinstance(option, FlagOption) else GENERAL
                 sections.setdefault(section, []).append(record)
         for section in sorted(sections, key=SECTIONS.index):
             with formatter.section(section):
-                formatter.write_dl(sections[section], col_max=36)
+                formatter.write_dl(sections[section], col_max=34)
 
 
 def normalize_arguments(arguments: Sequence[str], takes_value: Mapping[str, bool], switches: Set[str]) -> list[str]:

@@ -100,7 +100,7 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.unix_socket_mode <= 0o777:
             raise SettingError(
-                f"--unix_socket_mode must be an octal number up to 0777, not {self.unix_socket_mode:#o}."
+                f"--unix_socket_mode must be an octal number up to 0777, not {self.unix_socket_mode:04o}."
             )
 
 

@@ -22,6 +22,9 @@ LISTEN_BACKLOG = 128
 
 KEEP_GROUP = -1
 
+MAX_GROUP = 2**32 - 2
+"""The largest number of a group; the one above it is `KEEP_GROUP`."""
+
 
 @dataclass(frozen=True, slots=True)
 class BoundSocket:
@@ -128,7 +131,7 @@ def find_group(name: str) -> int:
     """Return the number of a group given by name or number; `KEEP_GROUP` for an empty name."""
     if not name:
         return KEEP_GROUP
-    if name.isdecimal():
+    if name.isdecimal() and int(name) <= MAX_GROUP:
         return int(name)
     try:
         return grp.getgrnam(name).gr_gid

@@ -109,6 +109,8 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
             Route("/json", answer_json),
         ]
     )
+    # A redirect would name the scheme and host of this side of a proxy.
+    app.router.redirect_slashes = False
     return cast("ASGIFramework", with_security_headers(app))
 
 

@@ -51,7 +51,7 @@ class TimedStream(trio.abc.HalfCloseableStream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send `data`; a peer that stops taking it is treated as gone."""
         view = memoryview(data)
-        for start in range(0, len(view), SEND_BYTES):
+        for start in range(0, max(len(view), 1), SEND_BYTES):
             with trio.move_on_after(SEND_SECONDS) as scope:
                 await self.stream.send_all(view[start : start + SEND_BYTES])
             if scope.cancelled_caught:
@@ -72,6 +72,18 @@ class TimedStream(trio.abc.HalfCloseableStream):
     async def aclose(self) -> None:
         """Close the connection; a send that is under way fails."""
         await self.stream.aclose()
+
+
+class Connection(TCPServer):
+    """Hypercorn's connection, which ends when the client has gone.
+
+    Hypercorn's own lets the timer of an idle connection run out first, and so the connection
+    keeps its place for `IDLE_SECONDS` more.
+    """
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
 
 
 class LimitedListener(trio.abc.Listener[TimedStream]):
@@ -147,10 +159,10 @@ async def serve_connection(
     app: AppWrapper, config: Config, context: WorkerContext, listener: LimitedListener, stream: TimedStream
 ) -> None:
     """Answer the requests of one connection."""
-    # TCPServer tells a plain connection from one with TLS by its attributes, not by its type.
+    # Hypercorn tells a plain connection from one with TLS by its attributes, not by its type.
     plain = cast("trio.SSLStream[trio.SocketStream]", stream)
     try:
-        await TCPServer(app, config, context, ConnectionState({}), plain)
+        await Connection(app, config, context, ConnectionState({}), plain)
     except Exception:
         # The border of one connection: what went wrong on it must not end the others.
         logger.exception("A connection failed. It was closed.")

@@ -1,0 +1,198 @@
+"""What is served: over a real unix socket, by the server as it runs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from pipeline.formats import PrometheusOptions
+from pipeline.metrics import Kind, Metric, Store, ValueType
+from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
+from pipeline.server.app import MAX_REPORTED_PROBLEMS, ProblemReporter, accepts_gzip
+from pipeline.settings import ServerSettings
+
+EMPTY = Status((), ())
+
+
+def make_store(*names: str) -> Store:
+    """Return a store with a counter of each name."""
+    store = Store()
+    store.register(
+        [
+            Metric(name, kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail", source="a.mtail:1:9")
+            for name in names
+        ]
+    )
+    return store
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, store: Store, status: Status = EMPTY) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve, and give a client."""
+    path = tmp_path / "s"
+    bound = bind_server(ServerSettings(unix_socket=path))
+    assert bound is not None
+    app = make_app(Answers(store.snapshot, lambda: status), PrometheusOptions())
+    shutdown = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, app, bound.socket, shutdown)
+        transport = httpx.AsyncHTTPTransport(uds=str(path))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            yield client
+        shutdown.set()
+    bound.close()
+
+
+async def test_metrics_are_served_in_the_prometheus_format(tmp_path: Path) -> None:
+    """With the type that a scraper expects."""
+    async with serving(tmp_path, make_store("a_total")) as client:
+        answer = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert answer.text == '# HELP a_total defined at a.mtail:1:9\n# TYPE a_total counter\na_total{prog="a.mtail"} 0\n'
+    assert "content-encoding" not in answer.headers
+
+
+async def test_names_select_families(tmp_path: Path) -> None:
+    """By the name that is exported."""
+    async with serving(tmp_path, make_store("a-b", "c", "d")) as client:
+        answer = await client.get("/metrics?name[]=a_b&name[]=d&name[]=missing")
+    assert re.findall(r"# TYPE (\S+)", answer.text) == ["a_b", "d"]
+
+
+async def test_page_is_compressed_when_asked(tmp_path: Path) -> None:
+    """The client sees the same text."""
+    async with serving(tmp_path, make_store("a_total")) as client:
+        plain = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
+        async with client.stream("GET", "/metrics", headers={"Accept-Encoding": "br, gzip"}) as answer:
+            body = b"".join([part async for part in answer.aiter_raw()])
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert gzip.decompress(body) == plain.content
+
+
+@pytest.mark.parametrize(
+    ("header", "accepts"),
+    [
+        ("gzip", True),
+        ("GZIP;q=0.5, br", True),
+        ("br", False),
+        ("", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("*", True),
+        ("*;q=0", False),
+        ("*, gzip;q=0", False),
+        ("identity", False),
+    ],
+)
+def test_encoding_is_chosen_as_rfc_9110_has_it(header: str, *, accepts: bool) -> None:
+    """A weight of zero is a refusal."""
+    assert accepts_gzip(header) is accepts
+
+
+async def test_json_is_served(tmp_path: Path) -> None:
+    """All metrics, as mtail's page."""
+    async with serving(tmp_path, make_store("a_total")) as client:
+        answer = await client.get("/json")
+    assert answer.headers["content-type"] == "application/json"
+    assert [metric["Name"] for metric in json.loads(answer.text)] == ["a_total"]
+
+
+async def test_head_has_the_headers_and_no_body(tmp_path: Path) -> None:
+    """The page is not even made."""
+    async with serving(tmp_path, make_store("a_total")) as client:
+        answers = [await client.head(path) for path in ("/metrics", "/json", "/")]
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"")] * 3
+    assert "content-length" not in answers[0].headers
+
+
+async def test_other_methods_and_paths_are_refused(tmp_path: Path) -> None:
+    """Nothing can be changed over HTTP; a slash more is another path."""
+    async with serving(tmp_path, make_store()) as client:
+        statuses = [(await client.request(method, "/metrics")).status_code for method in ("POST", "PUT", "DELETE")]
+        statuses += [(await client.get(path)).status_code for path in ("/metrics/", "/debug/vars", "/quitquitquit")]
+    assert statuses == [405, 405, 405, 404, 404, 404]
+
+
+async def test_every_answer_forbids_scripts_and_guessing(tmp_path: Path) -> None:
+    """Errors too."""
+    async with serving(tmp_path, make_store()) as client:
+        answers = [await client.get(path) for path in ("/", "/metrics", "/nowhere")]
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+
+
+async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
+    """With what went wrong; whatever a log line or a program holds is escaped."""
+    status = Status(
+        programs=(
+            ProgramStatus("good.mtail", is_running=True),
+            ProgramStatus("bad.mtail", is_running=False, load_error="bad.mtail:1:1: error: <script>"),
+            ProgramStatus("old.mtail", is_running=True, load_error="old.mtail:1:1: error: x"),
+            ProgramStatus("torn.mtail", is_running=True, runtime_errors=12345, last_runtime_error="on <b>&amp;"),
+        ),
+        sources=(SourceStatus("/run/<x>.fifo", 1234567),),
+    )
+    async with serving(tmp_path, make_store(), status) as client:
+        answer = await client.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    text = re.sub(r"<style>.*</style>", "", answer.text, flags=re.DOTALL)
+    for part in (
+        '<a href="metrics">',
+        '<a href="json">',
+        '<th scope="row">good.mtail</th>\n<td class="good">running</td>',
+        '<th scope="row">bad.mtail</th>\n<td class="bad">not running</td>',
+        "<pre>bad.mtail:1:1: error: &lt;script&gt;</pre>",
+        '<td class="bad">running, the last change does not load</td>',
+        '<td class="number">12,345</td>',
+        '<pre class="sentence">on &lt;b&gt;&amp;amp;</pre>',
+        '<th scope="row">/run/&lt;x&gt;.fifo</th><td class="number">1,234,567</td>',
+    ):
+        assert part in text
+
+
+async def test_status_page_of_nothing_says_so(tmp_path: Path) -> None:
+    """No empty tables."""
+    async with serving(tmp_path, make_store()) as client:
+        answer = await client.get("/")
+    assert "<p>No program is loaded.</p>" in answer.text
+    assert "<p>No source is read.</p>" in answer.text
+    assert "<table>" not in answer.text
+
+
+async def test_what_a_page_leaves_out_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A scrape a minute would fill the log."""
+    store = make_store("a")
+    store.register(
+        [
+            Metric(
+                "a", kind=Kind.COUNTER, value_type=ValueType.INT, program="b.mtail", label_names=("prog",), source="b:1"
+            )
+        ]
+    )
+    store.by_name["a"][1].new((b"x",), 1)
+    async with serving(tmp_path, store) as client:
+        for _ in range(2):
+            assert (await client.get("/metrics")).status_code == 200
+    assert caplog.messages == [
+        "Metric `a` at b:1 is left out of the Prometheus format: the label `prog` is the name of the program."
+    ]
+
+
+def test_log_of_what_is_left_out_has_an_end(caplog: pytest.LogCaptureFixture) -> None:
+    """The messages may hold a stranger's label values."""
+    reporter = ProblemReporter()
+    with caplog.at_level(logging.WARNING):
+        reporter.report(str(number) for number in range(2 * MAX_REPORTED_PROBLEMS))
+    assert len(caplog.messages) == MAX_REPORTED_PROBLEMS

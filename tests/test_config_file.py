@@ -1,0 +1,84 @@
+"""The file of settings: what is wrong with it is said with file and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config_file import read_config
+from pipeline.errors import SettingError
+from pipeline.flag_types import BOOLEAN, DURATION, INTEGER, MODE, SOURCES, TEXT
+
+TYPES = {
+    "emit_prog_label": BOOLEAN,
+    "poll_interval": DURATION,
+    "max_line_bytes": INTEGER,
+    "unix_socket_mode": MODE,
+    "logs": SOURCES,
+    "unix_socket_group": TEXT,
+}
+
+
+def test_values_are_converted(tmp_path: Path) -> None:
+    """TOML has types of its own for some of them."""
+    path = tmp_path / "c.toml"
+    path.write_text(
+        'emit-prog-label = false\npoll_interval = "1m"\nmax_line_bytes = 0x10\nunix_socket_mode = "0600"\n'
+        'logs = ["a", "b"]\nunix_socket_group = "adm"\n'
+    )
+    assert read_config(path, TYPES) == {
+        "emit_prog_label": False,
+        "poll_interval": 60.0,
+        "max_line_bytes": 16,
+        "unix_socket_mode": 0o600,
+        "logs": (("a", "b"),),
+        "unix_socket_group": "adm",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_line_bites = 1", "{path}: the setting max_line_bites is unknown. Did you mean max_line_bytes?"),
+        ("[server]", "{path}: the setting server is unknown."),
+        (
+            "max_line_bytes = 1\nmax-line-bytes = 1",
+            "{path}: the setting max_line_bytes is given twice, once with a dash.",
+        ),
+        ('max_line_bytes = "1"', '{path}: the setting max_line_bytes must be a whole number, not "1".'),
+        ("max_line_bytes = true", "{path}: the setting max_line_bytes must be a whole number, not true."),
+        (
+            'emit_prog_label = "x"',
+            '{path}: the setting emit_prog_label must be a Boolean: write true or false, not "x".',
+        ),
+        (
+            "poll_interval = 5",
+            "{path}: the setting poll_interval must be a duration: write for example 250ms, 10s or 1h30m, not 5.",
+        ),
+        (
+            'poll_interval = "5"',
+            '{path}: the setting poll_interval must be a duration: write for example 250ms, 10s or 1h30m, not "5".',
+        ),
+        ("logs = [1]", "{path}: the setting logs must be a source, not [1]."),
+        ("[unix_socket_group]\nx = 1", "{path}: the setting unix_socket_group must be a text, not a table."),
+        (
+            "x = ",
+            "The file of settings {path} is not valid TOML: Invalid value (at end of document).",
+        ),
+    ],
+)
+def test_mistake_is_told_with_file_and_key(text: str, message: str, tmp_path: Path) -> None:
+    """One sentence says what would be right."""
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(SettingError) as caught:
+        read_config(path, TYPES)
+    assert str(caught.value) == message.format(path=path)
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    """It was named, so it must be there."""
+    with pytest.raises(SettingError) as caught:
+        read_config(tmp_path / "c.toml", TYPES)
+    assert str(caught.value) == f"The file of settings {tmp_path}/c.toml cannot be read: no such file or directory."

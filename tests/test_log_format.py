@@ -1,0 +1,70 @@
+"""The daemon's own log."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.log_format import LineFormatter, start_logging
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """Put the root logger back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_line_is_level_and_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, without colour where that is no terminal."""
+    start_logging(0)
+    logging.getLogger("pipeline.x").info("Program %s is loaded.", "a.mtail")
+    logging.getLogger("pipeline.x").debug("Not shown.")
+    assert capsys.readouterr() == ("", "INFO Program a.mtail is loaded.\n")
+
+
+def test_debug_messages_are_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """From --v=1 on."""
+    start_logging(1)
+    logging.getLogger("pipeline.x").debug("Shown.")
+    assert capsys.readouterr().err == "DEBUG Shown.\n"
+
+
+def test_log_follows_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A progress bar stands in for it for a while."""
+    start_logging(0)
+    stand_in = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stand_in)
+    logging.getLogger("pipeline.x").error("Seen.")
+    assert stand_in.getvalue() == "ERROR Seen.\n"
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        (logging.ERROR, "\x1b[31mERROR\x1b[0m m"),
+        (logging.WARNING, "\x1b[33mWARNING\x1b[0m m"),
+        (logging.INFO, "INFO m"),
+    ],
+)
+def test_level_has_colour_on_a_terminal(level: int, text: str) -> None:
+    """What went as asked needs none."""
+    record = logging.LogRecord("x", level, "", 0, "m", (), None)
+    assert LineFormatter(in_colour=True).format(record) == text
+
+
+def test_unexpected_error_shows_its_traceback() -> None:
+    """It is a mistake of ours, and must be found."""
+    try:
+        raise KeyError("x")
+    except KeyError as error:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "m", (), (KeyError, error, error.__traceback__))
+    first, *rest = LineFormatter(in_colour=False).format(record).splitlines()
+    assert (first, rest[0], rest[-1]) == ("ERROR m", "Traceback (most recent call last):", "KeyError: 'x'")
