@@ -9,6 +9,7 @@ language still forbids of that (spec sections 3.4 and 3.5) is refused here, wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias
@@ -266,8 +267,9 @@ class Builder:
         return StringLiteral(span_of(children[0]), read_string(children[0]))
 
     def number(self, children: Children) -> IntLiteral | FloatLiteral:
-        value = self.read_bound(children[0])
         span = span_of(children[0])
+        self.check_dot(span)
+        value = self.read_bound(children[0])
         return FloatLiteral(span, value) if isinstance(value, float) else IntLiteral(span, value)
 
     def pattern(self, children: Children) -> PatternLiteral:
@@ -377,6 +379,17 @@ class Builder:
                 start = span_of(token).start + index
                 self.refuse(Span(start, start + 1), f"unexpected `{char}`", "names have letters, digits and `_`")
         return str(token)
+
+    def check_dot(self, number: Span) -> None:
+        """Refuse a name with a dot in it, of which the second half looks like a number."""
+        text = self.reporter.source.text
+        if text.startswith(".", number.start):
+            first = re.search(r"[^\W\d]\w*\Z", text[: number.start])
+            if first:
+                name = re.compile(r"[\w.]+").match(text, first.start())
+                assert name is not None
+                fixed = name[0].replace(".", "_")
+                self.refuse(Span(*name.span()), "a name has only letters, digits and `_`", f"write `{fixed}`")
 
     def read_bound(self, token: Token) -> int | float:
         """Return the value of a number; a bad one is reported, and 0 takes its place."""

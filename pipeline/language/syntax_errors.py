@@ -10,25 +10,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from lark import Token, UnexpectedInput
+from lark import Token, Tree, UnexpectedInput
 
 from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, span_of
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.diagnostics import Note, suggest
-from pipeline.language.nodes import Binary, Name, PatternLiteral
+from pipeline.language.nodes import Binary, FloatLiteral, Index, IntLiteral, MetricDeclaration, Name, PatternLiteral
 from pipeline.language.reporting import Reporter
 from pipeline.language.source import Span
 from pipeline.language.syntax_hints import (
+    ATTRIBUTE_WORDS,
     CHARACTERS,
+    CLOSING,
+    EXPECTED,
+    EXPECTED_AFTER_COMMA,
+    EXPECTED_AFTER_NAME,
     KEYWORDS,
+    KINDS,
+    NAMED_THINGS,
+    OPENING,
     OPENING_WORD,
     OPENING_WORDS,
     OPERATOR_RUN,
     OPERATORS,
+    SIGNS,
+    STARTS_VALUE,
     WORDS,
 )
 from pipeline.language.syntax_trouble import (
     ASSIGNMENTS,
+    EXPRESSIONS,
     Mistake,
     Place,
     Trouble,
@@ -39,44 +50,6 @@ from pipeline.language.syntax_trouble import (
     token_type,
     whole_line,
 )
-
-KINDS = ("counter", "gauge", "timer", "text", "histogram")
-
-# What each token must be followed by.
-EXPECTED = {
-    "HIDDEN": "a kind of metric",
-    "KIND": "a name",
-    "BY": "a label name",
-    "AS": "a name in quotes",
-    "BUCKETS": "a number",
-    "LIMIT": "an integer",
-    "DEF": "a name",
-    "CONST": "a name",
-    "DECORATOR": "`{`",
-    "OTHERWISE": "`{`",
-    "BEGIN": "`{`",
-    "ELSE": "`{`",
-    "DEL": "a metric",
-    "AFTER": "a duration such as `1h30m`",
-    "LOG_FILTER": "a name",
-    "BUILTIN": "`(`",
-}
-EXPECTED_AFTER_NAME = {"CONST": "a pattern", "DEF": "`{`"}
-EXPECTED_AFTER_COMMA = {"BY": "another label name", "BUCKETS": "another number", "LOG_FILTER": "another name"}
-
-NAMED_THINGS = {
-    "KIND": "a metric's name",
-    "BY": "a label's name",
-    "DEF": "a decorator's name",
-    "CONST": "a constant's name",
-    "LOG_FILTER": "a log's name without quotes",
-}
-
-STARTS_VALUE = re.compile(r'[\w"$(~/@]')
-
-BINARY_OPERATOR = re.compile(r"&&|\|\||=~|!~|[<>=!]=|[-+*%<>&|^]|\*\*")
-CLOSING = {"(": ")", "[": "]", "{": "}"}
-OPENING = {")": "(", "]": "[", "}": "{"}
 
 
 def report_syntax_error(reporter: Reporter, error: UnexpectedInput, stack: Sequence[object]) -> None:
@@ -147,18 +120,29 @@ def explain_foreign_operator(trouble: Trouble) -> Mistake | None:
     for run in OPERATOR_RUN.finditer(trouble.text(line := whole_line(trouble.source, trouble.span.start))):
         span = Span(line.start + run.start(), line.start + run.end())
         if span.start <= trouble.span.start < span.end and run[0] in OPERATORS:
-            return Mistake(span, *OPERATORS[run[0]])
+            message = f"there is no operator `{run[0]}`"
+            return Mistake(span, message, f"write `{OPERATORS[run[0]].format(read_target(trouble))}`")
     return None
+
+
+def read_target(trouble: Trouble) -> str:
+    """Return the text of the metric before an operator like `-=`."""
+    target = trouble.stack[-2] if len(trouble.stack) > 1 else None
+    return trouble.text(target.span) if isinstance(target, Name | Index) else "x"
 
 
 def explain_character(trouble: Trouble) -> Mistake | None:
     """A character that begins no word."""
     char = trouble.word[:1]
+    if quoted := re.compile(r"'([^'\n]*)'").match(trouble.source.text, trouble.span.start):
+        return Mistake(Span(*quoted.span()), "text is written in double quotes", f'write `"{quoted[1]}"`')
     if char in CHARACTERS and trouble.word not in {"!=", "!~"}:
         return Mistake(trouble.span, *CHARACTERS[char])
-    if char and not char.isprintable():
-        return Mistake(trouble.span, f"unexpected character U+{ord(char):04X}", "remove it")
-    return None
+    if not char or char in SIGNS or char.isalpha() or char.isdecimal():
+        return None
+    if char.isprintable():
+        return Mistake(trouble.span, f"unexpected `{char}`")
+    return Mistake(trouble.span, f"unexpected character U+{ord(char):04X}", "remove it")
 
 
 # Names ----------------------------------------------------------------------------------------------
@@ -298,11 +282,29 @@ def explain_value_after_value(trouble: Trouble) -> Mistake | None:
     return Mistake(trouble.span, f"expected an operator or {end} before {trouble.shown}")
 
 
+def explain_after_declaration(trouble: Trouble) -> Mistake | None:
+    """A value behind a metric's declaration: a missing comma, or a misspelt attribute."""
+    below = trouble.stack[-2] if len(trouble.stack) > 1 and trouble.place is Place.VALUE else None
+    if isinstance(below, Tree):
+        below = below.children[-1]
+    value = trouble.top
+    if not isinstance(below, MetricDeclaration) or not isinstance(value, EXPRESSIONS):
+        return None
+    if "\n" in trouble.text(Span(below.span.end, value.span.start)):
+        return None
+    text = trouble.text(value.span)
+    if isinstance(value, IntLiteral | FloatLiteral) and below.buckets is not None:
+        return Mistake(value.span, f"expected `,` before `{text}`", "bounds are separated by `,`")
+    return Mistake(value.span, f"unexpected `{text}` in a declaration", suggest(text, ATTRIBUTE_WORDS))
+
+
 def explain_unknown_statement(trouble: Trouble, name: Name) -> Mistake:
     """A statement that begins with two words, of which the first is no keyword."""
-    hint = suggest(name.name, sorted(KEYWORDS))
+    hint = suggest(name.name, sorted(KEYWORDS)) if len(name.name) > 2 else ""
     if not hint and trouble.word == "by":
         hint = f"to declare a metric, write its kind: `counter {name.name}`"
+    if not hint and trouble.word.isidentifier() and trouble.word not in KEYWORDS:
+        hint = f"to declare a metric, write its kind: `counter {trouble.word}`"
     if hint:
         return Mistake(name.span, f"there is no statement `{name.name}`", hint)
     return Mistake(trouble.span, f"unexpected {trouble.shown} after `{name.name}`")
@@ -366,7 +368,7 @@ def find_expected(trouble: Trouble) -> str | None:
     """Return what must follow the word before."""
     kind = token_type(trouble.top)
     if trouble.place is Place.OPERAND:
-        return "a value"
+        return "a value" if trouble.find(frozenset({"CONST"})) is None else "a pattern or a constant"
     if kind == "COMMA":
         return EXPECTED_AFTER_COMMA.get(trouble.lead)
     if kind == "NAME":
@@ -403,7 +405,7 @@ def explain_file_end(trouble: Trouble) -> Mistake | None:
         trouble.span,
         "expected `}` before the end of the file",
         "every block ends with `}`",
-        (Note("this block is not closed:", opening),),
+        (Note("the open block begins", opening),),
     )
 
 
@@ -411,9 +413,13 @@ def explain_statement(trouble: Trouble) -> Mistake | None:
     """A word that cannot begin a statement."""
     if trouble.place is not Place.STATEMENT or trouble.is_end:
         return None
+    if trouble.word == "{" and len(trouble.stack) > 1 and isinstance(trouble.stack[-2], EXPRESSIONS):
+        return Mistake(
+            trouble.span, "`{` must stand on the line of its condition", "move it to the end of the line before"
+        )
     if trouble.word == "{":
-        return Mistake(trouble.span, "a block has a condition before it", "write `//` to match every line")
-    if trouble.word in {"by", "as", "buckets", "limit"}:
+        return Mistake(trouble.span, "a block needs a condition before it", "write `//` to match every line")
+    if trouble.word in ATTRIBUTE_WORDS:
         return Mistake(trouble.span, f"{trouble.shown} belongs to a metric's declaration", "write it on the same line")
     if trouble.word == "after":
         return Mistake(trouble.span, "`after` belongs to `del`", "write it on the same line")
@@ -438,6 +444,8 @@ def explain_statement(trouble: Trouble) -> Mistake | None:
         "^",
     }:
         return Mistake(trouble.span, f"{trouble.shown} cannot begin a line", "end the line before with it")
+    if token_type(trouble.top) in {"NEXT", "STOP", "RBRACE"}:
+        return Mistake(trouble.span, f"unexpected {trouble.shown} after `{trouble.top}`")
     return Mistake(trouble.span, f"unexpected {trouble.shown} at the beginning of a statement")
 
 
@@ -462,6 +470,7 @@ EXPLANATIONS: tuple[Callable[[Trouble], Mistake | None], ...] = (
     explain_assignment,
     explain_brackets,
     explain_statement_end,
+    explain_after_declaration,
     explain_value_after_value,
     explain_constant,
     explain_missing_part,

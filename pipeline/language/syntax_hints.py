@@ -1,7 +1,6 @@
-"""Habits from other languages, as tables: what people write, what is wrong with it, and what to write.
+"""The tables of `syntax_errors.py`: habits from other languages, and what must follow what.
 
-An entry is a message and a hint. They apply only where the parser has already given up, so a metric
-may well be called `if`.
+They apply only where the parser has already given up, so a metric may well be called `if`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ KEYWORDS = frozenset(
         *("gauge", "hidden", "histogram", "limit", "log_filter", "next", "otherwise", "stop", "text", "timer"),
     )
 )
+
+# Habits: what people write, with a message and a hint -------------------------------------------------
 
 NO_NEGATION = "use `!~` or `!=`, or put the statements into an `else` block"
 NESTED_ELSE = "write `else {`, and put the next condition into that block"
@@ -46,20 +47,18 @@ WORDS = {
 
 OPERATOR_RUN = re.compile(r"[-+*/%&|^~!=<>:]+")
 
+# What to write instead; `{0}` stands for the metric before the operator.
 OPERATORS = {
-    **{
-        f"{sign}=": (f"there is no operator `{sign}=`", f"write `x = x {sign} …`")
-        for sign in ("-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>")
-    },
-    ":=": ("there is no operator `:=`", "write `=`"),
-    "===": ("there is no operator `===`", "write `==`"),
-    "!==": ("there is no operator `!==`", "write `!=`"),
-    "<>": ("there is no operator `<>`", "write `!=`"),
-    "=>": ("there is no operator `=>`", "write `>=`"),
-    "=<": ("there is no operator `=<`", "write `<=`"),
-    "=!": ("there is no operator `=!`", "write `!=`"),
-    "~=": ("there is no operator `~=`", "write `=~`"),
-    "~~": ("there is no operator `~~`", "write `=~`"),
+    **{f"{sign}=": f"{{0}} = {{0}} {sign} …" for sign in ("-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>")},
+    ":=": "=",
+    "===": "==",
+    "!==": "!=",
+    "<>": "!=",
+    "=>": ">=",
+    "=<": "<=",
+    "=!": "!=",
+    "~=": "=~",
+    "~~": "=~",
 }
 
 CHARACTERS = {
@@ -72,3 +71,45 @@ CHARACTERS = {
     "\\": ("unexpected `\\`", "to continue on the next line, end this one with an operator"),
     "_": ("a name cannot begin with `_`", "begin it with a letter"),
 }
+
+# What must follow what, by the type of the token ------------------------------------------------------
+
+ATTRIBUTE_WORDS = ("by", "as", "buckets", "limit")
+KINDS = ("counter", "gauge", "timer", "text", "histogram")
+
+# What each token must be followed by.
+EXPECTED = {
+    "HIDDEN": "a kind of metric",
+    "KIND": "a name",
+    "BY": "a label name",
+    "AS": "a name in quotes",
+    "BUCKETS": "a number",
+    "LIMIT": "an integer",
+    "DEF": "a name",
+    "CONST": "a name",
+    "DECORATOR": "`{`",
+    "OTHERWISE": "`{`",
+    "BEGIN": "`{`",
+    "ELSE": "`{`",
+    "DEL": "a metric",
+    "AFTER": "a duration such as `1h30m`",
+    "LOG_FILTER": "a name",
+    "BUILTIN": "`(`",
+}
+EXPECTED_AFTER_NAME = {"CONST": "a pattern", "DEF": "`{`"}
+EXPECTED_AFTER_COMMA = {"BY": "another label name", "BUCKETS": "another number", "LOG_FILTER": "another name"}
+
+NAMED_THINGS = {
+    "KIND": "a metric's name",
+    "BY": "a label's name",
+    "DEF": "a decorator's name",
+    "CONST": "a constant's name",
+    "LOG_FILTER": "a log's name without quotes",
+}
+
+STARTS_VALUE = re.compile(r'[\w"$(~/@]')
+
+BINARY_OPERATOR = re.compile(r"&&|\|\||=~|!~|[<>=!]=|[-+*%<>&|^]|\*\*")
+SIGNS = frozenset('+-*/%&|^~!=<>{}()[],.$@"')
+CLOSING = {"(": ")", "[": "]", "{": "}"}
+OPENING = {")": "(", "]": "[", "}": "{"}

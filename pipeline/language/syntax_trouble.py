@@ -180,8 +180,8 @@ def locate_trouble(source: SourceFile, error: UnexpectedInput, stack: Sequence[o
     """Find the word that the parser stopped at. Lark's own token may be longer, or shorter."""
     is_file_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
     start = len(source.text)
-    if not is_file_end and error.pos_in_stream is not None:
-        start = min(start, error.pos_in_stream)
+    if not is_file_end:
+        start = min(start, source.line_starts[error.line - 1] + error.column - 1)
     after_newline = len(stack) > 1 and token_type(stack[-1]) == "NL" and expects_operand(stack[:-1])
     if after_newline:
         stack = stack[:-1]
