@@ -1,24 +1,18 @@
-"""What the sources share: what a source is, and the way from a descriptor to batches.
-
-A source reads, has the programs run on what it read, and only then reads again. There is no
-queue: while programs are busy the kernel's buffer fills and the writer waits. After each batch it
-yields, so a busy source starves nobody.
-
-Cancelling a source is how it is stopped in good order: it reads what is available at that moment
-(at most `MAX_DRAIN_BYTES`), delivers the unended last line, and closes. None of that waits.
-"""
+"""The way from a descriptor to batches, as all sources share it."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Protocol
-
-import trio
 
 from pipeline.batch import Batch, Deliver
 from pipeline.sources.framing import LineFramer, make_batch
 from pipeline.telemetry import SourceCounts
+
+STDIN = 0
+
+STDIN_NAMES = ("-", "/dev/stdin")
+"""What an operator may write for standard input."""
 
 READ_BYTES = 1024 * 1024
 """One read, and so one batch: as much as a pipe holds at most unless root allows more."""
@@ -26,22 +20,6 @@ READ_BYTES = 1024 * 1024
 MAX_DRAIN_BYTES = 16 * 1024 * 1024
 """What one source still reads when it is stopped. A writer at full speed could otherwise hold the
 stop up for ever; sixteen full pipes take about a second."""
-
-
-class Source(Protocol):
-    """Where lines come from. `name` is what logs and metrics call it; `counts` what it counts."""
-
-    name: str
-    counts: SourceCounts
-
-    def prepare(self) -> None:
-        """Open or bind, so that writers may come. Raises `SettingError` when that cannot be."""
-
-    async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Deliver batches until cancelled, or until the source ends, and close. Call `prepare` before."""
-
-    def close(self) -> None:
-        """Let go of all that `prepare` took. A second call does nothing."""
 
 
 class Intake:
@@ -73,20 +51,6 @@ class Intake:
         """Take over what the framer counted since the last call."""
         self.counts.lines_truncated += self.framer.truncated
         self.framer.truncated = 0
-
-
-async def read_to_end(descriptor: int, intake: Intake) -> None:
-    """Feed what comes from a non-blocking descriptor, until its end; leaves the last line unended."""
-    while True:
-        try:
-            data = os.read(descriptor, READ_BYTES)
-        except BlockingIOError:
-            await trio.lowlevel.wait_readable(descriptor)
-            continue
-        if not data:
-            return
-        intake.feed(data)
-        await trio.lowlevel.checkpoint()
 
 
 def drain(descriptor: int, intake: Intake) -> None:

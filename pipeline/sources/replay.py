@@ -9,8 +9,7 @@ from pathlib import Path
 from pipeline.batch import Batch
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import READ_BYTES, Intake
-from pipeline.sources.stdin import STDIN, STDIN_NAMES
+from pipeline.sources.intake import READ_BYTES, STDIN, STDIN_NAMES, Intake
 from pipeline.telemetry import SourceCounts
 
 

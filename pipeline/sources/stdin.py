@@ -15,12 +15,8 @@ import trio
 from pipeline.batch import Deliver
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import MAX_DRAIN_BYTES, READ_BYTES, Intake
+from pipeline.sources.intake import MAX_DRAIN_BYTES, READ_BYTES, STDIN, Intake
 from pipeline.telemetry import SourceCounts
-
-STDIN = 0
-
-STDIN_NAMES = ("-", "/dev/stdin")
 
 
 class StdinSource:

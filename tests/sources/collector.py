@@ -10,7 +10,7 @@ import trio
 
 from pipeline.batch import Batch
 from pipeline.settings import SourceSettings
-from pipeline.sources import Source
+from pipeline.sources.source import Source
 
 SETTINGS = SourceSettings(logs=())
 

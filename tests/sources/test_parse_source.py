@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources import parse_source, parse_sources
 from pipeline.sources.fifo import FifoSource
 from pipeline.sources.file import FileSource
+from pipeline.sources.kinds import parse_source, parse_sources
 from pipeline.sources.stdin import StdinSource
 from pipeline.sources.unix_datagram import UnixDatagramSource
 from pipeline.sources.unix_stream import UnixStreamSource

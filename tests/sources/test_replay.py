@@ -12,7 +12,7 @@ from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
 from pipeline.sources import ReplayFile
-from pipeline.sources.stdin import STDIN
+from pipeline.sources.intake import STDIN
 from tests.sources.collector import SETTINGS, join_lines, number_lines
 
 
