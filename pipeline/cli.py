@@ -8,7 +8,9 @@ modules to load.
 
 from __future__ import annotations
 
+import logging
 import platform
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +40,8 @@ from pipeline.options import (
 if TYPE_CHECKING:
     from pipeline.inspection import Inspection
     from pipeline.language import Diagnostic
+
+logger = logging.getLogger(__name__)
 
 FAILED = 1
 
@@ -77,7 +81,7 @@ class CommandGroup(click.Group):
     epilog="Exit status: 0 fine, 1 a program or the work failed, 2 wrong use. "
     "`syslog-pipeline COMMAND --help` tells more about a command.",
 )
-@click.version_option(message=VERSION)
+@click.version_option(__version__, message=VERSION)
 def main() -> None:
     """Turn log lines into metrics.
 
@@ -88,13 +92,17 @@ def main() -> None:
 
 @main.command(
     cls=FlagCommand,
-    params=[*make_options(RUN_FLAGS), *make_accepted_options(), click.Argument(["extra_logs"], nargs=-1, metavar="[SOURCE]...")],
+    params=[
+        *make_options(RUN_FLAGS),
+        *make_accepted_options(),
+        click.Argument(["extra_logs"], nargs=-1, metavar="[SOURCE]..."),
+    ],
     short_help="Run the daemon.",
     epilog="Accepted without effect, for command lines written for mtail: "
     + ", ".join(f"--{name}" for name, _ in ACCEPTED_FLAGS)
     + f".\n\n{SPELLINGS}",
 )
-@click.version_option(message=VERSION)
+@click.version_option(__version__, message=VERSION)
 def run(
     *, logs: tuple[str, ...], extra_logs: tuple[str, ...], one_shot: bool, compile_only: bool, **values: object
 ) -> None:
@@ -120,6 +128,7 @@ def run(
     else:
         from pipeline.daemon import run_daemon
 
+        logger.info("%s starts as: %s", VERSION, shlex.join(sys.argv))
         run_daemon(
             settings.DaemonSettings(
                 programs=make_program_settings(values),

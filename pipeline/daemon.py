@@ -1,7 +1,8 @@
 """The daemon: sources → programs → store → server, from start to end.
 
 Start: everything is loaded, opened and bound before the event loop runs, so a start that fails
-ends in one `SettingError` and leaves nothing behind. End, on SIGTERM or SIGINT or when every source has
+ends in one `SettingError` and leaves no socket behind. The server's socket comes last: whoever finds it
+finds the sources too. End, on SIGTERM or SIGINT or when every source has
 ended: the sources deliver what they hold, then the server stops, so a last scrape can
 still see it all. A second signal ends the process at once.
 """
@@ -23,7 +24,7 @@ from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_s
 from pipeline.settings import DaemonSettings
 from pipeline.sources.kinds import parse_sources
 from pipeline.sources.source import Source
-from pipeline.telemetry import Telemetry
+from pipeline.telemetry import ProgramCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
 from pipeline.wiring import make_loader, make_prometheus_options
 
@@ -95,8 +96,8 @@ class Daemon:
         """Run all sources to their end."""
         async with trio.open_nursery() as nursery:
             for source in self.sources:
-                await nursery.start(self.run_source, source)
                 logger.info("%s is read.", source.name)
+                await nursery.start(self.run_source, source)
             if self.listening is None:
                 logger.warning("The metrics are not served: no --unix_socket is given.")
             else:
@@ -146,24 +147,23 @@ class Daemon:
 
     def read_status(self) -> Status:
         """Return what the status page shows."""
-        programs = []
-        for name, counts in sorted(self.telemetry.programs.items()):
-            running = self.loader.running.get(name)
-            failure = running.last_failure if running is not None else None
-            programs.append(
-                ProgramStatus(
-                    name=name,
-                    is_running=running is not None,
-                    load_error=self.load_failures.get(name, ""),
-                    runtime_errors=counts.runtime_errors,
-                    last_runtime_error=running.report(failure, 0)
-                    if running is not None and failure is not None
-                    else "",
-                )
-            )
         lines = self.telemetry.log_lines
-        sources = [SourceStatus(source.name, lines.get(source.counts.origin, 0)) for source in self.sources]
-        return Status(tuple(programs), tuple(sources))
+        return Status(
+            programs=tuple(self.describe_program(counts) for _, counts in sorted(self.telemetry.programs.items())),
+            sources=tuple(SourceStatus(source.name, lines.get(source.counts.origin, 0)) for source in self.sources),
+        )
+
+    def describe_program(self, counts: ProgramCounts) -> ProgramStatus:
+        """Return what the status page shows of one program."""
+        program = self.loader.running.get(counts.name)
+        failure = program.report(program.last_failure, 0) if program and program.last_failure else ""
+        return ProgramStatus(
+            name=counts.name,
+            is_running=program is not None,
+            load_error=self.load_failures.get(counts.name, ""),
+            runtime_errors=counts.runtime_errors,
+            last_runtime_error=failure,
+        )
 
 
 def find_sweep_pause(next_expiry: int | None, now: int, interval: float) -> float:

@@ -1,0 +1,305 @@
+"""The daemon from start to stop, on a real named pipe and real unix sockets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from pipeline.daemon import MAX_SWEEP_SECONDS, MIN_SWEEP_SECONDS, NANOSECONDS, Daemon, find_sweep_pause, run_daemon
+from pipeline.errors import SettingError
+from pipeline.settings import (
+    DaemonSettings,
+    FormatSettings,
+    LanguageSettings,
+    ProgramSettings,
+    ServerSettings,
+    SourceSettings,
+    StoreSettings,
+)
+from pipeline.sources.fifo import FifoSource
+
+PROGRAM = """counter lines_total
+counter words_total by word
+lines_total++
+/^word (?P<word>.*)/ {
+  words_total[$word]++
+}
+/^forget (?P<word>.*)/ {
+  del words_total[$word]
+}
+/^(?P<word>.*) for a moment$/ {
+  words_total[$word]++
+  del words_total[$word] after 1ms
+}
+/^date (?P<date>.*)/ {
+  strptime($date, "2006")
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers() -> Iterator[None]:
+    """Put the handlers back that a stop gives up."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> DaemonSettings:
+    """One program, a pipe, a socket of each kind, and the server."""
+    (tmp_path / "progs").mkdir()
+    (tmp_path / "progs" / "p.mtail").write_text(PROGRAM)
+    return DaemonSettings(
+        programs=ProgramSettings(progs=tmp_path / "progs", language=LanguageSettings()),
+        sources=SourceSettings(
+            logs=(f"{tmp_path}/log.fifo", f"unix://{tmp_path}/stream", f"unixgram://{tmp_path}/datagram")
+        ),
+        store=StoreSettings(),
+        formats=FormatSettings(emit_prog_label=False),
+        server=ServerSettings(unix_socket=tmp_path / "http"),
+    )
+
+
+@asynccontextmanager
+async def running(settings: DaemonSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """Run the daemon, give a client for its server, and stop the daemon by a signal."""
+    with ExitStack() as stack:
+        daemon = Daemon(settings)
+        daemon.prepare(stack)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            transport = httpx.AsyncHTTPTransport(uds=str(settings.server.unix_socket))
+            async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+                yield client
+            if not daemon.stopping.cancel_called:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def scrape(client: httpx.AsyncClient) -> dict[str, float]:
+    """Return the value of each series, by name and labels."""
+    await wait_all_tasks_blocked()
+    page = (await client.get("/metrics")).raise_for_status().text
+    rows = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in rows}
+
+
+def send(kind: socket.SocketKind, path: Path, data: bytes) -> None:
+    """Send to a unix socket, and hang up."""
+    with socket.socket(socket.AF_UNIX, kind) as sock:
+        sock.connect(str(path))
+        sock.send(data)
+
+
+async def test_lines_from_every_source_are_counted(settings: DaemonSettings, tmp_path: Path) -> None:
+    """Served with the daemon's own metrics, under the names of the sources."""
+    async with running(settings) as client:
+        (tmp_path / "log.fifo").write_text("word a\nword b\n")
+        send(socket.SOCK_STREAM, tmp_path / "stream", b"word a\nword a")
+        send(socket.SOCK_DGRAM, tmp_path / "datagram", b"word b")
+        values = await scrape(client)
+    assert values["lines_total"] == 5
+    assert (values['words_total{word="a"}'], values['words_total{word="b"}']) == (3, 2)
+    assert values["syslog_pipeline_lines_total"] == 5
+    assert values[f'syslog_pipeline_log_lines_total{{logfile="{tmp_path}/log.fifo"}}'] == 2
+    assert values[f'syslog_pipeline_log_lines_total{{logfile="unix://{tmp_path}/stream"}}'] == 2
+    assert values['syslog_pipeline_prog_lines_total{prog="p.mtail"}'] == 5
+
+
+async def test_sockets_are_removed_at_the_end(settings: DaemonSettings, tmp_path: Path) -> None:
+    """The pipe stays: a writer may hold it."""
+    async with running(settings):
+        assert {path.name for path in tmp_path.iterdir()} == {"progs", "log.fifo", "stream", "datagram", "http"}
+    assert {path.name for path in tmp_path.iterdir()} == {"progs", "log.fifo"}
+
+
+async def test_what_was_written_before_the_signal_is_counted(settings: DaemonSettings, tmp_path: Path) -> None:
+    """The sources are read to their end; the last line needs no line feed."""
+    daemon = Daemon(settings)
+    with ExitStack() as stack:
+        daemon.prepare(stack)
+        (tmp_path / "log.fifo").write_text("word a\n")
+        send(socket.SOCK_STREAM, tmp_path / "stream", b"word a\nword a")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            os.kill(os.getpid(), signal.SIGINT)
+            (tmp_path / "log.fifo").write_text("word b")
+    assert daemon.telemetry.lines == 4
+
+
+async def test_expired_series_is_not_served(settings: DaemonSettings, tmp_path: Path) -> None:
+    """A scrape sweeps, so expiry acts on time."""
+    async with running(settings) as client:
+        (tmp_path / "log.fifo").write_text("x for a moment\nword y\n")
+        await wait_all_tasks_blocked()
+        await trio.sleep(0.002)
+        assert [name for name in await scrape(client) if "words" in name] == ['words_total{word="y"}']
+
+
+async def test_expired_series_stays_where_sweeping_is_off(settings: DaemonSettings, tmp_path: Path) -> None:
+    """As with mtail."""
+    store = StoreSettings(expired_metrics_gc_interval_seconds=0.0)
+    async with running(replace(settings, store=store)) as client:
+        (tmp_path / "log.fifo").write_text("x for a moment\n")
+        await wait_all_tasks_blocked()
+        await trio.sleep(0.002)
+        assert 'words_total{word="x"}' in await scrape(client)
+
+
+async def test_sweep_frees_what_nobody_scrapes(
+    settings: DaemonSettings, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """A minute later at most."""
+    with ExitStack() as stack:
+        daemon = Daemon(settings)
+        daemon.prepare(stack)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            (tmp_path / "log.fifo").write_text("x for a moment\n")
+            await trio.sleep(2 * MAX_SWEEP_SECONDS)
+            assert [len(metric.data) for metric in daemon.store if metric.name == "words_total"] == [0]
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("next_expiry", "interval", "pause"),
+    [
+        (None, 3600.0, MAX_SWEEP_SECONDS),
+        (None, 10.0, 10.0),
+        (5 * NANOSECONDS, 3600.0, 5.0),
+        (-5 * NANOSECONDS, 3600.0, MIN_SWEEP_SECONDS),
+        (1, 0.5, 0.5),
+        (999 * NANOSECONDS, 3600.0, MAX_SWEEP_SECONDS),
+    ],
+)
+def test_next_sweep_is_when_something_expires(next_expiry: int | None, interval: float, pause: float) -> None:
+    """Not more than once a second, and not less often than was asked for."""
+    assert find_sweep_pause(next_expiry, 0, interval) == pause
+
+
+async def test_status_page_shows_failures(settings: DaemonSettings, tmp_path: Path) -> None:
+    """Of a program that does not load, and of one that fails on a line."""
+    (tmp_path / "progs" / "q.mtail").write_text("counter x /\n")
+    async with running(settings) as client:
+        (tmp_path / "log.fifo").write_text("date then\n")
+        await wait_all_tasks_blocked()
+        page = (await client.get("/")).text
+    assert "q.mtail:1:11: error: " in page
+    assert "Program p.mtail failed at p.mtail:15:3 on a line from " in page
+    assert f"{tmp_path}/log.fifo" in page
+
+
+async def test_log_tells_the_course_of_things(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each message is a sentence."""
+    caplog.set_level(logging.INFO, "pipeline")
+    async with running(settings):
+        pass
+    assert caplog.messages == [
+        "Program p.mtail is loaded.",
+        f"{tmp_path}/log.fifo is read.",
+        f"unix://{tmp_path}/stream is read.",
+        f"unixgram://{tmp_path}/datagram is read.",
+        f"Ready. The metrics are served on {tmp_path}/http.",
+        "SIGTERM received. The sources are read to their end.",
+        "All sources are closed. The metrics are no longer served.",
+    ]
+
+
+async def test_warnings_about_programs_are_logged(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whole, as `check` prints them."""
+    (tmp_path / "progs" / "p.mtail").write_text("counter c\n/x(?P<unused>.)/ {\n  c++\n}\n")
+    with ExitStack() as stack:
+        Daemon(settings).prepare(stack)
+    assert caplog.messages[0].startswith("p.mtail:2:")
+
+
+async def test_source_that_fails_leaves_the_others_running(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted, and said."""
+    with ExitStack() as stack:
+        daemon = Daemon(settings)
+        daemon.prepare(stack)
+        fifo = daemon.sources[0]
+        assert isinstance(fifo, FifoSource)
+        assert fifo.descriptor is not None
+        folder = os.open(tmp_path, os.O_RDONLY)
+        os.dup2(folder, fifo.descriptor)  # a folder cannot be read, as a file on a broken disk
+        os.close(folder)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            send(socket.SOCK_DGRAM, tmp_path / "datagram", b"word a")
+            await wait_all_tasks_blocked()
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert daemon.telemetry.lines == 1
+    assert fifo.counts.errors == 1
+    assert caplog.messages == [f"{tmp_path}/log.fifo failed: is a directory. It is not read any more."]
+
+
+def test_end_of_all_sources_is_the_end(
+    settings: DaemonSettings, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Standard input alone ends the daemon with it; pytest's is empty."""
+    caplog.set_level(logging.INFO, "pipeline.daemon")
+    run_daemon(replace(settings, sources=SourceSettings(logs=("-",)), server=ServerSettings()))
+    assert caplog.messages == [
+        "Program p.mtail is loaded.",
+        "- is read.",
+        "The metrics are not served: no --unix_socket is given.",
+        "- has ended.",
+        "All sources are closed. The metrics are no longer served.",
+    ]
+
+
+def test_start_that_fails_leaves_no_socket(settings: DaemonSettings, tmp_path: Path) -> None:
+    """Here the last step fails: somebody serves already."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "http"))
+        other.listen()
+        with pytest.raises(SettingError) as caught:
+            run_daemon(settings)
+    assert str(caught.value) == f"Somebody already serves the socket {tmp_path}/http."
+    assert {path.name for path in tmp_path.iterdir()} == {"progs", "log.fifo", "http"}
+
+
+@pytest.mark.slow
+def test_second_signal_ends_at_once(tmp_path: Path) -> None:
+    """A client that takes nothing would otherwise hold the end up for seconds."""
+    (tmp_path / "p.mtail").write_text("counter c by n\n/(.*)/ {\n  c[$1]++\n}\n")
+    command = [sys.executable, "-m", "pipeline", "run", "--progs", f"{tmp_path}/p.mtail"]
+    command += ["--logs", f"{tmp_path}/fifo", "--unix_socket", f"{tmp_path}/http"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.startswith("INFO Ready."))
+        (tmp_path / "fifo").write_text("".join(f"{number}\n" for number in range(10_000)))
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(f"{tmp_path}/http")
+            client.send(b"GET /json HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.recv(1)
+            process.terminate()
+            next(line for line in process.stderr if line.startswith("INFO All sources are closed."))
+            process.terminate()
+            process.wait(timeout=5)
+    assert process.returncode == -signal.SIGTERM
