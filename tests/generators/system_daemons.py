@@ -75,7 +75,7 @@ FAIL2BAN = (
 
 
 def spell_line(rng: Random, second: int, message: str) -> str:
-    """A line under one of the headers that rsyslog and syslog-ng write: traditional, ISO, RFC 5424; with priority or not."""
+    """A line under a header as rsyslog and syslog-ng write it: traditional, ISO, RFC 5424; with priority or not."""
     host = rng.choice(HOSTS)
     priority = f"<{rng.randrange(192)}>"
     form = rng.randrange(5)
