@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from pipeline import __version__, settings
-from pipeline.errors import SettingError
+from pipeline.errors import SettingError, describe_os_error
 from pipeline.flag_types import PATH
 from pipeline.log_format import start_logging
 from pipeline.options import (
@@ -280,9 +280,20 @@ def replay_logs(values: Mapping[str, object]) -> None:
     page = job.render()
     for problem in job.problems:
         click.echo(f"Warning: {problem}", err=True)
-    sys.stdout.buffer.write(page)
-    sys.stdout.buffer.flush()
+    print_page(page)
     exit_with(failed=bool(job.report.failures))
+
+
+def print_page(page: bytes) -> None:
+    """Write the metrics to standard output."""
+    try:
+        sys.stdout.buffer.write(page)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # `| head`: click ends quietly
+    except OSError as error:
+        sys.stdout = None  # what could not be written is not tried again at exit
+        raise click.ClickException(f"The metrics cannot be written: {describe_os_error(error)}.") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 import trio
 
 from pipeline.batch import Batch
-from pipeline.errors import describe_os_error
+from pipeline.errors import SettingError, describe_os_error
 from pipeline.metrics import Snapshot, Store
 from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
@@ -70,9 +70,12 @@ class Daemon:
         for warning in report.warnings:
             logger.warning("%s", warning.render())
         for failure in report.failures:
-            logger.error("Program %s is not loaded. The others run.\n%s", failure.name, failure.text)
+            stays = "Its old self runs on." if failure.name in self.loader.running else "The others run."
+            logger.error("Program %s is not loaded. %s\n%s", failure.name, stays, failure.text)
         for name in report.loaded:
             logger.info("Program %s is loaded.", name)
+        for name in report.unloaded:
+            logger.info("Program %s is unloaded: its file is gone. Its metrics stay.", name)
         self.load_failures = {failure.name: failure.text for failure in report.failures}
 
     async def run(self) -> None:
@@ -93,22 +96,21 @@ class Daemon:
             shutdown.set()
 
     async def run_sources(self) -> None:
-        """Run all sources to their end."""
+        """Run all sources to their end. They are open already, so we are ready before they run."""
+        for source in self.sources:
+            logger.info("%s is read.", source.name)
+        if self.listening is None:
+            logger.warning("The metrics are not served: no --unix_socket is given.")
+        else:
+            logger.info("Ready. The metrics are served on %s.", self.listening.path)
         async with trio.open_nursery() as nursery:
             for source in self.sources:
-                logger.info("%s is read.", source.name)
-                await nursery.start(self.run_source, source)
-            if self.listening is None:
-                logger.warning("The metrics are not served: no --unix_socket is given.")
-            else:
-                logger.info("Ready. The metrics are served on %s.", self.listening.path)
+                nursery.start_soon(self.run_source, source)
 
-    async def run_source(
-        self, source: Source, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run_source(self, source: Source) -> None:
         """Run one source; when it fails the others go on."""
         try:
-            await source.run(self.deliver, task_status=task_status)
+            await source.run(self.deliver)
         except OSError as error:
             source.counts.errors += 1
             logger.error("%s failed: %s. It is not read any more.", source.name, describe_os_error(error))
@@ -120,14 +122,24 @@ class Daemon:
         self.dispatcher.dispatch(batch, time.time_ns())
 
     async def obey_signals(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Stop at the first SIGTERM or SIGINT; leave a second one to the kernel."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        """Reload at SIGHUP; stop at the first SIGTERM or SIGINT, and leave a second one to the kernel."""
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             task_status.started()
-            number = await anext(signals)
+            while (number := await anext(signals)) == signal.SIGHUP:
+                self.reload()
             logger.info("%s received. The sources are read to their end.", signal.Signals(number).name)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         self.stopping.cancel()
+
+    def reload(self) -> None:
+        """Load programs that are new or changed, and let go those that are gone."""
+        try:
+            self.report_load(self.loader.reload(time.time_ns()))
+        except SettingError as error:
+            logger.error("%s All programs run on as they were.", error)
+        self.dispatcher.use(self.loader.programs)
 
     async def sweep_regularly(self) -> None:
         """Delete what has expired, when it does, and at the latest after the interval set."""

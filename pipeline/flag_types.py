@@ -6,6 +6,7 @@ Numbers, Booleans and durations are spelled as mtail's, which are Go's.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from pathlib import Path
 
 import click
@@ -26,9 +27,9 @@ class FlagType(click.ParamType[object]):
     metavar = ""
     expectation = ""
 
+    @abstractmethod
     def parse(self, text: str) -> object:
         """Return what `text` spells; `ValueError` if it spells nothing."""
-        raise NotImplementedError
 
     def spell(self, value: object) -> str:
         """Return the text that spells `value`, for help."""

@@ -114,6 +114,17 @@ def test_replay_reads_several_files_and_json_is_a_format() -> None:
 
 
 @pytest.mark.slow
+def test_replay_onto_a_full_disk_fails() -> None:
+    """In one sentence; the status is 1."""
+    command = [sys.executable, "-m", "pipeline", "replay", "--progs", "p.mtail", "--logs", "log"]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=make_env()
+        )
+    assert (result.returncode, result.stderr) == (1, "Error: The metrics cannot be written: no space left on device.\n")
+
+
+@pytest.mark.slow
 def test_replay_reads_standard_input() -> None:
     """Where `-` is named."""
     result = run("replay", "--progs", "p.mtail", "--logs", "-", stdin="1\n2")

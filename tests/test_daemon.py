@@ -53,7 +53,7 @@ lines_total++
 @pytest.fixture(autouse=True)
 def signal_handlers() -> Iterator[None]:
     """Put the handlers back that a stop gives up."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -234,10 +234,58 @@ async def test_warnings_about_programs_are_logged(
     assert caplog.messages[0].startswith("p.mtail:2:")
 
 
+async def test_reload_takes_up_changes_and_keeps_values(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """New and changed programs are loaded, one that is gone gets no more lines, a broken one keeps its old self."""
+    progs = tmp_path / "progs"
+    (progs / "gone.mtail").write_text("counter gone_total\ngone_total++\n")
+    (progs / "kept.mtail").write_text("counter kept_total\nkept_total++\n")
+    caplog.set_level(logging.INFO, "pipeline.daemon")
+    async with running(settings) as client:
+        (tmp_path / "log.fifo").write_text("word a\n")
+        await wait_all_tasks_blocked()
+        (progs / "p.mtail").write_text("# changed\n" + PROGRAM)
+        (progs / "new.mtail").write_text("counter new_total\nnew_total++\n")
+        (progs / "kept.mtail").write_text("counter x /\n")
+        (progs / "gone.mtail").unlink()
+        caplog.clear()
+        os.kill(os.getpid(), signal.SIGHUP)
+        await wait_all_tasks_blocked()
+        messages = [message.partition("\n")[0] for message in caplog.messages]
+        (tmp_path / "log.fifo").write_text("word a\n")
+        values = await scrape(client)
+        page = (await client.get("/")).text
+    assert messages == [
+        "Program kept.mtail is not loaded. Its old self runs on.",
+        "Program new.mtail is loaded.",
+        "Program p.mtail is loaded.",
+        "Program gone.mtail is unloaded: its file is gone. Its metrics stay.",
+    ]
+    assert [values[name] for name in ("lines_total", "gone_total", "kept_total", "new_total")] == [2, 1, 2, 1]
+    assert "running, the last change does not load" in page
+
+
+async def test_reload_of_a_folder_that_is_gone_changes_nothing(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be back soon."""
+    async with running(settings) as client:
+        (tmp_path / "progs").rename(tmp_path / "other")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await wait_all_tasks_blocked()
+        (tmp_path / "log.fifo").write_text("word a\n")
+        assert (await scrape(client))["lines_total"] == 1
+    assert caplog.messages == [
+        f"The programs in {tmp_path}/progs cannot be read: no such file or directory. All programs run on as they were."
+    ]
+
+
 async def test_source_that_fails_leaves_the_others_running(
     settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is counted, and said."""
+    caplog.set_level(logging.WARNING)
     with ExitStack() as stack:
         daemon = Daemon(settings)
         daemon.prepare(stack)

@@ -141,7 +141,18 @@ def test_path_too_long_is_refused(path: Path) -> None:
     assert refuse(long) == f"The socket {long} cannot be made: AF_UNIX path too long."
 
 
-def test_socket_that_may_not_be_tried_is_refused(path: Path) -> None:
+def test_socket_that_cannot_be_tried_is_refused(path: Path) -> None:
+    """Its full path is too long to connect to."""
+    folder = Path("x" * 100)
+    folder.mkdir()
+    os.chdir(folder)
+    bound = bind(path)
+    long = Path.cwd() / path
+    assert refuse(long) == f"The socket {long} cannot be made: AF_UNIX path too long."
+    bound.close()
+
+
+def test_path_that_cannot_be_followed_is_refused(path: Path) -> None:
     """A loop of links cannot be followed."""
     path.symlink_to(path)
     assert refuse(path / "s") == "The socket s.sock/s cannot be made: too many levels of symbolic links."
