@@ -240,18 +240,18 @@ def check_paths(paths: Sequence[Path], language: settings.LanguageSettings) -> N
     from pipeline.wiring import make_compile_options
 
     options = make_compile_options(language)
-    programs = failed = warnings = 0
+    found = []
     for path in paths:
-        for found in inspect_programs(path, options):
-            print_diagnostics(found)
-            programs += 1
-            failed += found.compiled is None
-            warnings += len(found.compiled.warnings) if found.compiled is not None else 0
+        for inspection in inspect_programs(path, options):
+            print_diagnostics(inspection)
+            found.append(inspection)
     if sys.stderr.isatty():
+        errors = sum(inspection.errors for inspection in found)
+        warnings = sum(inspection.warnings for inspection in found)
         click.echo(
-            f"{count(programs, 'program')} checked: {failed} cannot be loaded, {count(warnings, 'warning')}.", err=True
+            f"{count(len(found), 'program')} checked: {count(errors, 'error')}, {count(warnings, 'warning')}.", err=True
         )
-    exit_with(failed=failed > 0)
+    exit_with(failed=any(inspection.compiled is None for inspection in found))
 
 
 def replay_logs(values: Mapping[str, object]) -> None:

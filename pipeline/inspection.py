@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import SettingError, StoreConflictError, describe_os_error
-from pipeline.language import CompiledProgram, CompileOptions, Diagnostic, ProgramError, SourceFile, compile_program
+from pipeline.language import (
+    CompiledProgram,
+    CompileOptions,
+    Diagnostic,
+    ProgramError,
+    Severity,
+    SourceFile,
+    compile_program,
+)
 from pipeline.metrics import Store
 from pipeline.runtime import find_programs
 
@@ -21,6 +29,16 @@ class Inspection:
     diagnostics: tuple[Diagnostic, ...] = ()
     conflict: str = ""
     """Why its metrics cannot live beside those of the other programs."""
+
+    @property
+    def warnings(self) -> int:
+        """How many of the diagnostics are warnings."""
+        return sum(diagnostic.severity is Severity.WARNING for diagnostic in self.diagnostics)
+
+    @property
+    def errors(self) -> int:
+        """How many mistakes keep it from being loaded."""
+        return len(self.diagnostics) - self.warnings + bool(self.conflict)
 
 
 def inspect_programs(path: Path, options: CompileOptions) -> Iterator[Inspection]:

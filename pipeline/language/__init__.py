@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pipeline.language.bindings import Environment
 from pipeline.language.checker import check_program
 from pipeline.language.codegen import Failure, Generated, Process, describe_failure, generate_process
-from pipeline.language.diagnostics import Diagnostic, ProgramError
+from pipeline.language.diagnostics import Diagnostic, ProgramError, Severity
 from pipeline.language.layouts import make_strptime
 from pipeline.language.optimizer import fold_constants
 from pipeline.language.parser import check_depth, parse
@@ -32,6 +32,7 @@ __all__ = [
     "PatternReport",
     "Position",
     "ProgramError",
+    "Severity",
     "SourceFile",
     "compile_program",
 ]
