@@ -382,14 +382,9 @@ class Builder:
 
     def check_dot(self, number: Span) -> None:
         """Refuse a name with a dot in it, of which the second half looks like a number."""
-        text = self.reporter.source.text
-        if text.startswith(".", number.start):
-            first = re.search(r"[^\W\d]\w*\Z", text[: number.start])
-            if first:
-                name = re.compile(r"[\w.]+").match(text, first.start())
-                assert name is not None
-                fixed = name[0].replace(".", "_")
-                self.refuse(Span(*name.span()), "a name has only letters, digits and `_`", f"write `{fixed}`")
+        dotted = find_dotted_name(self.reporter.source.text, number.start)
+        if dotted:
+            self.refuse(dotted, *refuse_letters(self.reporter.source.text[dotted.start : dotted.end]))
 
     def read_bound(self, token: Token) -> int | float:
         """Return the value of a number; a bad one is reported, and 0 takes its place."""
@@ -436,3 +431,16 @@ def suggest_target(target: Expression) -> str:
     if isinstance(target, PatternLiteral):
         return "match a value with `=~`"
     return "write the metric alone to the left of the `=`"
+
+
+def find_dotted_name(text: str, offset: int) -> Span | None:
+    """Return the place of a name with dots in it, if one of them is at `offset`."""
+    first = re.search(r"[^\W\d]\w*\Z", text[:offset]) if text.startswith(".", offset) else None
+    name = re.compile(r"[\w.]+").match(text, first.start()) if first else None
+    return Span(*name.span()) if name else None
+
+
+def refuse_letters(name: str) -> tuple[str, str]:
+    """Return a message and a hint about a name with other characters than a name can have."""
+    fixed = re.sub(r"\W", "_", name)
+    return "a name has only letters, digits and `_`", f"write `{fixed}`"

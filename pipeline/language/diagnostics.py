@@ -74,19 +74,22 @@ class ProgramError(PipelineError):
 
 
 def draw_excerpt(source: SourceFile, span: Span) -> tuple[str, str]:
-    """Return the line `span` starts on and the carets under the part of it that `span` covers."""
+    """Return the line `span` starts on and the carets under the part of it that `span` covers.
+
+    At the end of a line or of the file the caret stands behind the text.
+    """
     line = source.position(span.start).line
-    text = source.line_text(line)
-    begin = span.start - source.line_starts[line - 1]
-    end = min(max(span.end - source.line_starts[line - 1], begin + 1), max(len(text), begin + 1))
+    text = printable(source.line_text(line))
+    begin = min(span.start - source.line_starts[line - 1], len(text))
+    end = max(min(span.end - source.line_starts[line - 1], len(text)), begin)
     cut = 0
     if len(text) > MAX_EXCERPT_COLUMNS:
         cut = max(0, min(begin - MAX_EXCERPT_COLUMNS // 4, len(text) - MAX_EXCERPT_COLUMNS))
-        text = text[cut : cut + MAX_EXCERPT_COLUMNS]
-        end = min(end, cut + MAX_EXCERPT_COLUMNS)
-    before = "".join("\t" if char == "\t" else " " * char_width(char) for char in text[: begin - cut])
-    under = text[begin - cut : end - cut] or " "
-    return printable(text), before + "^" * max(1, sum(char_width(char) for char in under))
+    shown = text[cut : cut + MAX_EXCERPT_COLUMNS]
+    head, tail = "…" if cut else "", "…" if cut + len(shown) < len(text) else ""
+    before = "".join("\t" if char == "\t" else " " * char_width(char) for char in head + shown[: begin - cut])
+    carets = sum(char_width(char) for char in shown[begin - cut : end - cut])
+    return head + shown + tail, before + "^" * max(1, carets)
 
 
 def printable(text: str) -> str:
@@ -96,9 +99,9 @@ def printable(text: str) -> str:
 
 def char_width(char: str) -> int:
     """Return how many columns of a terminal `char` takes."""
-    if unicodedata.combining(char):
+    if unicodedata.category(char) in {"Mn", "Me"}:
         return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
 
 
 def suggest(name: str, known: Sequence[str]) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+
+# What Python's "surrogateescape" makes of a byte that is not UTF-8.
+ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ class SourceFile:
 
     @classmethod
     def from_bytes(cls, name: str, data: bytes) -> SourceFile:
-        """Decode UTF-8; an undecodable byte reads as U+FFFD (spec section 2)."""
-        return cls(name, data.decode("utf-8", "replace"))
+        """Decode UTF-8; each undecodable byte reads as U+FFFD (spec section 2)."""
+        return cls(name, ESCAPED_BYTE.sub("\ufffd", data.decode("utf-8", "surrogateescape")))
 
     def position(self, offset: int) -> Position:
         """Return where the character at `offset` stands; the end of the text counts as a place."""
@@ -57,8 +61,13 @@ class SourceFile:
         return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
 
     def describe(self, span: Span) -> str:
-        """Return `name:line:column` or `name:line:first-last`, as HELP texts and JSON show it."""
+        """Return `name:line:column` or `name:line:first-last`, as HELP texts and JSON show it.
+
+        A span of several lines is described by its start.
+        """
         start = self.position(span.start)
-        last = self.position(max(span.start, span.end - 1)).column
-        columns = f"{start.column}" if last <= start.column else f"{start.column}-{last}"
+        last = self.position(max(span.start, span.end - 1))
+        columns = f"{start.column}"
+        if last.line == start.line and last.column > start.column:
+            columns += f"-{last.column}"
         return f"{self.name}:{start.line}:{columns}"

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 
 from lark import Token, Tree, UnexpectedInput
 
-from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, span_of
+from pipeline.language.builder import MATCHES, find_dotted_name, refuse_letters, span_of
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.diagnostics import Note, suggest
-from pipeline.language.nodes import Binary, FloatLiteral, Index, IntLiteral, MetricDeclaration, Name, PatternLiteral
+from pipeline.language.nodes import FloatLiteral, Index, IntLiteral, MetricDeclaration, Name, PatternLiteral
 from pipeline.language.reporting import Reporter
 from pipeline.language.source import Span
 from pipeline.language.syntax_hints import (
@@ -33,6 +33,7 @@ from pipeline.language.syntax_hints import (
     OPENING_WORDS,
     OPERATOR_RUN,
     OPERATORS,
+    PATTERN_FLAGS,
     SIGNS,
     STARTS_VALUE,
     WORDS,
@@ -46,6 +47,7 @@ from pipeline.language.syntax_trouble import (
     begins_line,
     find_open_block,
     locate_trouble,
+    needs_block,
     rest_of_line,
     token_type,
     whole_line,
@@ -81,12 +83,13 @@ def explain_open_literal(trouble: Trouble) -> Mistake | None:
 
 
 def explain_slash_in_pattern(trouble: Trouble) -> Mistake | None:
-    """A slash that ends a pattern too early, as in `/a/b/ {`."""
+    """A slash that ends a pattern too early, as in `/a/b/ {`, or flags after the pattern."""
     pattern = trouble.top
     if not isinstance(pattern, PatternLiteral) or pattern.span.end != trouble.span.start or trouble.is_end:
         return None
-    rest = rest_of_line(trouble.source, trouble.span.start)
-    if "/" not in trouble.text(rest):
+    if PATTERN_FLAGS.fullmatch(trouble.word):
+        return Mistake(trouble.span, "a pattern has no flags after it", "write them at its beginning, as in `/(?i)x/`")
+    if "/" not in trouble.text(rest_of_line(trouble.source, trouble.span.start)):
         return None
     return Mistake(
         trouble.span, f"the pattern ends before {trouble.shown}", "a slash inside a pattern is written `\\/`"
@@ -173,6 +176,8 @@ def explain_reserved_word(trouble: Trouble) -> Mistake | None:
 def explain_name(trouble: Trouble) -> Mistake | None:
     """A name that begins with a digit, or has other characters in it."""
     top = trouble.top
+    if trouble.word.startswith(".") and (dotted := find_dotted_name(trouble.source.text, trouble.span.start)):
+        return Mistake(dotted, *refuse_letters(trouble.text(dotted)))
     if token_type(top) in NAMED_THINGS and trouble.word[:1].isdecimal():
         assert isinstance(top, Token)
         return Mistake(trouble.span, f"{NAMED_THINGS[top.type]} cannot begin with a digit", "begin it with a letter")
@@ -182,8 +187,7 @@ def explain_name(trouble: Trouble) -> Mistake | None:
     name = re.compile(r"[\w.:-]+").match(trouble.source.text, start)
     if trouble.lead not in NAMED_THINGS or name is None or name.end() <= trouble.span.start:
         return None
-    fixed = re.sub(r"\W", "_", name[0])
-    return Mistake(Span(start, name.end()), "a name has only letters, digits and `_`", f"write `{fixed}`")
+    return Mistake(Span(start, name.end()), *refuse_letters(name[0]))
 
 
 def explain_call(trouble: Trouble) -> Mistake | None:
@@ -238,23 +242,21 @@ def explain_assignment(trouble: Trouble) -> Mistake | None:
 
 def explain_brackets(trouble: Trouble) -> Mistake | None:
     """A bracket without its partner."""
-    if trouble.word in OPENING:
-        opening = OPENING[trouble.word]
-        if all(bracket != opening for bracket in trouble.open_tokens()):
-            hint = "remove it" if trouble.place is Place.STATEMENT else f"remove it, or write the `{opening}`"
-            return Mistake(trouble.span, f"there is no `{opening}` for this {trouble.shown}", hint)
-    bracket = next(trouble.open_tokens(), None)
-    if bracket is None or bracket == "{" or trouble.place is not Place.VALUE:
-        return None
-    if trouble.is_end or trouble.word in {"{", "}", ")", "]"}:
+    bracket = next(trouble.open_tokens(), "{")
+    is_closed = trouble.is_end or trouble.word in {"{", "}", ")", "]"}
+    if isinstance(bracket, Token) and bracket != "{" and is_closed and trouble.place is Place.VALUE:
         hint = f"end it with `{CLOSING[bracket]}`; inside, a newline may only stand after an operator"
         return Mistake(span_of(bracket), f"`{bracket}` is not closed on this line", hint)
-    return None
+    opening = OPENING.get(trouble.word)
+    if opening is None or any(bracket == opening for bracket in trouble.open_tokens()):
+        return None
+    hint = "remove it" if trouble.place is Place.STATEMENT else f"remove it, or write the `{opening}`"
+    return Mistake(trouble.span, f"there is no `{opening}` for this {trouble.shown}", hint)
 
 
 def explain_statement_end(trouble: Trouble) -> Mistake | None:
     """A `}` on the line of a statement that ends with its line."""
-    if trouble.word != "}" or trouble.place is not Place.VALUE:
+    if trouble.word != "}" or trouble.place is not Place.VALUE or needs_block(trouble):
         return None
     return Mistake(trouble.span, "expected a newline before `}`", "write the `}` on a line of its own")
 
@@ -273,7 +275,7 @@ def explain_value_after_value(trouble: Trouble) -> Mistake | None:
         )
     if name is not None and begins_line(trouble.source, name.span.start):
         return explain_unknown_statement(trouble, name)
-    if is_condition(trouble.top) and trouble.find(ASSIGNMENTS) is None and next(trouble.open_tokens(), "{") == "{":
+    if needs_block(trouble):
         return Mistake(trouble.span, f"expected `{{` before {trouble.shown}", "a condition is followed by a block")
     if not STARTS_VALUE.match(trouble.word):
         return Mistake(trouble.span, f"unexpected {trouble.shown}")
@@ -314,7 +316,9 @@ def explain_unknown_statement(trouble: Trouble, name: Name) -> Mistake:
 
 
 def explain_else(trouble: Trouble) -> Mistake | None:
-    """An `else` that no condition's block ends before."""
+    """An `else` that no condition's block ends before, or with a condition of its own."""
+    if token_type(trouble.top) == "ELSE" and not trouble.is_end:
+        return Mistake(trouble.span, *OPENING_WORDS["else if"])
     if trouble.word != "else":
         return None
     before = trouble.source.text[: trouble.span.start]
@@ -479,12 +483,3 @@ EXPLANATIONS: tuple[Callable[[Trouble], Mistake | None], ...] = (
     explain_statement,
     explain_anything,
 )
-
-
-def is_condition(value: object) -> bool:
-    """Return whether a value can only be meant as a condition."""
-    while isinstance(value, Binary):
-        if value.operator in LOGICAL | MATCHES | RELATIONS:
-            return True
-        value = value.right
-    return isinstance(value, PatternLiteral)

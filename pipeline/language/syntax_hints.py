@@ -107,6 +107,7 @@ NAMED_THINGS = {
     "LOG_FILTER": "a log's name without quotes",
 }
 
+PATTERN_FLAGS = re.compile(r"[gimsUux]+")
 STARTS_VALUE = re.compile(r'[\w"$(~/@]')
 
 BINARY_OPERATOR = re.compile(r"&&|\|\||=~|!~|[<>=!]=|[-+*%<>&|^]|\*\*")

@@ -10,13 +10,14 @@ from typing import get_args
 
 from lark import Token, Tree, UnexpectedInput, UnexpectedToken
 
-from pipeline.language.builder import Attribute, span_of
+from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, Attribute, span_of
 from pipeline.language.diagnostics import Note, printable
-from pipeline.language.nodes import Block, Expression, Name, Node
+from pipeline.language.nodes import Binary, Block, Expression, Name, Node, PatternLiteral
 from pipeline.language.source import SourceFile, Span
 from pipeline.language.traversal import walk
 
 OPERATORS = frozenset({"LOGICAL", "MATCH", "BITWISE", "RELATION", "SHIFT", "PLUS", "MINUS", "TIMES", "SLASH", "TILDE"})
+CONDITION_OPERATORS = frozenset({"LOGICAL", "MATCH", "RELATION"})
 ASSIGNMENTS = frozenset({"EQUAL", "ADD_ASSIGN"})
 OPENINGS = frozenset({"LPAR", "LSQB", "LBRACE"})
 CLOSINGS = frozenset({"RPAR", "RSQB", "RBRACE"})
@@ -106,7 +107,7 @@ class Trouble:
     @property
     def place(self) -> Place:
         top, kind, lead = self.top, token_type(self.top), self.lead
-        if isinstance(top, EXPRESSIONS):
+        if isinstance(top, EXPRESSIONS) or (isinstance(top, list) and token_type(self.stack[-2]) in OPENINGS):
             return Place.VALUE
         if isinstance(top, ATTRIBUTES):
             return Place.DECLARATION
@@ -254,3 +255,19 @@ def indentation(line: str) -> int:
 def begins_line(source: SourceFile, offset: int) -> bool:
     """Return whether nothing stands before `offset` on its line."""
     return not source.text[whole_line(source, offset).start : offset].strip()
+
+
+def needs_block(trouble: Trouble) -> bool:
+    """Return whether what was read can only be meant as a condition."""
+    if trouble.find(ASSIGNMENTS) is not None or next(trouble.open_tokens(), "{") != "{":
+        return False
+    return trouble.find(CONDITION_OPERATORS) is not None or is_condition(trouble.top)
+
+
+def is_condition(value: object) -> bool:
+    """Return whether the value of an operator, or a pattern, can only be meant as a condition."""
+    while isinstance(value, Binary):
+        if value.operator in LOGICAL | MATCHES | RELATIONS:
+            return True
+        value = value.right
+    return isinstance(value, PatternLiteral)
