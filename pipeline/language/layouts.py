@@ -50,28 +50,25 @@ class LayoutError(PipelineError):
 class Layout:
     """A layout ready to read values; `zone` is for values that name none."""
 
-    __slots__ = ("fields", "fullmatch", "pieces", "use_current_year", "zone")
+    __slots__ = ("fields", "fullmatch", "patterns", "pieces", "use_current_year", "zone")
 
     def __init__(self, layout: str, zone: tzinfo, use_current_year: bool) -> None:
         self.zone = zone
         self.use_current_year = use_current_year
         self.pieces = tuple(split_layout(layout.encode()))
         self.fields: list[Field] = []
-        self.fullmatch = re.compile(self.write_pattern()).fullmatch
+        self.patterns = tuple(self.write_pattern(index, piece) for index, piece in enumerate(self.pieces))
+        self.fullmatch = re.compile(b"".join(self.patterns)).fullmatch
 
-    def write_pattern(self) -> bytes:
-        """Return the regular expression of the whole layout, and note what each group of it tells."""
-        pattern = b""
-        for index, piece in enumerate(self.pieces):
-            if isinstance(piece, bytes):
-                pattern += write_literal(piece)
-                continue
-            pattern += piece.pattern
-            self.fields += piece.fields
-            if Field.SECOND in piece.fields and not self.has_fraction_next(index):
-                pattern += ANY_FRACTION
-                self.fields.append(Field.FRACTION)
-        return pattern
+    def write_pattern(self, index: int, piece: bytes | Element) -> bytes:
+        """Return the regular expression of one piece, and note what each group of it tells."""
+        if isinstance(piece, bytes):
+            return write_literal(piece)
+        self.fields += piece.fields
+        if Field.SECOND not in piece.fields or self.has_fraction_next(index):
+            return piece.pattern
+        self.fields.append(Field.FRACTION)
+        return piece.pattern + ANY_FRACTION
 
     def has_fraction_next(self, index: int) -> bool:
         """Return whether the next element is a fraction; if not, seconds take one that follows them."""
@@ -92,12 +89,13 @@ class Layout:
         """Return the match of the whole `text`, or raise LineError."""
         match = self.fullmatch(text)
         if match is None:
-            raise LineError(f"the time {show_text(text)} does not match the layout {show_text(self.spell())}")
+            layout = show_text(b"".join(self.spell()))
+            raise LineError(f"the time {show_text(text)} does not match the layout {layout}")
         return match
 
-    def spell(self) -> bytes:
-        """Return the layout as it was written."""
-        return b"".join(piece if isinstance(piece, bytes) else piece.text for piece in self.pieces)
+    def spell(self) -> list[bytes]:
+        """Return the pieces of the layout as they were written."""
+        return [piece if isinstance(piece, bytes) else piece.text for piece in self.pieces]
 
     def locate(self, match: re.Match[bytes], now: int) -> int:
         """Return the instant of what `match` read, or raise LineError if its day does not exist."""
@@ -213,16 +211,12 @@ def check_layout(layout: str) -> None:
     value = layout.replace("_", "").replace("Z", "+").encode()
     ready = Layout(layout, UTC, use_current_year=False)
     if ready.fullmatch(value) is None:
-        raise explain_mismatch(ready.pieces, value)
-    try:
-        ready.parse(value, 0)
-    except LineError as error:
-        raise LayoutError(f"the time layout `{layout}` names a day that does not exist", EXAMPLE) from error
+        raise explain_mismatch(ready, value)
 
 
-def explain_mismatch(pieces: tuple[bytes | Element, ...], value: bytes) -> LayoutError:
+def explain_mismatch(layout: Layout, value: bytes) -> LayoutError:
     """Return what is wrong with a layout that does not read `value`, its own text."""
-    literals = b"".join(piece for piece in pieces if isinstance(piece, bytes))
+    literals = b"".join(piece for piece in layout.pieces if isinstance(piece, bytes))
     if b"Z" in literals:
         return LayoutError(
             "a literal `Z` cannot be matched by a time layout",
@@ -233,19 +227,12 @@ def explain_mismatch(pieces: tuple[bytes | Element, ...], value: bytes) -> Layou
             "a literal `_` cannot be matched by a time layout",
             'replace it in the value first: `subst("_", " ", …)`',
         )
-    return LayoutError(f"the time layout does not read itself, from {show_text(find_rest(pieces, value))} on", EXAMPLE)
-
-
-def find_rest(pieces: tuple[bytes | Element, ...], value: bytes) -> bytes:
-    """Return the part of `value` that the longest run of `pieces` that matches at its start leaves."""
-    pattern, rest = b"", value
-    for piece in pieces:
-        pattern += write_literal(piece) if isinstance(piece, bytes) else piece.pattern
-        match = re.match(pattern, value)
-        if match is None:
-            break
-        rest = value[match.end() :]
-    return rest
+    patterns = [b"".join(layout.patterns[:count]) for count in range(len(layout.patterns) + 1)]
+    ends = [match.end() if (match := re.match(pattern, value)) else -1 for pattern in patterns]
+    failed = ends.index(-1)  # no element reads less than its own text, so nothing can be left over
+    piece = show_text(layout.spell()[failed - 1])
+    rest = show_text(value[ends[failed - 1] :]) if value[ends[failed - 1] :] else "the end of the text"
+    return LayoutError(f"the time layout does not read itself: {piece} does not accept {rest}", EXAMPLE)
 
 
 def find_doubt(layout: str) -> tuple[str, str] | None:

@@ -49,10 +49,10 @@ def year_at(zone: tzinfo, instant: int) -> int:
 
 
 def resolve_civil(zone: tzinfo, civil: int) -> int:
-    """Return the instant of a civil time, given as if it were UTC (spec section 10.5).
+    """Return the instant of a civil time, given as if it were UTC.
 
-    A time that a change of the clock skips or repeats resolves by the offset before the change, except
-    where the zone's offset at `civil` itself is zero.
+    Near a change of the clock the reference looks for the offset at the wrong instant first, and so do
+    we (spec section 10.5): which of two repeated times is meant depends on the zone.
     """
     offset = offset_at(zone, civil)
     return civil - offset_at(zone, civil - offset) if offset else civil
