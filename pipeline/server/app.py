@@ -12,7 +12,7 @@ import logging
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -86,18 +86,35 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
 
     async def answer_metrics(request: Request) -> Response:
         names = frozenset(request.query_params.getlist("name[]"))
+        problems: list[str] = []
 
         def render(snapshot: Snapshot) -> bytes:
-            problems: list[str] = []
-            page = prometheus.render(snapshot, options, problems)
-            trio.from_thread.run_sync(reporter.report, problems)
-            return page
+            return prometheus.render(select_names(snapshot, names), options, problems)
 
-        snapshot = select_names(answers.take_snapshot(), names)
-        return await answer_page(request, prometheus.CONTENT_TYPE, partial(render, snapshot), limiter)
+        response = await answer_page(request, prometheus.CONTENT_TYPE, render)
+        reporter.report(problems)
+        return response
 
     async def answer_json(request: Request) -> Response:
-        return await answer_page(request, json.CONTENT_TYPE, partial(json.render, answers.take_snapshot()), limiter)
+        return await answer_page(request, json.CONTENT_TYPE, json.render)
+
+    async def answer_page(request: Request, content_type: str, render: Callable[[Snapshot], bytes]) -> Response:
+        """Return the page, compressed if the client takes that.
+
+        It is made in a thread, so that lines keep flowing meanwhile: a page of 100,000 series
+        takes half a second, in which the loop would stand still.
+        """
+        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
+        if request.method == "HEAD":
+            return drop_length(Response(headers=headers))
+        encode = leave
+        if accepts_gzip(request.headers.get("accept-encoding", "")):
+            headers["Content-Encoding"] = "gzip"
+            encode = compress
+        async with limiter:
+            snapshot = answers.take_snapshot()
+            page = await trio.to_thread.run_sync(lambda: encode(render(snapshot)))
+        return Response(page, headers=headers)
 
     async def answer_status(request: Request) -> Response:
         return HTMLResponse(render_status(answers.read_status()))
@@ -114,23 +131,14 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
     return cast("ASGIFramework", with_security_headers(app))
 
 
-async def answer_page(
-    request: Request, content_type: str, render: Callable[[], bytes], limiter: trio.CapacityLimiter
-) -> Response:
-    """Return the page, compressed if the client takes that.
+def leave(page: bytes) -> bytes:
+    """Return `page` as it is."""
+    return page
 
-    It is made in a thread, so that lines keep flowing meanwhile: a page of 100,000 series takes
-    half a second, in which the loop would stand still.
-    """
-    headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
-    if request.method == "HEAD":
-        return drop_length(Response(headers=headers))
-    if accepts_gzip(request.headers.get("accept-encoding", "")):
-        headers["Content-Encoding"] = "gzip"
-        page = await trio.to_thread.run_sync(lambda: gzip.compress(render(), GZIP_LEVEL, mtime=0), limiter=limiter)
-    else:
-        page = await trio.to_thread.run_sync(render, limiter=limiter)
-    return Response(page, headers=headers)
+
+def compress(page: bytes) -> bytes:
+    """Return `page` in gzip's format, the same for the same page."""
+    return gzip.compress(page, GZIP_LEVEL, mtime=0)
 
 
 def drop_length(response: Response) -> Response:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 # A scraper opens one connection, a proxy a few. One that is idle gives its place back
 # after IDLE_SECONDS; until then more clients wait in the kernel's queue.
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 32
 
 # The time mtail gives an idle connection; nginx keeps its side open for 60 s and reconnects.
 IDLE_SECONDS = 30.0
@@ -70,8 +70,12 @@ class TimedStream(trio.abc.HalfCloseableStream):
         return await self.stream.receive_some(max_bytes)
 
     async def aclose(self) -> None:
-        """Close the connection; a send that is under way fails."""
+        """Close the connection."""
         await self.stream.aclose()
+
+    def cut(self) -> None:
+        """Close the connection at once; a send that is under way fails, even one that is shielded."""
+        self.socket.close()
 
 
 class Connection(TCPServer):
@@ -87,23 +91,27 @@ class Connection(TCPServer):
 
 
 class LimitedListener(trio.abc.Listener[TimedStream]):
-    """Accepts while fewer than `MAX_CONNECTIONS` are open; `release` tells that one was closed."""
+    """Accepts while fewer than `MAX_CONNECTIONS` are open; `release` tells that one has ended."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
         self.places = trio.Semaphore(MAX_CONNECTIONS)
+        self.streams: set[TimedStream] = set()
 
     async def accept(self) -> TimedStream:
         """Wait for a place, then for a connection."""
         await self.places.acquire()
         try:
-            return TimedStream(await self.listener.accept())
+            stream = TimedStream(await self.listener.accept())
         except BaseException:
             self.places.release()
             raise
+        self.streams.add(stream)
+        return stream
 
-    def release(self) -> None:
-        """Give a place back."""
+    def release(self, stream: TimedStream) -> None:
+        """Give the place of `stream` back."""
+        self.streams.remove(stream)
         self.places.release()
 
     async def aclose(self) -> None:
@@ -145,14 +153,24 @@ async def serve(
     context = WorkerContext(None)
     listener = LimitedListener(listening)
     handle = partial(serve_connection, wrap_app(app, 0, "asgi"), make_config(), context, listener)
-    async with trio.open_nursery() as connections:
-        async with trio.open_nursery() as accepting:
-            accepting.start_soon(partial(trio.serve_listeners, handle, [listener], handler_nursery=connections))
-            task_status.started()
-            await shutdown.wait()
-            accepting.cancel_scope.cancel()
-        await context.terminated.set()
-        connections.cancel_scope.deadline = trio.current_time() + GRACEFUL_SECONDS
+    async with trio.open_nursery() as ending:
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                accepting.start_soon(partial(trio.serve_listeners, handle, [listener], handler_nursery=connections))
+                task_status.started()
+                await shutdown.wait()
+                accepting.cancel_scope.cancel()
+            await context.terminated.set()
+            ending.start_soon(cut_late_connections, listener, connections.cancel_scope)
+        ending.cancel_scope.cancel()
+
+
+async def cut_late_connections(listener: LimitedListener, connections: trio.CancelScope) -> None:
+    """After `GRACEFUL_SECONDS`, end what is still under way: answers being made, and being sent."""
+    await trio.sleep(GRACEFUL_SECONDS)
+    connections.cancel()
+    for stream in listener.streams:
+        stream.cut()
 
 
 async def serve_connection(
@@ -167,4 +185,4 @@ async def serve_connection(
         # The border of one connection: what went wrong on it must not end the others.
         logger.exception("A connection failed. It was closed.")
     finally:
-        listener.release()
+        listener.release(stream)
