@@ -22,8 +22,7 @@ from pipeline.metrics import Snapshot, Store
 from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
 from pipeline.settings import DaemonSettings
-from pipeline.sources.kinds import parse_sources
-from pipeline.sources.source import Source
+from pipeline.sources import Source, parse_sources
 from pipeline.telemetry import ProgramCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
 from pipeline.wiring import make_loader, make_prometheus_options

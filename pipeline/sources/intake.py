@@ -1,9 +1,18 @@
-"""The way from a descriptor to batches, as all sources share it."""
+"""What the sources share: what a source is, and the way from a descriptor to batches.
+
+A source reads, has the programs run on what it read, and only then reads again. There is no
+queue: while programs are busy the kernel's buffer fills and the writer waits. After each batch it
+yields, so a busy source starves nobody.
+
+Cancelling a source is how it is stopped in good order: it reads what is available at that moment
+(at most `MAX_DRAIN_BYTES`), delivers the unended last line, and closes. None of that waits.
+"""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import Protocol
 
 from pipeline.batch import Batch, Deliver
 from pipeline.sources.framing import LineFramer, make_batch
@@ -20,6 +29,22 @@ READ_BYTES = 1024 * 1024
 MAX_DRAIN_BYTES = 16 * 1024 * 1024
 """What one source still reads when it is stopped. A writer at full speed could otherwise hold the
 stop up for ever; sixteen full pipes take about a second."""
+
+
+class Source(Protocol):
+    """Where lines come from. `name` is what logs and metrics call it; `counts` what it counts."""
+
+    name: str
+    counts: SourceCounts
+
+    def prepare(self) -> None:
+        """Open or bind, so that writers may come. Raises `SettingError` when that cannot be."""
+
+    async def run(self, deliver: Deliver) -> None:
+        """Deliver batches until cancelled, or until the source ends, and close. Call `prepare` before."""
+
+    def close(self) -> None:
+        """Let go of all that `prepare` took. A second call does nothing."""
 
 
 class Intake:

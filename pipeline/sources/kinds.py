@@ -11,8 +11,7 @@ from pipeline.errors import SettingError, describe_os_error
 from pipeline.settings import SourceSettings
 from pipeline.sources.fifo import FifoSource
 from pipeline.sources.file import FileSource
-from pipeline.sources.intake import STDIN_NAMES
-from pipeline.sources.source import Source
+from pipeline.sources.intake import STDIN_NAMES, Source
 from pipeline.sources.stdin import StdinSource
 from pipeline.sources.unix_datagram import UnixDatagramSource
 from pipeline.sources.unix_stream import UnixStreamSource

@@ -19,7 +19,7 @@ from pipeline.batch import Deliver
 from pipeline.errors import describe_os_error
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import Intake, drain
-from pipeline.sources.source import read_to_end
+from pipeline.sources.waiting import read_to_end
 from pipeline.telemetry import SourceCounts
 from pipeline.unix_socket import BoundSocket, bind_unix_socket
 

@@ -10,7 +10,7 @@ import trio
 
 from pipeline.batch import Batch
 from pipeline.settings import SourceSettings
-from pipeline.sources.source import Source
+from pipeline.sources import Source
 
 SETTINGS = SourceSettings(logs=())
 
