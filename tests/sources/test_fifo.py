@@ -16,6 +16,7 @@ from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
 from pipeline.sources import fifo, intake
+from pipeline.sources import source as source_module
 from pipeline.sources.fifo import FifoSource
 from tests.sources.collector import SETTINGS, Collector, join_lines, number_lines, running
 
@@ -139,17 +140,18 @@ async def test_ten_megabytes_without_a_line_feed_are_one_cut_line(path: Path) ->
 
 async def test_busy_pipe_does_not_starve_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line in a quiet pipe is delivered within a few batches of the busy one, not after all of them."""
-    monkeypatch.setattr(intake, "READ_BYTES", 100)
+    monkeypatch.setattr(source_module, "READ_BYTES", 100)
     busy, quiet = (FifoSource(tmp_path / name, SETTINGS) for name in ("busy", "quiet"))
     collector = Collector()
     async with trio.open_nursery() as nursery:
-        for source in (busy, quiet):
-            source.prepare()
-            await nursery.start(source.run, collector)
+        for pipe in (busy, quiet):
+            pipe.prepare()
+            await nursery.start(pipe.run, collector)
         write(busy.path, b"123456789\n" * 5000)
         write(quiet.path, b"quiet\n")
         await collector.wait_lines(5001)
         nursery.cancel_scope.cancel()
+    assert len(collector.batches) > 500
     assert [batch.lines for batch in collector.batches].index([b"quiet"]) < 5
 
 
