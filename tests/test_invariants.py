@@ -57,3 +57,20 @@ def test_modules_are_small() -> None:
         if (lines := (PACKAGE / module).read_text("utf-8").count("\n")) > MAX_MODULE_LINES
     }
     assert large == {}
+
+
+def test_a_folder_is_used_by_its_face() -> None:
+    """What a folder offers stands in its `__init__`; nobody else imports from inside it."""
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - {"formats"}
+    intruders = {
+        f"{module} imports {node.module}"
+        for module, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and node.module is not None
+        and node.module.startswith("pipeline.")
+        and len(parts := node.module.split(".")) > 2
+        and parts[1] in folders
+        and not module.startswith(f"{parts[1]}/")
+    }
+    assert intruders == set()

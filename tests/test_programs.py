@@ -188,7 +188,7 @@ def run_case(case: Case) -> dict[str, str]:
     return results
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_case(path: Path, *, update_expected: bool) -> None:
     """A program does to its log what its case file says."""
     case = Case.read(path)
