@@ -18,6 +18,8 @@ from pipeline.language.source import SourceFile, Span
 MAX_EXCERPT_COLUMNS = 160
 """A longer line is shown around the place only, so that one message fits a screen."""
 
+MAX_QUOTE_LENGTH = 40
+
 
 class Severity(Enum):
     """An error keeps a program from loading; a warning does not."""
@@ -95,6 +97,12 @@ def draw_excerpt(source: SourceFile, span: Span) -> tuple[str, str]:
 def printable(text: str) -> str:
     """Return `text` with control characters replaced, so that an excerpt cannot drive a terminal."""
     return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
+
+
+def quote(text: str) -> str:
+    """Return a piece of a program as a message shows it, shortened if it is long."""
+    text = printable(text)
+    return f"`{text if len(text) <= MAX_QUOTE_LENGTH else text[:MAX_QUOTE_LENGTH] + '…'}`"
 
 
 def char_width(char: str) -> int:

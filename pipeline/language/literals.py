@@ -7,6 +7,7 @@ import re
 from fractions import Fraction
 
 from pipeline.errors import PipelineError
+from pipeline.language.diagnostics import quote
 
 INT_MIN = -(1 << 63)
 INT_MAX = (1 << 63) - 1
@@ -32,17 +33,17 @@ class LiteralError(PipelineError):
 def read_number(text: str) -> int | float:
     """Return the value of an integer or a float."""
     if has_unit(text):
-        raise LiteralError(f"`{text}` is a duration, which can only follow `after`", suggest_seconds(text))
+        raise LiteralError(f"{quote(text)} is a duration, which can only follow `after`", suggest_seconds(text))
     if not text.isascii():
-        raise LiteralError(f"`{text}` is not a number", "write its digits as `0` to `9`")
+        raise LiteralError(f"{quote(text)} is not a number", "write its digits as `0` to `9`")
     if text.lstrip("-").isdecimal():
         return read_int(text)
     try:
         value = float(text)
     except ValueError:
-        raise LiteralError(f"`{text}` is not a number", "a float is written like `0.5`, `2.` or `1e6`") from None
+        raise LiteralError(f"{quote(text)} is not a number", "a float is written like `0.5`, `2.` or `1e6`") from None
     if not math.isfinite(value):
-        raise LiteralError(f"`{text}` is out of range", "the largest float is about 1.8e308")
+        raise LiteralError(f"{quote(text)} is out of range", "the largest float is about 1.8e308")
     return value
 
 
@@ -50,7 +51,7 @@ def read_int(text: str) -> int:
     """Return the value of ASCII digits, perhaps with a minus."""
     value = int(text) if len(text) < MAX_DIGITS else INT_MAX + 1
     if not INT_MIN <= value <= INT_MAX:
-        raise LiteralError(f"`{text}` is out of range", f"integers go from {INT_MIN} to {INT_MAX}")
+        raise LiteralError(f"{quote(text)} is out of range", f"integers go from {INT_MIN} to {INT_MAX}")
     return value
 
 
@@ -59,15 +60,18 @@ def read_duration(text: str) -> int:
     if days := DAYS.fullmatch(text):
         raise LiteralError("a duration has no unit for days", f"write hours: `{24 * int(days['count'])}h`")
     if not has_unit(text):
-        raise LiteralError(f"the duration `{text}` has no unit", f"write `{text}h`, `{text}m` or `{text}s`")
+        raise LiteralError(
+            f"the duration {quote(text)} has no unit",
+            "write its unit: `h`, `m`, `s` or `ms`" if len(text) > 9 else f"write `{text}h`, `{text}m` or `{text}s`",
+        )
     value = sum_parts(text)
     if value is None:
         raise LiteralError(
-            f"`{text}` is not a duration",
+            f"{quote(text)} is not a duration",
             "a duration is one or more numbers with the unit `h`, `m`, `s` or `ms`, such as `1h30m`",
         )
     if not INT_MIN <= value <= INT_MAX:
-        raise LiteralError(f"the duration `{text}` is out of range", "the longest is `2562047h`, about 292 years")
+        raise LiteralError(f"the duration {quote(text)} is out of range", "the longest is `2562047h`, about 292 years")
     return value
 
 

@@ -97,13 +97,13 @@ class Folder:
                 self.visit_block(node)
             case Binary() | Unary() | Postfix() | Index() | Call():
                 self.visit_expression(node)
-            case ExpressionStatement() | Assignment() | Delete() | ConstDeclaration():
+            case ExpressionStatement() | Assignment() | Delete():
                 self.visit_simple(node)
             case Conditional() | DecoratorDefinition() | DecoratorUse() | Begin():
                 self.visit_compound(node)
             case IntLiteral() | FloatLiteral() | StringLiteral() | PatternLiteral() | Name() | Capture():
                 pass
-            case LabelName() | MetricDeclaration() | LogFilter() | Next() | Stop():
+            case ConstDeclaration() | MetricDeclaration() | LabelName() | LogFilter() | Next() | Stop():
                 pass
             case _:
                 assert_never(node)
@@ -113,7 +113,7 @@ class Folder:
         if statements != node.statements:
             self.blocks[node] = replace(node, statements=statements)
 
-    def visit_simple(self, node: ExpressionStatement | Assignment | Delete | ConstDeclaration) -> None:
+    def visit_simple(self, node: ExpressionStatement | Assignment | Delete) -> None:
         match node:
             case ExpressionStatement():
                 if node.expression in self.expressions:
@@ -125,8 +125,6 @@ class Folder:
             case Delete():
                 if node.target in self.expressions:
                     self.statements[node] = replace(node, target=self.expression(node.target))
-            case ConstDeclaration():
-                pass  # a pattern has no numbers
             case _:
                 assert_never(node)
 

@@ -20,6 +20,7 @@ from pipeline.language.reporting import Reporter
 from pipeline.language.source import Span
 from pipeline.language.syntax_hints import (
     ATTRIBUTE_WORDS,
+    BINARY_OPERATOR,
     CHARACTERS,
     CLOSING,
     EXPECTED,
@@ -57,10 +58,8 @@ from pipeline.language.syntax_trouble import (
 def report_syntax_error(reporter: Reporter, error: UnexpectedInput, stack: Sequence[object]) -> None:
     """Report the first word that cannot stand where it stands; `stack` is what the parser has read before it."""
     trouble = locate_trouble(reporter.source, error, stack)
-    for explain in EXPLANATIONS:
-        if mistake := explain(trouble):
-            reporter.error(mistake.span, mistake.message, notes=mistake.notes, hint=mistake.hint)
-            return
+    mistake = next(mistake for explain in EXPLANATIONS if (mistake := explain(trouble)))
+    reporter.error(mistake.span, mistake.message, notes=mistake.notes, hint=mistake.hint)
 
 
 # Words and signs of other languages -----------------------------------------------------------------
@@ -292,8 +291,6 @@ def explain_after_declaration(trouble: Trouble) -> Mistake | None:
     value = trouble.top
     if not isinstance(below, MetricDeclaration) or not isinstance(value, EXPRESSIONS):
         return None
-    if "\n" in trouble.text(Span(below.span.end, value.span.start)):
-        return None
     text = trouble.text(value.span)
     if isinstance(value, IntLiteral | FloatLiteral) and below.buckets is not None:
         return Mistake(value.span, f"expected `,` before `{text}`", "bounds are separated by `,`")
@@ -400,9 +397,7 @@ def suggest_part(trouble: Trouble, expected: str) -> str:
 
 def explain_file_end(trouble: Trouble) -> Mistake | None:
     """A file that ends inside a block."""
-    if not trouble.is_file_end:
-        return None
-    opening = find_open_block(trouble)
+    opening = find_open_block(trouble) if trouble.is_file_end else None
     if opening is None:
         return None
     return Mistake(
@@ -413,10 +408,8 @@ def explain_file_end(trouble: Trouble) -> Mistake | None:
     )
 
 
-def explain_statement(trouble: Trouble) -> Mistake | None:
-    """A word that cannot begin a statement."""
-    if trouble.place is not Place.STATEMENT or trouble.is_end:
-        return None
+def explain_anything(trouble: Trouble) -> Mistake:
+    """What is left: in most cases a word that cannot begin a statement."""
     if trouble.word == "{" and len(trouble.stack) > 1 and isinstance(trouble.stack[-2], EXPRESSIONS):
         return Mistake(
             trouble.span, "`{` must stand on the line of its condition", "move it to the end of the line before"
@@ -427,36 +420,12 @@ def explain_statement(trouble: Trouble) -> Mistake | None:
         return Mistake(trouble.span, f"{trouble.shown} belongs to a metric's declaration", "write it on the same line")
     if trouble.word == "after":
         return Mistake(trouble.span, "`after` belongs to `del`", "write it on the same line")
-    if trouble.word in {
-        "&&",
-        "||",
-        "=~",
-        "!~",
-        "+",
-        "-",
-        "*",
-        "**",
-        "%",
-        "==",
-        "!=",
-        "<",
-        ">",
-        "<=",
-        ">=",
-        "&",
-        "|",
-        "^",
-    }:
+    if BINARY_OPERATOR.fullmatch(trouble.word):
         return Mistake(trouble.span, f"{trouble.shown} cannot begin a line", "end the line before with it")
     if token_type(trouble.top) in {"NEXT", "STOP", "RBRACE"}:
         return Mistake(trouble.span, f"unexpected {trouble.shown} after `{trouble.top}`")
-    return Mistake(trouble.span, f"unexpected {trouble.shown} at the beginning of a statement")
-
-
-def explain_anything(trouble: Trouble) -> Mistake:
-    """What is left."""
-    what = "the end of the line" if trouble.is_end else trouble.shown
-    return Mistake(trouble.span, f"unexpected {what}")
+    where = " at the beginning of a statement" if trouble.place is Place.STATEMENT else ""
+    return Mistake(trouble.span, f"unexpected {trouble.shown}{where}")
 
 
 EXPLANATIONS: tuple[Callable[[Trouble], Mistake | None], ...] = (
@@ -480,6 +449,5 @@ EXPLANATIONS: tuple[Callable[[Trouble], Mistake | None], ...] = (
     explain_missing_part,
     explain_declaration,
     explain_file_end,
-    explain_statement,
     explain_anything,
 )

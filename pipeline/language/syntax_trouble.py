@@ -10,8 +10,8 @@ from typing import get_args
 
 from lark import Token, Tree, UnexpectedInput, UnexpectedToken
 
-from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, Attribute, span_of
-from pipeline.language.diagnostics import Note, printable
+from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, span_of
+from pipeline.language.diagnostics import Note, quote
 from pipeline.language.nodes import Binary, Block, Expression, Name, Node, PatternLiteral
 from pipeline.language.source import SourceFile, Span
 from pipeline.language.traversal import walk
@@ -35,10 +35,8 @@ WORD = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-MAX_WORD_LENGTH = 40
 
 EXPRESSIONS = get_args(Expression)
-ATTRIBUTES = get_args(Attribute)
 NODES = get_args(Node)
 SKIPPED = (Tree, *EXPRESSIONS)
 
@@ -87,8 +85,7 @@ class Trouble:
     @property
     def shown(self) -> str:
         """The word as a message shows it."""
-        text = printable(self.word)
-        return f"`{text if len(text) <= MAX_WORD_LENGTH else text[:MAX_WORD_LENGTH] + '…'}`"
+        return quote(self.word)
 
     @property
     def top(self) -> object:
@@ -109,12 +106,12 @@ class Trouble:
         top, kind, lead = self.top, token_type(self.top), self.lead
         if isinstance(top, EXPRESSIONS) or (isinstance(top, list) and token_type(self.stack[-2]) in OPENINGS):
             return Place.VALUE
-        if isinstance(top, ATTRIBUTES):
-            return Place.DECLARATION
         if not isinstance(top, Token) or kind in {"NL", "LBRACE", "RBRACE", "NEXT", "STOP"}:
             return Place.STATEMENT
         if self.pattern_opening:
             return Place.PATTERN
+        if kind == "SLASH" and not isinstance(self.stack[-2], EXPRESSIONS):
+            return Place.VALUE
         if kind in OPERATORS | ASSIGNMENTS | {"LPAR", "LSQB"} or (kind == "COMMA" and lead in {"LPAR", "LSQB"}):
             return Place.OPERAND
         if kind in {"NAME", "STRING", "NUMBER"} and lead in DECLARATIONS:
@@ -229,12 +226,10 @@ def find_open_block(trouble: Trouble) -> Span | None:
     further to the left than the line of its `{`, it was meant for a block around that one.
     """
     opening = next((span_of(brace) for brace in trouble.open_tokens() if brace == "{"), None)
-    if opening is None:
-        return None
     for block in complete_blocks(trouble.stack):
         first, last = (whole_line(trouble.source, offset) for offset in (block.span.start, block.span.end - 1))
         closing = trouble.text(last)
-        is_inside = block.span.start > opening.start and closing.lstrip().startswith("}")
+        is_inside = opening is not None and block.span.start > opening.start and closing.lstrip().startswith("}")
         if is_inside and indentation(closing) < indentation(trouble.text(first)):
             return Span(block.span.start, block.span.start + 1)
     return opening
@@ -261,13 +256,7 @@ def needs_block(trouble: Trouble) -> bool:
     """Return whether what was read can only be meant as a condition."""
     if trouble.find(ASSIGNMENTS) is not None or next(trouble.open_tokens(), "{") != "{":
         return False
-    return trouble.find(CONDITION_OPERATORS) is not None or is_condition(trouble.top)
-
-
-def is_condition(value: object) -> bool:
-    """Return whether the value of an operator, or a pattern, can only be meant as a condition."""
-    while isinstance(value, Binary):
-        if value.operator in LOGICAL | MATCHES | RELATIONS:
-            return True
-        value = value.right
-    return isinstance(value, PatternLiteral)
+    top = trouble.top
+    is_pattern = isinstance(top, PatternLiteral) or token_type(top) == "SLASH"
+    is_condition = isinstance(top, Binary) and top.operator in LOGICAL | MATCHES | RELATIONS
+    return is_pattern or is_condition or trouble.find(CONDITION_OPERATORS) is not None

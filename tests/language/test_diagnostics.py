@@ -13,6 +13,7 @@ from pipeline.language.diagnostics import (
     Severity,
     char_width,
     draw_excerpt,
+    quote,
     suggest,
 )
 from pipeline.language.source import SourceFile, Span
@@ -91,6 +92,13 @@ def test_long_line_is_shown_around_the_place() -> None:
     assert carets == " " * 41 + "^"
     assert draw_excerpt(source, Span(0, 1000)) == ("a" * 160 + "…", "^" * 160)
     assert draw_excerpt(source, Span(1001, 1001)) == ("…" + "c" * 160, " " * 161 + "^")
+
+
+def test_program_text_in_a_message_is_short_and_harmless() -> None:
+    """It may be any length, and have anything in it."""
+    assert quote("a\x1bb") == "`a\ufffdb`"
+    assert quote("x" * 40) == "`" + "x" * 40 + "`"
+    assert quote("x" * 41) == "`" + "x" * 40 + "…`"
 
 
 def test_near_names_are_suggested() -> None:

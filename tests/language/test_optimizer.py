@@ -121,6 +121,14 @@ def test_other_operations_stay(text: str) -> None:
     assert fold_constants(program, source) is program
 
 
+def test_program_without_arithmetic_stays() -> None:
+    """All of it, whatever statements it has."""
+    text = "/x/ {\n  del a[1]\n} else {\n  a[2]++\n}\ndef d {\n  next\n}\n@d {\n  stop\n}\nbegin {\n  5\n}\n"
+    source = SourceFile("a.mtail", text)
+    program = parse(source)
+    assert fold_constants(program, source) is program
+
+
 def test_folding_goes_everywhere() -> None:
     """Into conditions, blocks, indexes, arguments and behind all statements that have some."""
     program = fold(
