@@ -15,8 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources import fifo, intake
-from pipeline.sources import source as source_module
+from pipeline.sources import fifo, intake, waiting
 from pipeline.sources.fifo import FifoSource
 from tests.sources.collector import SETTINGS, Collector, join_lines, number_lines, running
 
@@ -140,7 +139,7 @@ async def test_ten_megabytes_without_a_line_feed_are_one_cut_line(path: Path) ->
 
 async def test_busy_pipe_does_not_starve_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line in a quiet pipe is delivered within a few batches of the busy one, not after all of them."""
-    monkeypatch.setattr(source_module, "READ_BYTES", 100)
+    monkeypatch.setattr(waiting, "READ_BYTES", 100)
     busy, quiet = (FifoSource(tmp_path / name, SETTINGS) for name in ("busy", "quiet"))
     collector = Collector()
     async with trio.open_nursery() as nursery:
