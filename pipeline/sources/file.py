@@ -20,6 +20,7 @@ from pipeline.batch import Deliver
 from pipeline.errors import describe_os_error
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import READ_BYTES, Intake, drain
+from pipeline.sources.waiting import yield_after
 from pipeline.telemetry import SourceCounts
 from pipeline.unix_socket import identify
 
@@ -48,8 +49,8 @@ class FileSource:
         try:
             task_status.started()
             while True:
-                if self.read(intake) or self.look_at_path(intake):
-                    await trio.lowlevel.checkpoint()
+                if (size := self.read(intake)) or self.look_at_path(intake):
+                    await yield_after(size)
                 else:
                     await trio.sleep(self.poll_seconds)
         except trio.Cancelled:
@@ -75,12 +76,12 @@ class FileSource:
         self.counts.opens += 1
         return True
 
-    def read(self, intake: Intake) -> bool:
-        """Feed one batch; return whether there was any."""
+    def read(self, intake: Intake) -> int:
+        """Feed one batch; return how many bytes there were."""
         if self.descriptor is None or not (data := os.read(self.descriptor, READ_BYTES)):
-            return False
+            return 0
         intake.feed(data)
-        return True
+        return len(data)
 
     def look_at_path(self, intake: Intake) -> bool:
         """Find out what became of the file whose end was reached; return whether to read on at once."""

@@ -16,6 +16,7 @@ from pipeline.batch import Deliver
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import MAX_DRAIN_BYTES, READ_BYTES, STDIN, Intake
+from pipeline.sources.waiting import yield_after
 from pipeline.telemetry import SourceCounts
 
 
@@ -43,6 +44,7 @@ class StdinSource:
             await self.wait_readable()
             while data := os.read(self.descriptor, READ_BYTES):
                 intake.feed(data)
+                await yield_after(len(data))
                 await self.wait_readable()
         except trio.Cancelled:
             self.drain(intake)

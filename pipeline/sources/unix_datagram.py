@@ -18,6 +18,7 @@ from pipeline.batch import Deliver
 from pipeline.settings import SourceSettings
 from pipeline.sources.framing import join_datagrams
 from pipeline.sources.intake import READ_BYTES, Intake
+from pipeline.sources.waiting import yield_after
 from pipeline.telemetry import SourceCounts
 from pipeline.unix_socket import BoundSocket, bind_unix_socket
 
@@ -46,7 +47,9 @@ class UnixDatagramSource:
             task_status.started()
             while True:
                 await trio.lowlevel.wait_readable(receiver)
-                intake.feed(join_datagrams(receive_burst(receiver)))
+                data = join_datagrams(receive_burst(receiver))
+                intake.feed(data)
+                await yield_after(len(data))
         except trio.Cancelled:
             self.receiver.unlink()
             receiver.shutdown(socket.SHUT_RD)
