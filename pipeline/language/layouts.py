@@ -308,12 +308,26 @@ class TimeMemory:
     without one remember whole values.
     """
 
-    __slots__ = ("entries", "layout", "match_tail", "place", "ticker", "times", "wants_fraction", "width", "year")
+    __slots__ = (
+        "entries",
+        "fraction_scale",
+        "fraction_width",
+        "layout",
+        "match_tail",
+        "place",
+        "ticker",
+        "times",
+        "wants_fraction",
+        "width",
+        "year",
+    )
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.entries: dict[bytes, int] = {}
         self.place = 0
+        self.fraction_width = 0
+        self.fraction_scale = 0
         self.year = 0
         self.ticker = ticker = find_ticker(layout)
         self.width = 0 if ticker is None else ticker.width
@@ -334,20 +348,29 @@ class TimeMemory:
         if self.match_tail is None:
             return self.entries.get(text)
         place = self.place
+        end = place + self.width
         if not self.wants_fraction:
-            end = place + self.width
             base = self.entries.get(text[:place] + text[end:])
             if base is not None:
                 time = self.times.get(text[place:end])
                 return None if time is None else base + time
-        tail = self.match_tail(text, place)
+        # A fraction is mostly as long as the one before: 1.0 µs, where the pattern below needs 1.4 µs.
+        after = end + self.fraction_width
+        rest = text[after:]
+        base = self.entries.get(text[:place] + rest)
+        if base is not None and not rest[:1].isdigit():
+            time, digits = self.times.get(text[place:end]), text[end + 1 : after]
+            if time is not None and digits.isdigit() and text[end] in b".,":
+                return base + time + int(digits) * self.fraction_scale
+        return self.recall_slowly(self.match_tail(text, place))
+
+    def recall_slowly(self, tail: re.Match[bytes] | None) -> int | None:
+        """Return the same for a value whose ticker and fraction are `tail`."""
         if tail is None:
             return None
-        base = self.entries.get(text[:place] + text[tail.end() :])
-        if base is None:
-            return None
-        clock, fraction = tail.groups()
-        return base + self.times[clock] + read_fraction(fraction or b"")
+        text = tail.string
+        base = self.entries.get(text[: self.place] + text[tail.end() :])
+        return None if base is None else base + self.times[tail[1]] + read_fraction(tail[2] or b"")
 
     def read(self, text: bytes, now: int) -> int:
         """Return the instant of `text`, read the whole way, and remember it. LineError if it names none."""
@@ -376,8 +399,11 @@ class TimeMemory:
             self.entries.clear()
             self.place = start
         end = start + ticker.width
-        base = instant - ticker.times[text[start:end]] - read_fraction(match[ticker.fraction_group] or b"")
-        self.entries[text[:start] + text[max(end, match.end(ticker.fraction_group)) :]] = base
+        fraction = match[ticker.fraction_group] or b""
+        after = max(end, match.end(ticker.fraction_group))
+        self.entries[text[:start] + text[after:]] = instant - ticker.times[text[start:end]] - read_fraction(fraction)
+        if len(fraction) <= FRACTION_DIGITS:
+            self.fraction_width, self.fraction_scale = after - end, FRACTION_SCALES[len(fraction)]
 
 
 def make_strptime(layout: str, zone: tzinfo, use_current_year: bool) -> Callable[[bytes, int], int]:

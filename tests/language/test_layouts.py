@@ -568,5 +568,12 @@ def test_minute_of_an_old_zone_is_not_remembered() -> None:
     memory.read(b"1973-01-01 00:00:00", NOW)
     assert memory.recall(b"1973-01-01 00:59:07") == at("1973-01-01T00:59:07")
     assert memory.recall(b"1973-01-01 00:59:07.5") == at("1973-01-01T00:59:07.500000")
+    memory.read(b"1973-01-01 00:00:00.25", NOW)
+    assert memory.recall(b"1973-01-01 00:59:07") == at("1973-01-01T00:59:07")
+    assert memory.recall(b"1973-01-01 00:59:07,50") == at("1973-01-01T00:59:07.500000")
+    assert memory.recall(b"1973-01-01 00:59:07.125") == at("1973-01-01T00:59:07.125000")
+    assert memory.recall(b"1973-01-01 00:59:07.1x") is None
+    memory.read(b"1973-01-01 00:00:00.0123456789", NOW)
+    assert memory.recall(b"1973-01-01 00:59:07.0123456789") == at("1973-01-01T00:59:07.000000") + 12345678
     assert memory.recall(b"1973-01-01 00:60:07") is None
     assert memory.recall(b"1973-01-01 01:00:00") is None
