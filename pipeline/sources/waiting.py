@@ -1,4 +1,7 @@
-"""How a source waits for more to read, and lets others work. Apart from `intake.py`, because `replay` does without Trio."""
+"""How a source waits for more to read, and lets others work.
+
+Apart from `intake.py`, because `replay` does without Trio.
+"""
 
 from __future__ import annotations
 
