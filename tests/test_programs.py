@@ -130,7 +130,7 @@ def show_datum(metric: Metric, datum: Datum | HistogramDatum) -> str:
 
 def show_metrics(metrics: tuple[Metric, ...]) -> str:
     """Return all metrics as a case shows them; one that two declarations share comes once."""
-    lines = []
+    lines: list[str] = []
     for metric in sorted(dict.fromkeys(metrics), key=lambda metric: metric.name):
         hidden = " (hidden)" if metric.hidden else ""
         lines.extend(f"{show_datum(metric, datum)}{hidden}\n" for datum in metric.data.values())

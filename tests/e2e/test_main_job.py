@@ -71,7 +71,6 @@ def site() -> Iterator[Site]:
     """Our daemon with the program that counts, and nginx before it. Socket paths must be short."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as name:
         folder = Path(name)
-        os.mkfifo(folder / "log.fifo")
         with (
             run_pipeline(
                 folder,
