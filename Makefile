@@ -58,10 +58,14 @@ format: .venv/dev.stamp
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+# The two lines come when the daemon is ready, below what it logs at its start.
 run: .venv/run.stamp
 	@mkdir -p run
-	@echo "Feed it a line:    echo \"$$(date '+%b %e %T') $$(uname -n) sshd[42]: Accepted publickey for me from 192.0.2.1 port 4711 ssh2\" > run/log.fifo"
-	@echo "Read the metrics:  curl --unix-socket run/metrics.sock http://localhost/metrics"
-	@exec $(BIN)/syslog-pipeline run --progs pipeline/programs --logs run/log.fifo \
+	@( until [ -S run/metrics.sock ]; do kill -0 $$$$ 2>/dev/null || exit 0; sleep 0.1; done; \
+	    echo; \
+	    echo "Feed it a line:    echo \"\$$(date '+%b %e %T') \$$(uname -n) sshd[42]: Accepted publickey for me from 192.0.2.1 port 4711 ssh2\" > run/log.fifo"; \
+	    echo "Read the metrics:  curl --silent --unix-socket run/metrics.sock http://localhost/metrics"; \
+	    echo ) & \
+	exec $(BIN)/syslog-pipeline run --progs pipeline/programs --logs run/log.fifo \
 	    --logs "unix://$$PWD/run/log.stream.sock" --logs "unixgram://$$PWD/run/log.sock" \
 	    --unix_socket run/metrics.sock
