@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.metrics.buckets import divide_bounds, observe_value
 from pipeline.metrics.datum import Datum, HistogramDatum, wrap_int64
 from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.numbers import format_go_float
@@ -21,8 +20,6 @@ __all__ = [
     "Snapshot",
     "Store",
     "ValueType",
-    "divide_bounds",
     "format_go_float",
-    "observe_value",
     "wrap_int64",
 ]

@@ -1,12 +1,8 @@
-"""The buckets of a histogram: the bounds in force, and where a value goes (spec section 12.5)."""
+"""The bounds of a histogram's buckets (spec section 12.5)."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from math import isnan
-
-from pipeline.metrics.datum import HistogramDatum
 
 
 def divide_bounds(declared: Sequence[float]) -> tuple[float, tuple[float, ...]]:
@@ -19,11 +15,3 @@ def divide_bounds(declared: Sequence[float]) -> tuple[float, tuple[float, ...]]:
     if declared and declared[0] <= 0:
         return float(declared[0]), tuple(map(float, declared[1:]))
     return 0.0, tuple(map(float, declared))
-
-
-def observe_value(datum: HistogramDatum, bounds: tuple[float, ...], value: float) -> None:
-    """Count `value` in `datum`. What lies below every edge goes to the first bucket, NaN to none."""
-    datum.count += 1
-    datum.total += value
-    if not isnan(value):
-        datum.counts[bisect_left(bounds, value)] += 1

@@ -216,12 +216,13 @@ class Metric:
         for key, theirs in other.data.items():
             self.delete(key)
             ours = self.add(key, theirs.time)
-            match ours, theirs:
-                case Datum(), Datum():
-                    ours.value = theirs.value
-                case HistogramDatum(), HistogramDatum():
-                    ours.counts[:] = theirs.counts
-                    ours.total, ours.count = theirs.total, theirs.count
+            if isinstance(ours, Datum):
+                assert isinstance(theirs, Datum)
+                ours.value = theirs.value
+            else:
+                assert isinstance(theirs, HistogramDatum)
+                ours.counts[:] = theirs.counts
+                ours.total, ours.count = theirs.total, theirs.count
             ours.time = theirs.time
             if theirs.expiry:
                 self.expire_after(key, theirs.expiry)

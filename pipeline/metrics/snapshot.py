@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pipeline.metrics.datum import INT64_LIMIT, Datum, HistogramDatum, wrap_int64
@@ -19,8 +19,8 @@ class HistogramValue:
     count: int
 
 
-# Tuples, because a scrape of 100,000 series makes as many: a frozen dataclass of four fields takes
-# 1.2 µs to make, a named tuple 0.3 µs (CPython 3.11).
+# Tuples, because a scrape of 100,000 series makes as many: a frozen dataclass of four fields
+# takes 1.2 µs to make, a named tuple 0.6 µs (CPython 3.11).
 class SeriesSnapshot(NamedTuple):
     """One series. Int values and times (nanoseconds since 1970) fit 64 bits; expiry 0 is none."""
 
@@ -45,7 +45,7 @@ class MetricSnapshot:
     limit: int
     lower: float
     bounds: tuple[float, ...]
-    series: tuple[SeriesSnapshot, ...]
+    series: tuple[SeriesSnapshot, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ declares, stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.errors import StoreConflictError
 from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Metric
@@ -75,10 +75,6 @@ class Store:
         for name in sorted(self.by_name):
             yield from self.by_name[name]
 
-    def families(self) -> Mapping[str, Sequence[Metric]]:
-        """Return the live metrics by exported name, in order of registration."""
-        return {name: tuple(family) for name, family in sorted(self.by_name.items())}
-
     def snapshot(self) -> Snapshot:
         """Return a copy of everything as it is now."""
         return Snapshot(tuple(copy_metric(metric) for metric in self))
@@ -91,9 +87,8 @@ class Store:
     def next_expiry(self) -> int | None:
         """Return when the next `sweep` will find something to expire, in ns since 1970; None for never.
 
-        It costs a step for each series with an expiry, so call it once after a sweep, not once for
-        each line. A line may bring an earlier expiry: ask again after batches that ran, or
-        at a fixed interval.
+        It costs a step for each series with an expiry, so ask at intervals, not for each line. A
+        line may bring an earlier expiry than the last answer.
         """
         times = [time for metric in self if (time := metric.next_expiry()) is not None]
         return min(times, default=None)

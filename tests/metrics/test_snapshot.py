@@ -1,0 +1,83 @@
+"""Copies for formats."""
+
+from __future__ import annotations
+
+from pipeline.metrics import Datum, HistogramDatum, HistogramValue, Kind, Metric, Store, ValueType
+
+NOW = 1_700_000_000_000_000_000
+
+
+def test_snapshot_copies_what_a_metric_is() -> None:
+    """Every field that a format may show."""
+    store = Store()
+    metric = Metric(
+        "g",
+        kind=Kind.GAUGE,
+        value_type=ValueType.FLOAT,
+        program="a.mtail",
+        label_names=("k",),
+        source="a.mtail:1:7",
+        help_text="How much.",
+        hidden=True,
+        limit=7,
+    )
+    store.register([metric])
+    series = metric.new((b"x",), NOW)
+    assert isinstance(series, Datum)
+    series.value = 2.5
+    metric.expire_after((b"x",), 9)
+    (copy,) = store.snapshot().metrics
+    assert (copy.name, copy.program, copy.kind, copy.value_type) == ("g", "a.mtail", Kind.GAUGE, ValueType.FLOAT)
+    assert (copy.label_names, copy.source, copy.help_text) == (("k",), "a.mtail:1:7", "How much.")
+    assert (copy.hidden, copy.limit, copy.lower, copy.bounds) == (True, 7, 0.0, ())
+    assert copy.series == (((b"x",), 2.5, NOW, 9),)
+
+
+def test_snapshot_does_not_change_with_the_metric() -> None:
+    """It shows the moment it was taken at."""
+    store = Store()
+    (metric,) = store.register(
+        [Metric("h", kind=Kind.HISTOGRAM, value_type=ValueType.BUCKETS, program="a.mtail", buckets=(-1, 1, 2))]
+    )
+    series = metric.data[()]
+    assert isinstance(series, HistogramDatum)
+    before = store.snapshot()
+    series.counts[1] += 1
+    series.count += 1
+    series.total += 1.5
+    (copy,), (now,) = before.metrics, store.snapshot().metrics
+    assert (copy.lower, copy.bounds) == (-1.0, (1.0, 2.0))
+    assert copy.series[0].value == HistogramValue((0, 0, 0), 0.0, 0)
+    assert now.series[0].value == HistogramValue((0, 1, 0), 1.5, 1)
+
+
+def test_snapshot_wraps_what_outgrew_64_bits() -> None:
+    """Ints and stamps; a Float has no such border."""
+    store = Store()
+    ints = Metric("i", kind=Kind.GAUGE, value_type=ValueType.INT, program="a.mtail")
+    floats = Metric("f", kind=Kind.GAUGE, value_type=ValueType.FLOAT, program="a.mtail")
+    store.register([ints, floats])
+    for metric, value in ((ints, 1 << 63), (floats, 1e30)):
+        series = metric.new((), -(1 << 63) - 1)
+        assert isinstance(series, Datum)
+        series.value = value
+    floats_copy, ints_copy = store.snapshot().metrics
+    assert ints_copy.series == (((), -(1 << 63), (1 << 63) - 1, 0),)
+    assert floats_copy.series == (((), 1e30, (1 << 63) - 1, 0),)
+
+
+def test_snapshot_can_leave_out_the_daemons_own_metrics() -> None:
+    """One-shot output has those of programs only."""
+    store = Store()
+    store.register([Metric("own", kind=Kind.COUNTER, value_type=ValueType.INT)])
+    store.register([Metric("c", kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail")])
+    snapshot = store.snapshot()
+    assert [metric.name for metric in snapshot.metrics] == ["c", "own"]
+    assert [metric.name for metric in snapshot.select_programs().metrics] == ["c"]
+
+
+def test_text_of_a_snapshot_has_no_series() -> None:
+    """A page of 100,000 does not end up in a message."""
+    store = Store()
+    store.register([Metric("c", kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail")])
+    assert "series" not in repr(store.snapshot())
