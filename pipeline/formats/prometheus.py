@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from pipeline.formats.numbers import format_sample
-from pipeline.formats.text import decode_text
+from pipeline.formats.text import decode_text, encode_text
 from pipeline.metrics import HistogramValue, Kind, MetricSnapshot, SeriesSnapshot, Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -85,7 +85,7 @@ def render_families(snapshot: Snapshot, options: PrometheusOptions, problems: li
         help_text = first.help_text or f"defined at {first.source}"
         lines = [f"# HELP {name} {help_text.translate(HELP_ESCAPES)}\n# TYPE {name} {TYPES[first.kind]}\n"]
         lines.extend([write_row(name, row, options) for row in rows])
-        yield "".join(lines).encode("utf-8", "replace")
+        yield encode_text("".join(lines))
 
 
 def group_families(snapshot: Snapshot) -> dict[str, list[MetricSnapshot]]:
@@ -151,11 +151,9 @@ def collect_rows(family: Sequence[MetricSnapshot], options: PrometheusOptions, p
         # Escaped and in order of label name, equal labels have equal texts.
         lost = [row for row in label_series(metric, options) if rows.setdefault(row[2], row) is not row]
         if lost:
-            labels = lost[0][2]
             problems.append(
-                f"Of metric `{metric.name}` at {metric.source}, {len(lost)} series are left out of the Prometheus"
-                f" format: their name and labels equal those of series of {rows[labels][3].source},"
-                f" such as {{{labels}}}."
+                f"Metric `{metric.name}` at {metric.source} is in the Prometheus format without {len(lost)} of its"
+                f" series: their name and labels equal those of series of {rows[lost[0][2]][3].source}."
             )
     ordered = sorted(rows.values(), key=itemgetter(1))
     ordered.sort(key=itemgetter(0))

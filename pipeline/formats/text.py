@@ -1,4 +1,4 @@
-"""Bytes of a log line as text of a format: what is not valid UTF-8 becomes U+FFFD.
+"""Bytes as text of a format, and back: what is not valid UTF-8 becomes U+FFFD.
 
 One U+FFFD for each invalid byte, as Go's range over a string has it; Python's own "replace" makes
 one for several.
@@ -12,9 +12,17 @@ INVALID = re.compile("[\udc80-\udcff]")
 """What the error handler "surrogateescape" makes of invalid bytes."""
 
 
-def decode_text(data: bytes, replacement: str = "\ufffd") -> str:
-    """Return `data` as text with `replacement` for each byte that is not part of valid UTF-8."""
+def decode_text(data: bytes) -> str:
+    """Return `data` as text."""
     try:
         return data.decode()
     except UnicodeDecodeError:
-        return INVALID.sub(replacement, data.decode(errors="surrogateescape"))
+        return INVALID.sub("\ufffd", data.decode(errors="surrogateescape"))
+
+
+def encode_text(text: str) -> bytes:
+    """Return `text` as UTF-8. A file name may hold invalid bytes, as the operating system gives it."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return INVALID.sub("\ufffd", text).encode()
