@@ -53,7 +53,7 @@ Row: TypeAlias = tuple[int, str, str, MetricSnapshot, SeriesSnapshot]
 """A series ready to be sorted and written: the number of labels, their values sorted by name and
 joined by NUL, the labels as they stand between the braces, the metric, the series. It is a plain
 tuple, and its second element a string, because a page may have 100,000 of them: to make and sort
-named tuples that hold tuples takes 0.3 s more."""
+named tuples that hold tuples takes 0.2 s more."""
 
 
 def render(
