@@ -14,6 +14,12 @@ class SpanMatch(Protocol):
     def span(self, index: int, /) -> tuple[int, int]: ...
 
 
+class Substitute(Protocol):
+    """Calls a function for each match, and puts what it returns in the match's place."""
+
+    def __call__(self, replacement: Callable[[SpanMatch], bytes], subject: bytes, /) -> bytes: ...
+
+
 def repair(subject: bytes) -> tuple[bytes, Sequence[int]]:
     """Return the subject with invalid bytes replaced, and for each of its bytes the place it came from.
 
@@ -48,9 +54,7 @@ class RepairedMatch:
         return None if start < 0 else self.subject[self.offsets[start] : self.offsets[end]]
 
 
-def substitute_repaired(
-    substitute: Callable[XX, subject: bytes, replacement: bytes
-) -> bytes:
+def substitute_repaired(substitute: Substitute, subject: bytes, replacement: bytes) -> bytes:
     """Replace the matches in a subject with invalid bytes, keeping those that no match holds."""
     repaired, offsets = repair(subject)
     spans: list[tuple[int, int]] = []
