@@ -74,7 +74,7 @@ def test_failure_names_line_and_column() -> None:
     """A runtime error is reported where it arose in the program."""
     run = run_program("gauge g\n/(\\S+)/ {\n  g = 1\n  g = int($1)\n}\n", b"abc")
     failure, line = run.failures[0]
-    assert (failure.position.line, failure.position.column) == (4, 11)
+    assert (failure.position.line, failure.position.column) == (4, 7)
     assert failure.message == "`abc` is not an integer"
     assert line == b"abc"
 
