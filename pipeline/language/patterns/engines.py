@@ -283,9 +283,7 @@ def compile_re2(text: bytes, *, utf8: bool) -> Re2Pattern:
 class Re2Pattern(Protocol):
     """What we use of a pattern compiled by RE2."""
 
-    def search(self, subject: bytes, /) -> Re2Match | None: ...
-
-    def sub(self, replacement: Callable[[Re2Match], bytes], subject: bytes, /) -> bytes: ...
+    def search(self, subject: bytes, start: int = 0, /) -> Re2Match | None: ...
 
 
 class Re2Match(Match, Protocol):

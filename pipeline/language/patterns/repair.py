@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 REPLACEMENT = "\ufffd".encode()
@@ -12,12 +12,6 @@ class SpanMatch(Protocol):
     """A match whose groups have places."""
 
     def span(self, index: int, /) -> tuple[int, int]: ...
-
-
-class Substitute(Protocol):
-    """Calls a function for each match, and puts what it returns in the match's place."""
-
-    def __call__(self, replacement: Callable[[SpanMatch], bytes], subject: bytes, /) -> bytes: ...
 
 
 def repair(subject: bytes) -> tuple[bytes, Sequence[int]]:
@@ -52,21 +46,3 @@ class RepairedMatch:
     def __getitem__(self, index: int) -> bytes | None:
         start, end = self.match.span(index)
         return None if start < 0 else self.subject[self.offsets[start] : self.offsets[end]]
-
-
-def substitute_repaired(substitute: Substitute, subject: bytes, replacement: bytes) -> bytes:
-    """Replace the matches in a subject with invalid bytes, keeping those that no match holds."""
-    repaired, offsets = repair(subject)
-    spans: list[tuple[int, int]] = []
-
-    def note(match: SpanMatch) -> bytes:
-        spans.append(match.span(0))
-        return b""
-
-    substitute(note, repaired)
-    parts: list[bytes] = []
-    place = 0
-    for start, end in spans:
-        parts += [subject[place : offsets[start]], replacement]
-        place = offsets[end]
-    return b"".join([*parts, subject[place:]])
