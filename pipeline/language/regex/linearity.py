@@ -1,0 +1,262 @@
+"""The proof that Python's backtracking engine runs a pattern in linear time.
+
+The idea: if, wherever a repeat could go on or stop, the next byte tells which, there is nothing to
+try again. For every repeat with a choice, what it repeats and what may follow it must begin with
+different bytes; then a repeat that stops early cannot lead to a match, and the choice of the engine
+is the only one. A lazy repeat is then the same as a greedy one. Branches of an alternation must
+exclude each other by a byte at some fixed distance. A choice outside of unbounded repeats that is not
+decided this way only multiplies the work, and is let pass while the product stays small.
+
+That bounds one attempt. A search without an anchor makes an attempt at every byte; see `check_restarts`.
+
+Subjects hold no line feeds (they are lines, or parts of them). Matching stays exact when they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from pipeline.language.regex.byte_sets import ALL_BYTES, LINE_FEED, mask_of, mask_of_char
+from pipeline.language.regex.tree import (
+    Alternate,
+    Anchor,
+    Assertion,
+    Capture,
+    CharClass,
+    Concat,
+    Empty,
+    Literal,
+    Node,
+    Repeat,
+    fold,
+)
+
+MAX_CHOICES = 16
+"""How many ways an attempt may go in all; a factor of the running time."""
+MAX_SHORT_REPEAT = 32
+"""A repeat of at most so many rounds counts as bounded."""
+MAX_LOOK_AHEAD = 16
+"""How many fixed bytes of branches are compared."""
+
+
+class UnprovedError(Exception):
+    """The proof did not succeed; its text says why, as a sentence's end: "because …"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The bytes that a part may begin with, and whether it may match nothing."""
+
+    first: int
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The bytes that may come after a part. What follows may also be the end, which is no byte."""
+
+    first: int
+
+
+NOTHING = Follow(0)
+
+
+class Prover:
+    """Walks a pattern from the right to the left. Choices multiply in `choices`."""
+
+    def __init__(self, root: Node) -> None:
+        self.spans: dict[int, Span] = {}
+        fold(root, self.measure)
+        self.root = root
+        self.choices = 1
+
+    def prove(self) -> None:
+        """Raise UnprovedError unless every attempt of a match takes linear time."""
+        self.visit(self.root, NOTHING, looped=False)
+        if self.choices > MAX_CHOICES:
+            raise UnprovedError("it leaves too many choices open")
+
+    def measure(self, node: Node, parts: list[Span]) -> Span:
+        span = self.span_of(node, parts)
+        self.spans[id(node)] = span
+        return span
+
+    def span_of(self, node: Node, parts: list[Span]) -> Span:
+        match node:
+            case Empty():
+                return Span(0, nullable=True)
+            case Literal(text=text, fold=folded):
+                return Span(mask_of_char(text[0], fold=folded), nullable=False)
+            case CharClass(ranges=ranges):
+                return Span(mask_of(ranges), nullable=False)
+            case Assertion(anchor=anchor):
+                # At the end no byte follows; all other anchors look at bytes in their own way.
+                return Span(0, nullable=True) if anchor is Anchor.END_TEXT else Span(ALL_BYTES, nullable=True)
+            case Alternate():
+                return Span(unite(part.first for part in parts), any(part.nullable for part in parts))
+            case Repeat(least=least, most=most):
+                return Span(parts[0].first if most != 0 else 0, least == 0 or parts[0].nullable)
+            case Capture():
+                return parts[0]
+            case Concat():
+                first, nullable = 0, True
+                for part in parts:
+                    if nullable:
+                        first |= part.first
+                        nullable = part.nullable
+                return Span(first, nullable)
+
+    def visit(self, node: Node, follow: Follow, *, looped: bool) -> None:
+        match node:
+            case Concat(children=children):
+                for child in reversed(children):
+                    self.visit(child, follow, looped=looped)
+                    follow = self.before(child, follow)
+            case Alternate():
+                self.visit_alternate(node, follow, looped=looped)
+            case Repeat():
+                self.visit_repeat(node, follow, looped=looped)
+            case Capture(part=part):
+                self.visit(part, follow, looped=looped)
+            case _:
+                pass
+
+    def before(self, node: Node, follow: Follow) -> Follow:
+        """Return what may come before a part given what comes after it."""
+        span = self.spans[id(node)]
+        return Follow(span.first | follow.first) if span.nullable else Follow(span.first)
+
+    def visit_alternate(self, node: Alternate, follow: Follow, *, looped: bool) -> None:
+        for branch in node.children:
+            self.visit(branch, follow, looped=looped)
+        heads = [self.head(branch, follow) for branch in node.children]
+        for place, head in enumerate(heads):
+            for other in heads[place + 1 :]:
+                if not exclude(head, other):
+                    if looped:
+                        raise UnprovedError("branches of an alternation inside a repeat can match the same text")
+                    self.choices *= len(heads)
+                    return
+
+    def head(self, node: Node, follow: Follow) -> list[int]:
+        """Return the sets of bytes that stand at fixed distances from where a branch begins."""
+        span = self.spans[id(node)]
+        if span.nullable:
+            return [span.first | follow.first]
+        return self.head_of([node])
+
+    def head_of(self, pieces: Sequence[Node]) -> list[int]:
+        """Return the sets of bytes at fixed distances from the beginning of pieces one after the other."""
+        masks: list[int] = []
+        pending = list(reversed(pieces))
+        while pending and len(masks) < MAX_LOOK_AHEAD:
+            piece = pending.pop()
+            match piece:
+                case Literal(text=text, fold=folded):
+                    for char in text:
+                        masks.append(mask_of_char(char, fold=folded))
+                        if ord(char) >= 0x80:
+                            return masks
+                case CharClass(ranges=ranges):
+                    masks.append(mask_of(ranges))
+                    if ranges[-1][1] >= 0x80:
+                        return masks
+                case Concat(children=children):
+                    pending.extend(reversed(children))
+                case Capture(part=part):
+                    pending.append(part)
+                case Repeat(part=part, least=least, most=most) if least and least <= MAX_LOOK_AHEAD:
+                    if least != most:
+                        pending = []
+                    pending.extend([part] * least)
+                case Alternate() if not self.spans[id(piece)].nullable:
+                    masks.append(self.spans[id(piece)].first)
+                    return masks
+                case Empty() | Assertion():
+                    pass
+                case _:
+                    return masks
+        return masks
+
+    def visit_repeat(self, node: Repeat, follow: Follow, *, looped: bool) -> None:
+        unbounded = node.most is None or node.most > MAX_SHORT_REPEAT
+        part = self.spans[id(node.part)]
+        if node.least == node.most:
+            again = Follow(part.first | follow.first) if (node.most or 0) > 1 else follow
+            self.visit(node.part, again, looped=looped or (node.most or 0) > 1)
+            return
+        if part.nullable and unbounded:
+            raise UnprovedError("what a repeat repeats can match nothing")
+        self.visit(node.part, Follow(part.first | follow.first), looped=looped or node.most != 1)
+        if part.first & follow.first == 0 and (node.greedy or follow.first):
+            return
+        if unbounded or looped:
+            raise UnprovedError("where a repeat may end, it could also go on")
+        self.choices *= 1 + (node.most or 0) - node.least
+
+    # Searches without an anchor
+
+    def check_restarts(self, pieces: Sequence[Node]) -> None:
+        """Raise UnprovedError unless attempts at all places together take linear time.
+
+        The fixed beginning of the pattern has a byte that no unbounded repeat further on can take.
+        While a repeat runs over the subject no other attempt gets past the beginning there, so at
+        each byte only so many attempts are under way as the pattern has fixed bytes. A repeat at
+        the very end does not count: an attempt that reaches it succeeds.
+        """
+        taken = self.taken_by_repeats(pieces)
+        if taken and not any(mask & taken == 0 for mask in self.head_of(pieces)):
+            raise UnprovedError("a search could begin again at every byte that a repeat takes")
+
+    def taken_by_repeats(self, pieces: Sequence[Node]) -> int:
+        """Return the bytes that unbounded repeats can take, but for one at the end that cannot fail."""
+        last = pieces[-1]
+        rest = list(pieces)
+        if isinstance(last, Assertion) and last.anchor is Anchor.END_TEXT and len(rest) > 1:
+            part = inner_of(rest[-2])
+            if is_class_repeat(part) and self.spans[id(part)].first | LINE_FEED == ALL_BYTES:
+                rest = rest[:-2]
+        elif is_class_repeat(inner_of(last)):
+            rest = rest[:-1]
+        taken = 0
+        pending: list[Node] = rest
+        while pending:
+            node = pending.pop()
+            if isinstance(node, Repeat) and (node.most is None or node.most > MAX_SHORT_REPEAT):
+                taken |= fold(
+                    node.part, lambda inner, parts: self.spans[id(inner)].first | unite(parts) | all_of(inner)
+                )
+            pending.extend(node.children)
+        return taken
+
+
+def inner_of(node: Node) -> Node:
+    """Return what is inside of captures around a part."""
+    while isinstance(node, Capture):
+        node = node.part
+    return node
+
+
+def is_class_repeat(node: Node) -> bool:
+    """Whether the node repeats a single character of a set."""
+    return isinstance(node, Repeat) and isinstance(node.part, CharClass)
+
+
+def all_of(node: Node) -> int:
+    """Return all bytes of a literal."""
+    if isinstance(node, Literal):
+        return unite(mask_of_char(char, fold=node.fold) for char in node.text)
+    return 0
+
+
+def exclude(left: Sequence[int], right: Sequence[int]) -> bool:
+    """Whether a byte at some fixed distance tells two branches apart."""
+    return any(ours & theirs == 0 for ours, theirs in zip(left, right, strict=False))
+
+
+def unite(masks: Iterable[int]) -> int:
+    """Return the union of sets."""
+    return reduce(or_, masks, 0)

@@ -1,0 +1,153 @@
+r"""A tree becomes the text of a regular expression, for the engine that runs it.
+
+We print every pattern ourselves, so an engine never sees what it would read in its own way: classes
+are written out, groups that nobody reads do not capture, escapes are `\xHH`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.language.regex.byte_sets import HIGH_BYTES, is_partial, mask_of, write_byte_class
+from pipeline.language.regex.classes import fold_char, normalize_ranges
+from pipeline.language.regex.tree import (
+    Alternate,
+    Assertion,
+    Capture,
+    CharClass,
+    CharRanges,
+    Concat,
+    Empty,
+    Literal,
+    Node,
+    Repeat,
+    fold,
+)
+
+PLAIN = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz _-:/=<>,;!@%&'\"~")
+NEVER = rb"[^\x00-\xff]"
+SURROGATES = (0xD800, 0xDFFF)
+
+# How tightly a printed piece holds together.
+BRANCHES, SEQUENCE, ATOM = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A piece of text, and how tightly it holds together."""
+
+    text: bytes
+    strength: int
+
+    def as_atom(self) -> bytes:
+        return self.text if self.strength == ATOM else b"(?:%s)" % self.text
+
+    def as_sequence(self) -> bytes:
+        return self.text if self.strength >= SEQUENCE else b"(?:%s)" % self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What differs between engines: characters and sets, and whether repeats never give back."""
+
+    write_char: Callable[[int], bytes]
+    write_set: Callable[[CharRanges], bytes]
+    possessive: bool = False
+
+
+def print_tree(root: Node, style: Style) -> bytes:
+    """Return the text of a pattern; every Capture in it captures."""
+
+    def combine(node: Node, parts: list[Printed]) -> Printed:
+        match node:
+            case Empty():
+                return Printed(b"", SEQUENCE)
+            case Literal(text=text, fold=folded):
+                chars = [print_char(ord(char), style, folded=folded) for char in text]
+                return Printed(b"".join(chars), ATOM if len(text) == 1 and text.isascii() else SEQUENCE)
+            case CharClass(ranges=ranges):
+                return Printed(style.write_set(ranges), ATOM)
+            case Assertion(anchor=anchor):
+                return Printed(b"(?:%s)" % anchor.value.encode(), ATOM)
+            case Concat():
+                return Printed(b"".join(part.as_sequence() for part in parts), SEQUENCE)
+            case Alternate():
+                return Printed(b"|".join(part.text for part in parts), BRANCHES)
+            case Capture():
+                return Printed(b"(%s)" % parts[0].text, ATOM)
+            case Repeat():
+                return Printed(parts[0].as_atom() + print_counts(node, style), SEQUENCE)
+
+    return fold(root, combine).text
+
+
+def print_counts(node: Repeat, style: Style) -> bytes:
+    """Return the operator of a repeat."""
+    match node.least, node.most:
+        case 0, None:
+            text = b"*"
+        case 1, None:
+            text = b"+"
+        case 0, 1:
+            text = b"?"
+        case least, None:
+            text = b"{%d,}" % least
+        case least, most:
+            text = b"{%d}" % least if least == most else b"{%d,%d}" % (least, most or 0)
+    if node.least == node.most:
+        return text
+    if not node.greedy:
+        return text + b"?"
+    return text + b"+" if style.possessive and isinstance(node.part, CharClass) else text
+
+
+def print_char(char: int, style: Style, *, folded: bool) -> bytes:
+    """Return a character of a literal; if it has cases that count, all of them."""
+    if not folded or len(fold_char(char)) == 1:
+        return style.write_char(char)
+    return style.write_set(normalize_ranges((other, other) for other in fold_char(char)))
+
+
+# Over bytes ----------------------------------------------------------------------------------------
+
+
+def write_char_bytes(char: int) -> bytes:
+    """Return a character as its bytes in UTF-8."""
+    if SURROGATES[0] <= char <= SURROGATES[1]:
+        return NEVER
+    if chr(char) in PLAIN:
+        return chr(char).encode()
+    return b"".join(b"\\x%02x" % byte for byte in chr(char).encode())
+
+
+def write_set_bytes(ranges: CharRanges) -> bytes:
+    """Return a set as a class of bytes; of a set that holds some characters beyond ASCII, its ASCII part."""
+    mask = mask_of(ranges)
+    if is_partial(ranges):
+        mask &= ~HIGH_BYTES
+    return write_byte_class(mask) if mask else NEVER
+
+
+# Over characters in UTF-8 --------------------------------------------------------------------------
+
+
+def write_char_utf8(char: int) -> bytes:
+    """Return a character for RE2 reading UTF-8."""
+    if SURROGATES[0] <= char <= SURROGATES[1]:
+        return write_set_utf8(())
+    if char < 0x80:
+        return write_char_bytes(char)
+    return chr(char).encode()
+
+
+def write_set_utf8(ranges: CharRanges) -> bytes:
+    """Return a set as a class of characters for RE2 reading UTF-8."""
+    if not ranges:
+        return rb"[^\x00-\x{10ffff}]"
+    return b"[%s]" % b"".join(b"\\x{%x}-\\x{%x}" % pair for pair in ranges)
+
+
+BACKTRACKING = Style(write_char_bytes, write_set_bytes, possessive=True)
+BYTES = Style(write_char_bytes, write_set_bytes)
+UTF8 = Style(write_char_utf8, write_set_utf8)
