@@ -26,7 +26,7 @@ from pipeline.language.bindings import Bindings, Environment
 from pipeline.language.codegen_statements import ExpansionError, StatementGenerator, says_otherwise
 from pipeline.language.codegen_values import StrptimeMaker, ValueGenerator
 from pipeline.language.nodes import Statement
-from pipeline.language.regex import SearchPlan
+from pipeline.language.patterns import SearchPlan
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.source import Position

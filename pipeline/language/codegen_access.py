@@ -8,7 +8,7 @@ import re
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Bindings, Environment
 from pipeline.language.nodes import Capture, Expression, Index, Name
-from pipeline.language.regex import SearchPlan, plan_search
+from pipeline.language.patterns import SearchPlan, plan_search
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
 from pipeline.language.slow_paths import UNTRIED
 from pipeline.language.support import INT_MAX, INT_MIN

@@ -34,7 +34,7 @@ from pipeline.language.nodes import (
     Unary,
 )
 from pipeline.language.operators import OPERATORS, Rule
-from pipeline.language.regex import Engine, SearchPlan, replacer
+from pipeline.language.patterns import Engine, SearchPlan, replacer
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
 from pipeline.language.source import SourceFile, Span
 from pipeline.language.support import INT_MAX, INT_MIN

@@ -24,7 +24,7 @@ from pipeline.language.nodes import (
     StringLiteral,
     Unary,
 )
-from pipeline.language.regex import PatternError, Regex, capture_groups, parse_pattern
+from pipeline.language.patterns import PatternError, Regex, capture_groups, parse_pattern
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CaptureSymbol, CheckedProgram, PatternUse, Scope
 from pipeline.language.source import Span

@@ -22,7 +22,7 @@ from pipeline.language.nodes import (
     MetricDeclaration,
     Name,
 )
-from pipeline.language.regex import Group, Regex
+from pipeline.language.patterns import Group, Regex
 from pipeline.language.source import Span
 from pipeline.language.types import Type, TypeTerm, Unknown
 

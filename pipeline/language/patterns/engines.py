@@ -19,7 +19,7 @@ from pipeline.language.patterns.exactness import is_byte_exact
 from pipeline.language.patterns.linearity import Prover, UnprovedError
 from pipeline.language.patterns.literals import required_of
 from pipeline.language.patterns.branches import concatenate
-from pipeline.language.patterns.printing import BACKTRACKING, BYTES, UTF8, print_tree
+from pipeline.language.patterns.printing import BYTES, UTF8, print_tree
 from pipeline.language.patterns.repair import RepairedMatch, repair
 from pipeline.language.patterns.tree import (
     Alternate,
@@ -259,9 +259,11 @@ def compile_bytes(root: Node, *, backtracks: bool) -> Search:
     if not backtracks:
         search: Search = compile_re2(print_tree(root, BYTES), utf8=False).search
         return search
+    prover = Prover(root)
+    prover.prove()
     if is_anchored(pieces):
-        return compile_re(print_tree(make_concat(pieces[1:]), BACKTRACKING)).match
-    return compile_re(print_tree(root, BACKTRACKING)).search
+        return compile_re(print_tree(make_concat(pieces[1:]), BYTES, prover.decided)).match
+    return compile_re(print_tree(root, BYTES, prover.decided)).search
 
 
 @lru_cache(maxsize=1024)

@@ -54,11 +54,19 @@ class Span:
     nullable: bool
 
 
+END = 0
+"""In a head, the end of the subject: no byte."""
+
+
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """The bytes that may come after a part. What follows may also be the end, which is no byte."""
+    """The bytes that may come after a part. What follows may also be the end, which is no byte.
+
+    `head` holds the sets of bytes at fixed distances, as far as they are known.
+    """
 
     first: int
+    head: tuple[int, ...] = ()
 
 
 NOTHING = Follow(0)
@@ -72,6 +80,7 @@ class Prover:
         fold(root, self.measure)
         self.root = root
         self.choices = 1
+        self.decided: set[int] = set()
 
     def prove(self) -> None:
         """Raise UnprovedError unless every attempt of a match takes linear time."""
@@ -112,9 +121,11 @@ class Prover:
     def visit(self, node: Node, follow: Follow, *, looped: bool) -> None:
         match node:
             case Concat(children=children):
-                for child in reversed(children):
-                    self.visit(child, follow, looped=looped)
-                    follow = self.before(child, follow)
+                end = follow.head
+                for place in range(len(children) - 1, -1, -1):
+                    self.visit(children[place], follow, looped=looped)
+                    first = self.before(children[place], follow).first
+                    follow = Follow(first, tuple(self.head_of(children[place:], end)))
             case Alternate():
                 self.visit_alternate(node, follow, looped=looped)
             case Repeat():
@@ -148,8 +159,11 @@ class Prover:
             return [span.first | follow.first]
         return self.head_of([node])
 
-    def head_of(self, pieces: Sequence[Node]) -> list[int]:
-        """Return the sets of bytes at fixed distances from the beginning of pieces one after the other."""
+    def head_of(self, pieces: Sequence[Node], after: Sequence[int] = ()) -> list[int]:
+        """Return the sets of bytes at fixed distances from where pieces begin that stand in a row.
+
+        `after` are those that follow the last piece.
+        """
         masks: list[int] = []
         pending = list(reversed(pieces))
         while pending and len(masks) < MAX_LOOK_AHEAD:
@@ -170,16 +184,18 @@ class Prover:
                     pending.append(part)
                 case Repeat(part=part, least=least, most=most) if least and least <= MAX_LOOK_AHEAD:
                     if least != most:
-                        pending = []
+                        pending, after = [], ()
                     pending.extend([part] * least)
                 case Alternate() if not self.spans[id(piece)].nullable:
                     masks.append(self.spans[id(piece)].first)
                     return masks
+                case Assertion(anchor=Anchor.END_TEXT):
+                    return [*masks, END]
                 case Empty() | Assertion():
                     pass
                 case _:
                     return masks
-        return masks
+        return [*masks, *after][:MAX_LOOK_AHEAD]
 
     def visit_repeat(self, node: Repeat, follow: Follow, *, looped: bool) -> None:
         unbounded = node.most is None or node.most > MAX_SHORT_REPEAT
@@ -192,10 +208,31 @@ class Prover:
             raise UnprovedError("what a repeat repeats can match nothing")
         self.visit(node.part, Follow(part.first | follow.first), looped=looped or node.most != 1)
         if part.first & follow.first == 0 and (node.greedy or follow.first):
+            self.decided.add(id(node))
+            return
+        if not looped and self.ends_near(node, follow):
             return
         if unbounded or looped:
             raise UnprovedError("where a repeat may end, it could also go on")
         self.choices *= 1 + (node.most or 0) - node.least
+
+    def ends_near(self, node: Repeat, follow: Follow) -> bool:
+        """Whether only few of the places where a repeat of single bytes may end can lead on.
+
+        What follows has a byte, or the end, at a fixed distance that the repeat cannot take. A run of
+        the repeat's bytes ends somewhere, so only that near to its end can what follows match: `\\S+" `
+        takes up to the last quote before a space. The places farther in fail after that distance.
+        """
+        if not isinstance(node.part, CharClass) or not node.greedy or node.most is not None:
+            return False
+        taken = mask_of(node.part.ranges)
+        ways = 0
+        for mask in follow.head:
+            ways += mask & ~taken != 0 or mask == END
+            if mask & taken == 0:
+                self.choices *= max(1, ways)
+                return True
+        return False
 
     # Searches without an anchor
 

@@ -6,7 +6,7 @@ are written out, groups that nobody reads do not capture, escapes are `\xHH`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 from pipeline.language.patterns.byte_sets import HIGH_BYTES, is_partial, mask_of, write_byte_class
@@ -49,15 +49,17 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What differs between engines: characters and sets, and whether repeats never give back."""
+    """What differs between engines: how characters and sets are written."""
 
     write_char: Callable[[int], bytes]
     write_set: Callable[[CharRanges], bytes]
-    possessive: bool = False
 
 
-def print_tree(root: Node, style: Style) -> bytes:
-    """Return the text of a pattern; every Capture in it captures."""
+def print_tree(root: Node, style: Style, possessive: Set[int] = frozenset()) -> bytes:
+    """Return the text of a pattern; every Capture in it captures.
+
+    `possessive` holds the `id` of each repeat of a set that need never give back what it took.
+    """
 
     def combine(node: Node, parts: list[Printed]) -> Printed:
         match node:
@@ -77,12 +79,12 @@ def print_tree(root: Node, style: Style) -> bytes:
             case Capture():
                 return Printed(b"(%s)" % parts[0].text, ATOM)
             case Repeat():
-                return Printed(parts[0].as_atom() + print_counts(node, style), SEQUENCE)
+                return Printed(parts[0].as_atom() + print_counts(node, possessive=id(node) in possessive), SEQUENCE)
 
     return fold(root, combine).text
 
 
-def print_counts(node: Repeat, style: Style) -> bytes:
+def print_counts(node: Repeat, *, possessive: bool) -> bytes:
     """Return the operator of a repeat."""
     match node.least, node.most:
         case 0, None:
@@ -99,7 +101,7 @@ def print_counts(node: Repeat, style: Style) -> bytes:
         return text
     if not node.greedy:
         return text + b"?"
-    return text + b"+" if style.possessive and isinstance(node.part, CharClass) else text
+    return text + b"+" if possessive and isinstance(node.part, CharClass) else text
 
 
 def print_char(char: int, style: Style, *, folded: bool) -> bytes:
@@ -148,6 +150,5 @@ def write_set_utf8(ranges: CharRanges) -> bytes:
     return b"[%s]" % b"".join(b"\\x{%x}-\\x{%x}" % pair for pair in ranges)
 
 
-BACKTRACKING = Style(write_char_bytes, write_set_bytes, possessive=True)
 BYTES = Style(write_char_bytes, write_set_bytes)
 UTF8 = Style(write_char_utf8, write_set_utf8)
