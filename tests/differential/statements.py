@@ -236,8 +236,8 @@ class ProgramWriter:
         """Mostly, settle the types of all metrics first: an expression can read none whose type is open."""
         settled = list(scope.metrics)
         if self.chooser.chance(15):
-            # An open metric that is to be Int would become Float beside one, and then mtail refuses an Int.
-            settled = [metric for metric in settled if metric.type == INT]
+            # A number's type would be settled by what it first stands beside; then mtail refuses an Int for a Float.
+            settled = [metric for metric in settled if metric.type != STRING]
         self.patterns.append(Pattern("", (), lambda _: "init"))
         return ["/^init/ {", *indent([self.change_plain(metric, scope) for metric in settled]), "}"]
 

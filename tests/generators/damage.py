@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 DIGIT = re.compile(r"\d")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SYSLOG_TIME = re.compile(r"^[A-Z][a-z][a-z] [ \d]\d [\d:]{8}")
 
 
@@ -28,7 +29,7 @@ def damage_line(line: str, number: int, rng: Random) -> str:
     if roll == 3:
         return f"{line[:place]} {line[place:]}"
     if roll == 4:
-        return DIGIT.sub("x", line, count=rng.randrange(1, 30))
+        return DIGIT.sub(lambda _: rng.choice(LETTERS), line, count=rng.randrange(1, 30))
     if roll == 5:
         return f"{line} {line}"
     if roll == 6:
