@@ -13,13 +13,12 @@ from enum import Enum
 from functools import lru_cache
 from typing import Protocol
 
-import re2
-
+from pipeline.language.patterns.branches import concatenate
 from pipeline.language.patterns.exactness import is_byte_exact
 from pipeline.language.patterns.linearity import Prover, UnprovedError
 from pipeline.language.patterns.literals import required_of
-from pipeline.language.patterns.branches import concatenate
 from pipeline.language.patterns.printing import BYTES, UTF8, print_tree
+from pipeline.language.patterns.re2_library import MatchLike, compile_re2
 from pipeline.language.patterns.repair import RepairedMatch, repair
 from pipeline.language.patterns.tree import (
     Alternate,
@@ -31,18 +30,15 @@ from pipeline.language.patterns.tree import (
     Empty,
     Literal,
     Node,
-    PatternError,
     Regex,
     Repeat,
     fold,
 )
 
-MAX_RE2_MEMORY = 64 << 20
-"""Bytes that RE2 may use for one pattern; the largest repeat the language allows needs 20 MB."""
+MAX_PROVED_HEIGHT = 60
+"""The proof and the compiler of `re` work by recursion; nobody writes patterns so deep."""
 MIN_GUARD_BYTES = 3
 """A shorter literal is in nearly every line, so that a test for it only costs."""
-
-re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)
 
 
 class Engine(Enum):
@@ -86,7 +82,7 @@ class SearchPlan:
 
     def compile_utf8(self) -> Search:
         """Return the search for subjects of any bytes."""
-        if is_byte_exact(self.root):
+        if self.root.height <= MAX_PROVED_HEIGHT and is_byte_exact(self.root):
             return self.compile_ascii()
         return Utf8Search(compile_re2(print_tree(self.root, UTF8), utf8=True).search)
 
@@ -114,11 +110,13 @@ def plan_search(regex: Regex, wanted: frozenset[int]) -> SearchPlan:
 
 def prove_linear(root: Node, pieces: Sequence[Node]) -> None:
     """Raise UnprovedError unless `re` searches for the pattern in linear time, with the same result."""
+    if root.height > MAX_PROVED_HEIGHT:
+        raise UnprovedError("it is nested too deep")
     if fold(root, has_no_word_edge):
         raise UnprovedError(r"`re` reads `\B` in another way")
     prover = Prover(root)
     prover.prove()
-    if not is_anchored(pieces):
+    if pieces and not is_anchored(pieces):
         prover.check_restarts(pieces)
 
 
@@ -225,7 +223,7 @@ def find_literal(pieces: Sequence[Node]) -> tuple[str, bytes] | None:
     middle = pieces[1 if begins else 0 : len(pieces) - 1 if ends else len(pieces)]
     if any(isinstance(piece, Assertion) for piece in middle):
         return None
-    if not is_byte_exact(make_concat(middle)):
+    if make_concat(middle).height > MAX_PROVED_HEIGHT or not is_byte_exact(make_concat(middle)):
         return None
     text = required_of(make_concat(middle)).exact
     if text is None or (not text and not (begins and ends)):
@@ -268,30 +266,8 @@ def compile_bytes(root: Node, *, backtracks: bool) -> Search:
 
 @lru_cache(maxsize=1024)
 def compile_re(text: bytes) -> re.Pattern[bytes]:
-    """Return the pattern for Python's engine; `$` at the very end is spelled `\\Z` there."""
-    return re.compile(text.replace(b"(?:\\z)", b"\\Z").replace(b"(?:\\A)", b"\\A"))
-
-
-@lru_cache(maxsize=1024)
-def compile_re2(text: bytes, *, utf8: bool) -> Re2Pattern:
-    """Return the pattern for RE2; raises PatternError if RE2 refuses it (it is too large)."""
-    try:
-        pattern: Re2Pattern = re2.compile(text, re2.UNICODE if utf8 else 0, max_mem=MAX_RE2_MEMORY)
-    except re2.error as error:
-        raise PatternError(f"the pattern is too large for its engine ({error})", 0, 1) from error
-    return pattern
-
-
-class Re2Pattern(Protocol):
-    """What we use of a pattern compiled by RE2."""
-
-    def search(self, subject: bytes, start: int = 0, /) -> Re2Match | None: ...
-
-
-class Re2Match(Match, Protocol):
-    """A match of RE2; spans are byte offsets, -1 for a group that took no part."""
-
-    def span(self, index: int, /) -> tuple[int, int]: ...
+    """Return the pattern for Python's engine, where the end of the subject is spelled `\\Z`."""
+    return re.compile(text.replace(b"(?:\\z)", b"(?:\\Z)"))
 
 
 class Utf8Search:
@@ -299,7 +275,7 @@ class Utf8Search:
 
     __slots__ = ("find",)
 
-    def __init__(self, find: Callable[[bytes], Re2Match | None]) -> None:
+    def __init__(self, find: Callable[[bytes], MatchLike | None]) -> None:
         self.find = find
 
     def __call__(self, subject: bytes) -> Match | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.language.patterns.classes import fold_char
+from pipeline.language.patterns.classes import REPLACEMENT, fold_char
 from pipeline.language.patterns.tree import (
     Alternate,
     Assertion,
@@ -92,11 +92,19 @@ def combine(node: Node, parts: list[Required]) -> Required:
 
 
 def require_text(text: str, *, folded: bool) -> Required:
-    """Return what a literal requires; of one without case, only the characters that have none."""
-    if not folded or all(len(fold_char(ord(char))) == 1 for char in text):
+    """Return what a literal requires; of its characters, those that stand for themselves only."""
+    if all(stands_for_itself(char, folded=folded) for char in text):
         return Required(exact=text.encode())
-    parts = [Required(exact=char.encode()) if len(fold_char(ord(char))) == 1 else Required() for char in text]
-    return chain(parts)
+    return chain(
+        [Required(exact=char.encode()) if stands_for_itself(char, folded=folded) else Required() for char in text]
+    )
+
+
+def stands_for_itself(char: str, *, folded: bool) -> bool:
+    """Whether no other character, and no invalid byte, matches; surrogates are in no subject at all."""
+    if ord(char) == REPLACEMENT or 0xD800 <= ord(char) < 0xE000:
+        return False
+    return not folded or len(fold_char(ord(char))) == 1
 
 
 def chain(parts: Sequence[Required]) -> Required:

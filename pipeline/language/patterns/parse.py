@@ -168,9 +168,12 @@ class Parser:
         self.push_whole(simplify_class(node) if isinstance(node, CharClass) else node)
 
     def push_whole(self, node: Node) -> None:
+        self.stack.append(self.check_height(node))
+
+    def check_height(self, node: Node) -> Node:
         if node.height > MAX_HEIGHT:
             self.fail("the pattern is nested too deep", 0, len(self.text), "split it into several patterns")
-        self.stack.append(node)
+        return node
 
     def join_literals(self) -> None:
         if len(self.stack) >= 2:
@@ -194,14 +197,12 @@ class Parser:
         if not (self.stack and isinstance(self.stack[-1], Bar)):
             self.push_whole(branch)
             return False
-        bar = self.stack.pop()
-        before = self.stack[-1]
-        assert not isinstance(before, (Opening, Bar))
+        before = self.stack[-2]
+        assert not isinstance(before, (Opening, Bar)), "a branch stands below each bar"
         if is_char(branch) and is_char(before):
-            self.stack[-1] = unite_chars(before, branch)
+            self.stack[-2] = unite_chars(before, branch)
         else:
-            self.push_whole(branch)
-        self.stack.append(bar)
+            self.stack.insert(-1, self.check_height(branch))
         return True
 
     def end_branch(self) -> None:
@@ -212,10 +213,7 @@ class Parser:
         """Return what was read since the last open parenthesis."""
         if self.finish_branch():
             self.stack.pop()
-        node = alternate(self.pop_nodes())
-        if node.height > MAX_HEIGHT:
-            self.push_whole(node)
-        return node
+        return self.check_height(alternate(self.pop_nodes()))
 
     # Groups
 
@@ -364,8 +362,8 @@ class Parser:
             ranges, self.position = found
             self.push(CharClass(ranges))
         else:
-            char, self.position = read_escape(self.text, start)
-            self.push_char(char)
+            code, self.position = read_escape(self.text, start)
+            self.push_char(code)
 
 
 def simplify_class(node: CharClass) -> Node:

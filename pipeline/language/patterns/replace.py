@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pipeline.language.patterns.engines import Re2Pattern, compile_re2, drop_captures
+from pipeline.language.patterns.engines import drop_captures
 from pipeline.language.patterns.printing import UTF8, print_tree
+from pipeline.language.patterns.re2_library import Searcher, compile_re2
 from pipeline.language.patterns.repair import repair
 from pipeline.language.patterns.tree import Regex
 
@@ -29,7 +30,7 @@ def replacer(regex: Regex) -> Callable[[bytes, bytes], bytes]:
     return replace
 
 
-def find_spans(pattern: Re2Pattern, subject: bytes) -> Sequence[tuple[int, int]]:
+def find_spans(pattern: Searcher, subject: bytes) -> Sequence[tuple[int, int]]:
     """Return where the matches to replace are in valid UTF-8, as Go's `ReplaceAll` finds them.
 
     pyre2's own `sub` replaces an empty match behind another one, and inside a character.
