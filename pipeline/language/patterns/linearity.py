@@ -75,7 +75,9 @@ NOTHING = Follow(0)
 class Prover:
     """Walks a pattern from the right to the left. Choices multiply in `choices`."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, root: Node, *, trusts_loops: bool = False) -> None:
+        """With `trusts_loops`, repeats of single characters are somebody else's to prove."""
+        self.trusts_loops = trusts_loops
         self.spans: dict[int, Span] = {}
         fold(root, self.measure)
         self.root = root
@@ -210,11 +212,14 @@ class Prover:
         if part.first & follow.first == 0 and (node.greedy or follow.first):
             self.decided.add(id(node))
             return
-        if not looped and self.ends_near(node, follow):
+        if not looped and (self.ends_near(node, follow) or self.is_trusted(node)):
             return
         if unbounded or looped:
             raise UnprovedError("where a repeat may end, it could also go on")
         self.choices *= 1 + (node.most or 0) - node.least
+
+    def is_trusted(self, node: Repeat) -> bool:
+        return self.trusts_loops and node.most is None and isinstance(node.part, CharClass | Literal)
 
     def ends_near(self, node: Repeat, follow: Follow) -> bool:
         """Whether only few of the places where a repeat of single bytes may end can lead on.
