@@ -23,7 +23,8 @@ HEADING = (
 )
 LEGEND = (
     "Seconds are user + system time, medians of the runs; ratio is mtail's time by ours. Net is without the start\n"
-    "of the process (the same run over an empty log). Wall is the ratio of wall times. µs is net time per line."
+    "of the process (the same run over an empty log); `noise` where that leaves too little to be told from the\n"
+    "noise of the start, and then it is not in the mean. Wall is the ratio of wall times. µs is net time per line."
 )
 
 
@@ -31,20 +32,25 @@ def describe_microseconds(side: Side, lines: int) -> str:
     return f"{side.net_cpu_seconds / lines * 1e6:8.2f}"
 
 
+def describe_net_ratio(pair: PairResult) -> str:
+    return f"{pair.net_ratio:6.2f}×" if pair.is_net_meaningful else f"{'noise':>7}"
+
+
 def describe_pair(pair: PairResult) -> str:
     return (
         f"{pair.name:18} {pair.ours.gross.cpu_seconds:8.3f} {pair.mtail.gross.cpu_seconds:8.3f} "
         f"{pair.gross_ratio:6.2f}×   {pair.ours.net_cpu_seconds:8.3f} {pair.mtail.net_cpu_seconds:9.3f} "
-        f"{pair.net_ratio:6.2f}×   {pair.wall_ratio:5.2f}×   "
+        f"{describe_net_ratio(pair)}   {pair.wall_ratio:5.2f}×   "
         f"{describe_microseconds(pair.ours, pair.lines)} {describe_microseconds(pair.mtail, pair.lines)}"
     )
 
 
 def describe_means(pairs: Sequence[PairResult]) -> str:
     gross = statistics.geometric_mean(pair.gross_ratio for pair in pairs)
-    net = statistics.geometric_mean(pair.net_ratio for pair in pairs)
+    measured = [pair.net_ratio for pair in pairs if pair.is_net_meaningful]
+    net = f"{statistics.geometric_mean(measured):6.2f}×" if measured else f"{'noise':>7}"
     wall = statistics.geometric_mean(pair.wall_ratio for pair in pairs)
-    return f"{'geometric mean':18} {'':17} {gross:6.2f}×   {'':18} {net:6.2f}×   {wall:5.2f}×"
+    return f"{'geometric mean':18} {'':17} {gross:6.2f}×   {'':18} {net}   {wall:5.2f}×"
 
 
 def report_progress(text: str) -> None:
