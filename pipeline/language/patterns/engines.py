@@ -282,7 +282,8 @@ def compile_bytes(root: Node, *, backtracks: bool, reads_with_re: bool) -> Searc
     if reads_with_re:
         bare = print_tree(drop_captures(root, frozenset()), BYTES)
         rest = make_concat(pieces[1:]) if is_anchored(pieces) else root
-        return search_then_read(compile_re2(bare, utf8=False).search, compile_re(print_tree(rest, BYTES)).match)
+        find, read = compile_re2(bare, utf8=False).search, compile_re(print_tree(rest, BYTES)).match
+        return read_or_search(find, read) if may_begin_anywhere(pieces[0]) else search_then_read(find, read)
     if not backtracks:
         search: Search = compile_re2(print_tree(root, BYTES), utf8=False).search
         return search
@@ -312,6 +313,28 @@ def search_then_read(
         return None if found is None else read(subject, found.span(0)[0])
 
     return search
+
+
+def read_or_search(
+    find: Callable[[bytes], MatchLike | None], read: Callable[[bytes, int], re.Match[bytes] | None]
+) -> Search:
+    """Return the same search for a pattern that mostly matches from the beginning: that is tried first."""
+
+    def search(subject: bytes) -> Match | None:
+        match = read(subject, 0)
+        if match is not None:
+            return match
+        found = find(subject)
+        return None if found is None else read(subject, found.span(0)[0])
+
+    return search
+
+
+def may_begin_anywhere(piece: Node) -> bool:
+    """Whether a pattern begins with a repeat of a set, such as a word: what holds it mostly begins with it."""
+    while isinstance(piece, Capture):
+        piece = piece.part
+    return isinstance(piece, Repeat) and isinstance(piece.part, CharClass)
 
 
 @lru_cache(maxsize=1024)
