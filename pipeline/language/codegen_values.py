@@ -307,6 +307,8 @@ class ValueGenerator:
         self.sets_time = True
         text = node.arguments[0]
         if node.name == "settime":
+            if isinstance(text, Call) and text.name == "len":
+                return [py.statement(self.fail("`settime` does not take the value of `len`", text))]
             if self.runtime_type(text) is not Type.INT:
                 return [py.statement(self.fail(f"`settime` takes an Int, not a {self.runtime_type(text).value}", text))]
             return [py.assign("t", py.binary(self.value(text), "*", py.constant(NANOSECONDS)))]

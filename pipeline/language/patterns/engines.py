@@ -7,7 +7,7 @@ Four engines (measured on 79-byte lines): none, if the pattern always matches; a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -15,12 +15,14 @@ from typing import Protocol
 
 from pipeline.language.patterns.ambiguity import prove_unambiguous
 from pipeline.language.patterns.branches import concatenate
+from pipeline.language.patterns.byte_sets import is_partial
+from pipeline.language.patterns.classes import fold_char
 from pipeline.language.patterns.exactness import is_byte_exact
 from pipeline.language.patterns.linearity import Prover, UnprovedError
 from pipeline.language.patterns.literals import required_of
 from pipeline.language.patterns.printing import BYTES, UTF8, print_tree
 from pipeline.language.patterns.re2_library import MatchLike, compile_re2
-from pipeline.language.patterns.repair import RepairedMatch, repair
+from pipeline.language.patterns.repair import RepairedMatch, flatten_subject, repair
 from pipeline.language.patterns.tree import (
     Alternate,
     Anchor,
@@ -87,6 +89,8 @@ class SearchPlan:
         """Return the search for subjects of any bytes."""
         if self.root.height <= MAX_PROVED_HEIGHT and is_byte_exact(self.root):
             return self.compile_ascii()
+        if fold(self.root, has_no_word_edge) and not fold(self.root, tells_beyond_ascii):
+            return FlatSearch(compile_re2(print_tree(self.root, BYTES), utf8=False).search)
         return Utf8Search(compile_re2(print_tree(self.root, UTF8), utf8=True).search)
 
 
@@ -149,6 +153,21 @@ def is_linear_from_place(root: Node) -> bool:
 
 def has_no_word_edge(node: Node, parts: list[bool]) -> bool:
     return (isinstance(node, Assertion) and node.anchor is Anchor.NO_WORD_EDGE) or any(parts)
+
+
+def tells_beyond_ascii(node: Node, parts: list[bool]) -> bool:
+    """Whether the pattern tells characters beyond ASCII from each other."""
+    match node:
+        case Literal(text=text, fold=folded):
+            return any(ord(other) >= 0x80 for char in text for other in case_texts(char, folded=folded))
+        case CharClass(ranges=ranges):
+            return is_partial(ranges)
+        case _:
+            return any(parts)
+
+
+def case_texts(char: str, *, folded: bool) -> Iterable[str]:
+    return map(chr, fold_char(ord(char))) if folded else (char,)
 
 
 # Simplification ------------------------------------------------------------------------------------
@@ -362,3 +381,21 @@ class Utf8Search:
             match = self.find(repaired)
             return None if match is None else RepairedMatch(match, subject, offsets)
         return self.find(subject)
+
+
+class FlatSearch:
+    r"""The search over characters for a pattern with `\B` that takes all beyond ASCII alike.
+
+    RE2 also finds a place without word edge between the bytes of a character. Here each character is
+    one byte.
+    """
+
+    __slots__ = ("find",)
+
+    def __init__(self, find: Callable[[bytes], MatchLike | None]) -> None:
+        self.find = find
+
+    def __call__(self, subject: bytes) -> Match | None:
+        flat, offsets = flatten_subject(subject)
+        match = self.find(flat)
+        return None if match is None else RepairedMatch(match, subject, offsets)

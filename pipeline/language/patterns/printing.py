@@ -35,10 +35,11 @@ BRANCHES, SEQUENCE, ATOM = range(3)
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A piece of text, and how tightly it holds together."""
+    """A piece of text, how tightly it holds together, and whether it may match nothing."""
 
     text: bytes
     strength: int
+    nullable: bool = False
 
     def as_atom(self) -> bytes:
         return self.text if self.strength == ATOM else b"(?:%s)" % self.text
@@ -64,22 +65,29 @@ def print_tree(root: Node, style: Style, possessive: Set[int] = frozenset()) -> 
     def combine(node: Node, parts: list[Printed]) -> Printed:
         match node:
             case Empty():
-                return Printed(b"", SEQUENCE)
-            case Literal(text=text, fold=folded):
-                chars = [print_char(ord(char), style, folded=folded) for char in text]
-                return Printed(b"".join(chars), ATOM if len(text) == 1 and text.isascii() else SEQUENCE)
+                return Printed(b"", SEQUENCE, nullable=True)
+            case Literal(text=literal, fold=folded):
+                chars = [print_char(ord(char), style, folded=folded) for char in literal]
+                return Printed(b"".join(chars), ATOM if len(literal) == 1 and literal.isascii() else SEQUENCE)
             case CharClass(ranges=ranges):
                 return Printed(style.write_set(ranges), ATOM)
             case Assertion(anchor=anchor):
-                return Printed(b"(?:%s)" % anchor.value.encode(), ATOM)
+                return Printed(b"(?:%s)" % anchor.value.encode(), ATOM, nullable=True)
             case Concat():
-                return Printed(b"".join(part.as_sequence() for part in parts), SEQUENCE)
+                text = b"".join(part.as_sequence() for part in parts)
+                return Printed(text, SEQUENCE, all(part.nullable for part in parts))
             case Alternate():
-                return Printed(b"|".join(part.text for part in parts), BRANCHES)
+                text = b"|".join(part.text for part in parts)
+                return Printed(text, BRANCHES, any(part.nullable for part in parts))
             case Capture():
-                return Printed(b"(%s)" % parts[0].text, ATOM)
+                return Printed(b"(%s)" % parts[0].text, ATOM, parts[0].nullable)
+            case Repeat(least=0, most=None) if parts[0].nullable:
+                # Go reads `x*` as `(?:x+)?` where x may match nothing; RE2 finds other matches for the two.
+                lazy = b"" if node.greedy else b"?"
+                return Printed(b"(?:%s+%s)?%s" % (parts[0].as_atom(), lazy, lazy), SEQUENCE, nullable=True)
             case Repeat():
-                return Printed(parts[0].as_atom() + print_counts(node, possessive=id(node) in possessive), SEQUENCE)
+                counts = print_counts(node, possessive=id(node) in possessive)
+                return Printed(parts[0].as_atom() + counts, SEQUENCE, node.least == 0 or parts[0].nullable)
 
     return fold(root, combine).text
 

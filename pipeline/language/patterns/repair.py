@@ -33,6 +33,19 @@ def repair(subject: bytes) -> tuple[bytes, Sequence[int]]:
     return b"".join(parts), offsets
 
 
+def flatten_subject(subject: bytes) -> tuple[bytes, Sequence[int]]:
+    """Return the subject with a byte for each character, 0x80 beyond ASCII, and where each came from."""
+    flat = bytearray()
+    offsets: list[int] = []
+    place = 0
+    for char in subject.decode("utf-8", "surrogateescape"):
+        flat.append(min(ord(char), 0x80))
+        offsets.append(place)
+        place += 1 if "\udc80" <= char <= "\udcff" else len(char.encode())
+    offsets.append(place)
+    return bytes(flat), offsets
+
+
 class RepairedMatch:
     """A match in a repaired subject that reads groups from the original."""
 
