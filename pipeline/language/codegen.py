@@ -23,8 +23,9 @@ from types import CodeType, FunctionType, TracebackType
 from pipeline.errors import LineError
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Bindings, Environment
+from pipeline.language.codegen_conditions import ConditionGenerator
 from pipeline.language.codegen_statements import ExpansionError, StatementGenerator, says_otherwise
-from pipeline.language.codegen_values import StrptimeMaker, ValueGenerator
+from pipeline.language.codegen_values import StrptimeMaker
 from pipeline.language.nodes import Statement
 from pipeline.language.patterns import SearchPlan
 from pipeline.language.reporting import Reporter
@@ -64,7 +65,7 @@ def generate_process(
     """
     uncertain: set[PatternUse] = set()
     while True:
-        values = ValueGenerator(checked, report.source, make_strptime)
+        values = ConditionGenerator(checked, report.source, make_strptime)
         values.groups.uncertain = set(uncertain)
         body = generate_body(values, statements, report)
         if values.groups.uncertain == uncertain:
@@ -78,7 +79,7 @@ def generate_process(
     return Generated(function, values.bindings, ast.unparse(tree), values.groups.plans)
 
 
-def generate_body(values: ValueGenerator, statements: Sequence[Statement], report: Reporter) -> list[ast.stmt]:
+def generate_body(values: ConditionGenerator, statements: Sequence[Statement], report: Reporter) -> list[ast.stmt]:
     """Return the code for one line."""
     generator = StatementGenerator(values, uses_otherwise=says_otherwise(values.checked.block.statements))
     try:
@@ -93,7 +94,7 @@ def generate_body(values: ValueGenerator, statements: Sequence[Statement], repor
         raise
 
 
-def build_function(name: str, values: ValueGenerator, body: list[ast.stmt], *, uses_otherwise: bool) -> ast.stmt:
+def build_function(name: str, values: ConditionGenerator, body: list[ast.stmt], *, uses_otherwise: bool) -> ast.stmt:
     """Put the loop and the handler around the code for one line."""
     start: list[ast.stmt] = []
     if values.sets_time:

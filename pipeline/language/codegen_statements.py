@@ -12,7 +12,8 @@ from typing import assert_never
 
 from pipeline.language import pyast as py
 from pipeline.language.codegen_access import reset_match
-from pipeline.language.codegen_values import Test, ValueGenerator, as_code
+from pipeline.language.codegen_conditions import ConditionGenerator, as_code
+from pipeline.language.codegen_values import Test
 from pipeline.language.nodes import (
     Assignment,
     Begin,
@@ -57,7 +58,7 @@ class ExpansionError(Exception):
 class StatementGenerator:
     """Generates statements; `values` generates the expressions in them."""
 
-    def __init__(self, values: ValueGenerator, *, uses_otherwise: bool) -> None:
+    def __init__(self, values: ConditionGenerator, *, uses_otherwise: bool) -> None:
         self.values = values
         self.checked = values.checked
         self.uses_otherwise = uses_otherwise
@@ -224,8 +225,10 @@ class StatementGenerator:
         """Return the code of a block that is entered only when the patterns in `matched` have matched."""
         before = self.values.known
         self.values.known = before | matched
+        self.values.key_in_hand = None
         code = self.block(block.statements, seen_later=seen_later)
         self.values.known = before
+        self.values.key_in_hand = None
         return code
 
     def decorator(self, node: DecoratorUse, *, seen_later: bool) -> list[ast.stmt]:

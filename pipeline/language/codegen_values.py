@@ -12,13 +12,14 @@ where their value is looked at.
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
 from pipeline.language import pyast as py
-from pipeline.language.bindings import Bindings, Environment
-from pipeline.language.codegen_access import GroupAccess, MetricAccess, match_name
+from pipeline.language.bindings import Bindings
+from pipeline.language.codegen_access import GroupAccess, MetricAccess
 from pipeline.language.nodes import (
     Binary,
     Call,
@@ -34,13 +35,15 @@ from pipeline.language.nodes import (
     Unary,
 )
 from pipeline.language.operators import OPERATORS, Rule
-from pipeline.language.patterns import Engine, SearchPlan, replacer
+from pipeline.language.patterns import replacer
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
 from pipeline.language.source import SourceFile, Span
-from pipeline.language.support import INT_MAX, INT_MIN
+from pipeline.language.support import INT_MAX, INT_MIN, Memo, strtol
 from pipeline.language.types import Type, known_type
 
 NANOSECONDS = 1_000_000_000
+MAX_SHIFT = (1 << 31) - 1
+"""Counts from here on are runtime errors (spec section 7.2)."""
 StrptimeMaker = Callable[[str], Callable[[bytes, int], int]]
 
 
@@ -53,7 +56,7 @@ class Test:
     if_false: frozenset[PatternUse] = frozenset()
 
 
-class ValueGenerator:
+class ValueGenerator(ABC):
     """Generates expressions. `known` holds the patterns that have surely matched where it stands."""
 
     def __init__(self, checked: CheckedProgram, source: SourceFile, make_strptime: StrptimeMaker) -> None:
@@ -66,6 +69,7 @@ class ValueGenerator:
         self.known: frozenset[PatternUse] = frozenset()
         self.tried: list[PatternUse] = []
         self.sets_time = False
+        self.key_in_hand: str | None = None
         self.last_texts: list[str] = []
 
     # Places
@@ -227,8 +231,16 @@ class ValueGenerator:
         """Return code for the series that a name or an index stands for, created if it is missing."""
         symbol = self.metrics.symbol(node)
         if isinstance(node, Index):
-            return self.metrics.lookup(symbol, py.walrus("k", self.key(node)))
+            return self.metrics.lookup(symbol, self.held_key(self.key(node)))
         return self.metrics.scalar(symbol)
+
+    def held_key(self, key: ast.expr) -> ast.expr:
+        """Return code for a key that leaves it in the local `k`, where it may still be from the statement before."""
+        text = ast.dump(key)
+        if text == self.key_in_hand:
+            return py.name("k")
+        self.key_in_hand = text if is_steady(key) else None
+        return py.walrus("k", key)
 
     def key(self, node: Index) -> ast.expr:
         """Return code for the tuple of label values."""
@@ -277,9 +289,7 @@ class ValueGenerator:
             case "string":
                 return self.convert(arguments[0], Type.STRING)
             case "strtol":
-                return self.call(
-                    "strtol", self.as_type(arguments[0], Type.STRING), self.as_type(arguments[1], Type.INT)
-                )
+                return self.parsed_in_base(arguments[0], arguments[1])
             case "subst":
                 return self.substitution(node)
             case "timestamp":
@@ -288,6 +298,15 @@ class ValueGenerator:
                 return self.call("tolower", self.as_type(arguments[0], Type.STRING))
             case _:
                 raise AssertionError(node.name)
+
+    def parsed_in_base(self, text: Expression, base: Expression) -> ast.expr:
+        """Return code for `strtol`; with a literal base its recent results are remembered."""
+        code = self.as_type(text, Type.STRING)
+        if not isinstance(base, IntLiteral):
+            return self.call("strtol", code, self.as_type(base, Type.INT))
+        number = base.value
+        memo = Memo(lambda text: strtol(text, number))
+        return py.call(self.bindings.add(f"strtol_{abs(number)}", lambda _: memo.__getitem__), code)
 
     def substitution(self, node: Call) -> ast.expr:
         old, new, text = node.arguments
@@ -337,6 +356,8 @@ class ValueGenerator:
                 return self.arithmetic(node)
             case Rule.BITWISE:
                 function = operator.functions[Type.INT]
+                if node.operator == ">>" and isinstance(node.right, IntLiteral) and 0 <= node.right.value < MAX_SHIFT:
+                    return ast.BinOp(self.as_type(node.left, Type.INT), ast.RShift(), py.constant(node.right.value))
                 left, right = self.as_type(node.left, Type.INT), self.as_type(node.right, Type.INT)
                 return self.apply(function, left, right)
             case Rule.COMPARISON:
@@ -395,105 +416,16 @@ class ValueGenerator:
             return True
         return isinstance(node, Name) and self.metrics.symbol(node).node.kind == "text"
 
-    # Conditions
-
+    @abstractmethod
     def test(self, node: Expression, *, undecided: bool) -> Test:
         """Return the code of a condition. A Float or a text counts as `undecided` (spec section 7.4)."""
-        use = self.checked.patterns.get(node)
-        if use is not None:
-            return self.search(use)
-        if isinstance(node, Binary):
-            match node.operator:
-                case "&&":
-                    return self.conjunction(node)
-                case "||":
-                    return self.disjunction(node)
-                case "=~":
-                    return self.search(self.checked.patterns[node.right])
-                case "!~":
-                    found = self.search(self.checked.patterns[node.right])
-                    code = not found.code if isinstance(found.code, bool) else py.negate(found.code)
-                    return Test(code, frozenset(), found.if_true)
-        if self.runtime_type(node) in (Type.BOOL, Type.INT):
-            return Test(self.value(node))
-        held = py.make_tuple(self.value(node))
-        return Test(held if undecided else py.negate(held))
-
-    def conjunction(self, node: Binary) -> Test:
-        left = self.test(node.left, undecided=True)
-        right = self.test_given(node.right, left.if_true, undecided=True)
-        if left.code is False or right.code is True:
-            code = left.code
-        elif left.code is True:
-            code = right.code
-        else:
-            code = py.both(as_code(left.code), as_code(right.code))
-        return Test(code, left.if_true | right.if_true, left.if_false & right.if_false)
-
-    def disjunction(self, node: Binary) -> Test:
-        left = self.test(node.left, undecided=False)
-        right = self.test_given(node.right, left.if_false, undecided=False)
-        if left.code is True or right.code is False:
-            code = left.code
-        elif left.code is False:
-            code = right.code
-        else:
-            code = py.either(as_code(left.code), as_code(right.code))
-        return Test(code, left.if_true & right.if_true, left.if_false | right.if_false)
-
-    def test_given(self, node: Expression, matched: frozenset[PatternUse], *, undecided: bool) -> Test:
-        """Return the code of the right side, reached only when the patterns in `matched` have matched."""
-        before = self.known
-        self.known = before | matched
-        test = self.test(node, undecided=undecided)
-        self.known = before
-        return test
-
-    def search(self, use: PatternUse) -> Test:
-        """Return code that tries a pattern and keeps its match if the program reads it."""
-        plan = self.groups.plan(use)
-        self.tried.append(use)
-        subject = py.name("line") if use.subject is None else self.as_type(use.subject, Type.STRING)
-        if plan.never and use not in self.groups.uncertain:
-            return Test(self.after(use, False))
-        if plan.engine is Engine.NONE and not use.wanted:
-            return Test(self.after(use, True))
-        found = frozenset({use})
-        if plan.literal is not None and not use.wanted:
-            return Test(self.place(literal_test(subject, *plan.literal), use.span), found)
-        code = py.call(self.bindings.add(f"find{use.index + 1}", self.search_maker(plan)), subject)
-        if use.wanted:
-            code = py.walrus(match_name(use), code)
-        if plan.guard is not None and use.subject is None and use not in self.groups.uncertain:
-            code = py.both(literal_test(subject, "in", plan.guard), code)
-        return Test(self.place(code, use.span), found)
-
-    def after(self, use: PatternUse, outcome: bool) -> ast.expr | bool:
-        """Return an outcome that is certain; the subject of `=~` is still evaluated, as it may fail."""
-        if use.subject is None or (isinstance(use.subject, Capture) and self.runtime_type(use.subject) is Type.STRING):
-            return outcome
-        held = py.make_tuple(self.as_type(use.subject, Type.STRING))
-        return held if outcome else py.negate(held)
-
-    def search_maker(self, plan: SearchPlan) -> Callable[[Environment], object]:
-        return lambda environment: plan.compile_ascii() if environment.ascii_lines else plan.compile_utf8()
 
 
-def as_code(code: ast.expr | bool) -> ast.expr:
-    """Return a certain outcome as code."""
-    return py.constant(code) if isinstance(code, bool) else code
-
-
-def literal_test(subject: ast.expr, how: str, literal: bytes) -> ast.expr:
-    """Return code that tests a subject for a literal."""
-    match how:
-        case "in":
-            # `in` takes twice as long: it first tries to read the literal as the number of a byte.
-            found = py.call(py.attribute(subject, "find"), py.constant(literal))
-            return py.compare(found, ">=", py.constant(0))
-        case "equals":
-            return py.compare(subject, "==", py.constant(literal))
-        case "startswith" | "endswith":
-            return py.call(py.attribute(subject, how), py.constant(literal))
-        case _:
-            raise AssertionError(how)
+def is_steady(key: ast.expr) -> bool:
+    """Whether a key is the same wherever no pattern is tried in between: made of literals and groups only."""
+    assert isinstance(key, ast.Tuple)
+    return all(
+        isinstance(item, ast.Constant | ast.Subscript)
+        or (isinstance(item, ast.Call) and all(isinstance(argument, ast.Subscript) for argument in item.args))
+        for item in key.elts
+    )

@@ -231,3 +231,17 @@ def test_bad_number_in_a_group_is_explained() -> None:
 def test_pattern_that_always_matches_costs_nothing() -> None:
     """The body of such a condition stands without a test."""
     assert "find" not in compile_text("counter c\n// {\n  c++\n}\n").listing
+
+
+def test_label_values_are_reused_only_where_they_were_computed() -> None:
+    """Equal label values in a row are put together once; not when a right side may have been skipped."""
+    text = (
+        "counter a by k\ncounter b by k\n/(\\w) (\\w)/ {\n  a[$1]++\n  b[$1]++\n"
+        "  (a[$1] > 5 && b[$2] > 0) || b[$2] == 0 {\n  }\n  b[$1] += 10\n}\n"
+    )
+    run = run_program(text, b"x y")
+    assert {labels: series.value for labels, series in run.metrics[1].data.items() if isinstance(series, Datum)} == {
+        (b"x",): 11,
+        (b"y",): 0,
+    }
+    assert run.compiled.listing.count("get_b(k)") == 1

@@ -1,0 +1,127 @@
+"""Conditions become Python conditions, with what is known where they hold.
+
+A pattern that has surely matched needs no test where its groups are read, so each condition tells
+which patterns have matched when it is true, and which when it is false.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from pipeline.language import pyast as py
+from pipeline.language.bindings import Environment
+from pipeline.language.codegen_access import match_name
+from pipeline.language.codegen_values import Test, ValueGenerator
+from pipeline.language.nodes import Binary, Capture, Expression
+from pipeline.language.patterns import Engine, SearchPlan
+from pipeline.language.scopes import PatternUse
+from pipeline.language.types import Type
+
+
+class ConditionGenerator(ValueGenerator):
+    """Generates conditions, and all other expressions."""
+
+    def test(self, node: Expression, *, undecided: bool) -> Test:
+        """Return the code of a condition. A Float or a text counts as `undecided` (spec section 7.4)."""
+        use = self.checked.patterns.get(node)
+        if use is not None:
+            return self.search(use)
+        if isinstance(node, Binary):
+            match node.operator:
+                case "&&":
+                    return self.conjunction(node)
+                case "||":
+                    return self.disjunction(node)
+                case "=~":
+                    return self.search(self.checked.patterns[node.right])
+                case "!~":
+                    found = self.search(self.checked.patterns[node.right])
+                    code = not found.code if isinstance(found.code, bool) else py.negate(found.code)
+                    return Test(code, frozenset(), found.if_true)
+        if self.runtime_type(node) in (Type.BOOL, Type.INT):
+            return Test(self.value(node))
+        held = py.make_tuple(self.value(node))
+        return Test(held if undecided else py.negate(held))
+
+    def conjunction(self, node: Binary) -> Test:
+        left = self.test(node.left, undecided=True)
+        right = self.test_given(node.right, left.if_true, undecided=True)
+        if left.code is False or right.code is True:
+            code = left.code
+        elif left.code is True:
+            code = right.code
+        else:
+            code = py.both(as_code(left.code), as_code(right.code))
+        self.key_in_hand = None  # the right side may not have been reached
+        return Test(code, left.if_true | right.if_true, left.if_false & right.if_false)
+
+    def disjunction(self, node: Binary) -> Test:
+        left = self.test(node.left, undecided=False)
+        right = self.test_given(node.right, left.if_false, undecided=False)
+        if left.code is True or right.code is False:
+            code = left.code
+        elif left.code is False:
+            code = right.code
+        else:
+            code = py.either(as_code(left.code), as_code(right.code))
+        self.key_in_hand = None  # the right side may not have been reached
+        return Test(code, left.if_true & right.if_true, left.if_false | right.if_false)
+
+    def test_given(self, node: Expression, matched: frozenset[PatternUse], *, undecided: bool) -> Test:
+        """Return the code of the right side, reached only when the patterns in `matched` have matched."""
+        before = self.known
+        self.known = before | matched
+        test = self.test(node, undecided=undecided)
+        self.known = before
+        return test
+
+    def search(self, use: PatternUse) -> Test:
+        """Return code that tries a pattern and keeps its match if the program reads it."""
+        plan = self.groups.plan(use)
+        self.tried.append(use)
+        self.key_in_hand = None
+        subject = py.name("line") if use.subject is None else self.as_type(use.subject, Type.STRING)
+        if plan.never and use not in self.groups.uncertain:
+            return Test(self.after(use, False))
+        if plan.engine is Engine.NONE and not use.wanted:
+            return Test(self.after(use, True))
+        found = frozenset({use})
+        if plan.literal is not None and not use.wanted:
+            return Test(self.place(literal_test(subject, *plan.literal), use.span), found)
+        code = py.call(self.bindings.add(f"find{use.index + 1}", self.search_maker(plan)), subject)
+        if use.wanted:
+            code = py.walrus(match_name(use), code)
+        if plan.guard is not None and use.subject is None and use not in self.groups.uncertain:
+            code = py.both(literal_test(subject, "in", plan.guard), code)
+        return Test(self.place(code, use.span), found)
+
+    def after(self, use: PatternUse, outcome: bool) -> ast.expr | bool:
+        """Return an outcome that is certain; the subject of `=~` is still evaluated, as it may fail."""
+        if use.subject is None or (isinstance(use.subject, Capture) and self.runtime_type(use.subject) is Type.STRING):
+            return outcome
+        held = py.make_tuple(self.as_type(use.subject, Type.STRING))
+        return held if outcome else py.negate(held)
+
+    def search_maker(self, plan: SearchPlan) -> Callable[[Environment], object]:
+        return lambda environment: plan.compile_ascii() if environment.ascii_lines else plan.compile_utf8()
+
+
+def as_code(code: ast.expr | bool) -> ast.expr:
+    """Return a certain outcome as code."""
+    return py.constant(code) if isinstance(code, bool) else code
+
+
+def literal_test(subject: ast.expr, how: str, literal: bytes) -> ast.expr:
+    """Return code that tests a subject for a literal."""
+    match how:
+        case "in":
+            # `in` takes twice as long: it first tries to read the literal as the number of a byte.
+            found = py.call(py.attribute(subject, "find"), py.constant(literal))
+            return py.compare(found, ">=", py.constant(0))
+        case "equals":
+            return py.compare(subject, "==", py.constant(literal))
+        case "startswith" | "endswith":
+            return py.call(py.attribute(subject, how), py.constant(literal))
+        case _:
+            raise AssertionError(how)
