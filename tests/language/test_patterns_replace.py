@@ -53,7 +53,8 @@ def replace_like_go(pattern: str, subject: bytes) -> bytes:
     return "".join((*pieces, text[last:])).encode("utf-8", "surrogateescape")
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
 @given(patterns().filter(lambda text: r"\B" not in text), any_subjects())
 def test_replacing_is_exact_for_any_bytes(text: str, subject: bytes) -> None:
     """Compared with the rules of Go, applied to what RE2 finds in the characters."""

@@ -46,14 +46,16 @@ def check(text: str, subject: bytes, data: st.DataObject, *, is_ascii: bool) -> 
         assert any(literal in subject for literal in literals)
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=250, deadline=None)
 @given(patterns(), ascii_subjects(), st.data())
 def test_ascii_form_finds_what_re2_finds(text: str, subject: bytes, data: st.DataObject) -> None:
     """Whichever engine was chosen, and whichever groups are read."""
     check(text, subject, data, is_ascii=True)
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=250, deadline=None)
 @given(patterns().filter(lambda text: r"\B" not in text), any_subjects(), st.data())
 def test_utf8_form_is_exact_for_any_bytes(text: str, subject: bytes, data: st.DataObject) -> None:
     """A byte that is not part of valid UTF-8 is one character, U+FFFD. (RE2 finds `\\B` amid characters.)"""
