@@ -44,6 +44,8 @@ def plan_all(text: str) -> SearchPlan:
         r"(?i)error: (\d+)",
         r"\[(\d+)\.(\d{6})\]",
         r"^Started (?P<verb>[A-Z]+) .*",
+        r"^(\w+\s+\d+\s+\d+:\d+:\d+)\s+(?:\w+@)?([\w\.-]+)\s+([\w\.-]+)(?:\[(\d+)\])?:\s+(?P<message>.*)",
+        r"^\[(\d+)\]:\s+(.*)$",
     ],
 )
 def test_usual_pattern_of_a_log_is_run_by_re(text: str) -> None:

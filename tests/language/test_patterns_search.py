@@ -87,6 +87,19 @@ def test_characters_are_matched_whole(text: str, subject: bytes, groups: list[by
     assert [match[index] for index in range(1, len(groups) + 1)] == groups
 
 
+@pytest.mark.parametrize("ending", ["", "$", r"\b", "(?m:$)", "b*$", "(?:b|$)"])
+@pytest.mark.parametrize("subject", [b"", b"a  b", b"a ab\n", b"  \n b", b"a b a", b" ab ab ", b"a\n\n"])
+def test_repeat_gives_back_where_the_rest_needs_it(ending: str, subject: bytes) -> None:
+    """Unless what follows matches after the longest run whenever it does at all, as `.*` and `.*$` do."""
+    for middle in (r"(\s+)(.*)", r"(\s*)(.*?)", r"([ab ]+)(b?)", r"(\w*)(\s*)(.*)", r"(\s*)( ?)", r"([a ]{0,2})(.*)"):
+        text = f"a?{middle}{ending}"
+        regex = parse_pattern(text)
+        wanted = frozenset(range(len(regex.names) + 1))
+        expected = find_with_re2(text, subject, len(regex.names))
+        groups = run_plan(plan_search(regex, wanted), wanted, subject, is_ascii=True)
+        assert groups == (None if expected is None else dict(enumerate(expected)))
+
+
 @pytest.mark.parametrize(
     ("text", "subject"), [("^.{3}$", "ä".encode()), ("^..$", "ü".encode()), ("a[^ä]", "aä".encode())]
 )

@@ -1,4 +1,4 @@
-"""The proof that Python's backtracking engine runs a pattern in linear time.
+r"""The proof that Python's backtracking engine runs a pattern in linear time.
 
 The idea: if, wherever a repeat could go on or stop, the next byte tells which, there is nothing to
 try again. For every repeat with a choice, what it repeats and what may follow it must begin with
@@ -6,6 +6,9 @@ different bytes; then a repeat that stops early cannot lead to a match, and the 
 is the only one. A lazy repeat is then the same as a greedy one. Branches of an alternation must
 exclude each other by a byte at some fixed distance. A choice outside of unbounded repeats that is not
 decided this way only multiplies the work, and is let pass while the product stays small.
+
+Where the rest of the pattern matches anywhere (`.*`), or further on whenever it does (`.*$`), a repeat
+of single bytes before it need not give anything back either: `:\s+(.*)`.
 
 That bounds one attempt. A search without an anchor makes an attempt at every byte; see `check_restarts`.
 
@@ -16,8 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import reduce
 from operator import or_
+from typing import TypeGuard
 
 from pipeline.language.patterns.byte_sets import ALL_BYTES, LINE_FEED, mask_of, mask_of_char
 from pipeline.language.patterns.tree import (
@@ -58,6 +63,15 @@ END = 0
 """In a head, the end of the subject: no byte."""
 
 
+class Rest(Enum):
+    """What is known of all that follows, down to the end of the pattern."""
+
+    SURE = "it can match nothing, so it matches anywhere"
+    AT_END = "it matches at the end of the subject only"
+    CLOSED = "where it matches, it also matches from any byte further on"
+    OPEN = "nothing is known"
+
+
 @dataclass(frozen=True, slots=True)
 class Follow:
     """The bytes that may come after a part. What follows may also be the end, which is no byte.
@@ -67,9 +81,10 @@ class Follow:
 
     first: int
     head: tuple[int, ...] = ()
+    rest: Rest = Rest.OPEN
 
 
-NOTHING = Follow(0)
+NOTHING = Follow(0, rest=Rest.SURE)
 
 
 class Prover:
@@ -127,7 +142,8 @@ class Prover:
                 for place in range(len(children) - 1, -1, -1):
                     self.visit(children[place], follow, looped=looped)
                     first = self.before(children[place], follow).first
-                    follow = Follow(first, tuple(self.head_of(children[place:], end)))
+                    rest = self.rest_before(children[place], follow.rest)
+                    follow = Follow(first, tuple(self.head_of(children[place:], end)), rest)
             case Alternate():
                 self.visit_alternate(node, follow, looped=looped)
             case Repeat():
@@ -141,6 +157,18 @@ class Prover:
         """Return what may come before a part given what comes after it."""
         span = self.spans[id(node)]
         return Follow(span.first | follow.first) if span.nullable else Follow(span.first)
+
+    def rest_before(self, node: Node, rest: Rest) -> Rest:
+        """Return what is known of a part together with the rest after it."""
+        inner = inner_of(node)
+        takes_any_number = is_class_repeat(inner) and self.spans[id(inner)].nullable and inner.most is None
+        if rest in (Rest.AT_END, Rest.CLOSED):
+            return Rest.CLOSED if takes_any_number else Rest.OPEN
+        if rest is Rest.OPEN:
+            return Rest.OPEN
+        if inner == Assertion(Anchor.END_TEXT):
+            return Rest.AT_END
+        return Rest.SURE if self.spans[id(node)].nullable and not fold(node, has_assertion) else Rest.OPEN
 
     def visit_alternate(self, node: Alternate, follow: Follow, *, looped: bool) -> None:
         for branch in node.children:
@@ -210,6 +238,10 @@ class Prover:
             raise UnprovedError("what a repeat repeats can match nothing")
         self.visit(node.part, Follow(part.first | follow.first), looped=looped or node.most != 1)
         if part.first & follow.first == 0 and (node.greedy or follow.first):
+            self.decided.add(id(node))
+            return
+        if node.greedy and isinstance(node.part, CharClass) and follow.rest in (Rest.SURE, Rest.CLOSED):
+            # If the rest matches after a shorter run, it also does after the longest one.
             self.decided.add(id(node))
             return
         if not looped and (self.ends_near(node, follow) or self.is_trusted(node)):
@@ -282,7 +314,11 @@ def inner_of(node: Node) -> Node:
     return node
 
 
-def is_class_repeat(node: Node) -> bool:
+def has_assertion(node: Node, parts: list[bool]) -> bool:
+    return isinstance(node, Assertion) or any(parts)
+
+
+def is_class_repeat(node: Node) -> TypeGuard[Repeat]:
     """Whether the node repeats a single character of a set."""
     return isinstance(node, Repeat) and isinstance(node.part, CharClass)
 
