@@ -28,6 +28,8 @@ from tests.language.random_patterns import LONE_SURROGATE, any_subjects, pattern
         ("", b"-", b"\xffa", b"-\xff-a-"),
         ("[^a]+", b"", b"a\xe4\xb8a\xff", b"aa"),
         ("ü", b"ue", "für".encode(), b"fuer"),
+        (r"\B", b"-", "ké€ b".encode(), "ké-€- b".encode()),
+        (r"\B", b"-", b"k\xff\xe4 b", b"k\xff-\xe4- b"),
         (r"\\", b"\\g<0>\\1", b"a\\b", b"a\\g<0>\\1b"),
     ],
 )

@@ -76,11 +76,16 @@ def test_utf8_form_is_exact_for_any_bytes(text: str, subject: bytes, data: st.Da
         ("=(.)", "x=€".encode(), ["€".encode()]),
         ("(.)=", "€=x".encode(), ["€".encode()]),
         (r"(\pL+)", "12äb3".encode(), ["äb".encode()]),
+        (r"\B(.*)", "kéé x".encode(), ["é x".encode()]),
+        (r"(.)\B(.*)", b"k\xe4\xb8", [b"\xe4", b"\xb8"]),
+        (r"\B(.*)", b"kkx", [b"kx"]),
+        (r"(\Bé)", "éé".encode(), ["é".encode()]),
+        (r"(?i:(k)|[^k])\B(.*)", "\u212aé x".encode(), ["\u212a".encode(), "é x".encode()]),
         (r"x(?:(y)|z)(.)", b"xz\xed\xa0\x80", [None, b"\xed"]),
     ],
 )
 def test_characters_are_matched_whole(text: str, subject: bytes, groups: list[bytes | None]) -> None:
-    """Cases that tell bytes and characters apart."""
+    r"""Cases that tell bytes and characters apart; the last ones are about `\\B`, which RE2 finds amid characters."""
     found = plan_search(parse_pattern(text), frozenset(range(1, len(groups) + 1)))
     match = found.compile_utf8()(subject)
     assert match is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pipeline.language.patterns.engines import drop_captures
+from pipeline.language.patterns.engines import drop_captures, find_literal, flatten
 from pipeline.language.patterns.printing import UTF8, print_tree
 from pipeline.language.patterns.re2_library import Searcher, compile_re2
 from pipeline.language.patterns.repair import repair
@@ -16,6 +16,10 @@ def replacer(regex: Regex) -> Callable[[bytes, bytes], bytes]:
 
     An empty match right behind another match is not replaced (Go's rule, spec section 9).
     """
+    literal = find_literal(flatten(drop_captures(regex.root, frozenset())))
+    if literal is not None and literal[0] == "in":
+        text = literal[1]
+        return lambda subject, replacement: subject.replace(text, replacement)
     pattern = compile_re2(print_tree(drop_captures(regex.root, frozenset()), UTF8), utf8=True)
 
     def replace(subject: bytes, replacement: bytes) -> bytes:
@@ -40,6 +44,10 @@ def find_spans(pattern: Searcher, subject: bytes) -> Sequence[tuple[int, int]]:
     last_end = 0
     while position <= len(subject) and (match := pattern.search(subject, position)) is not None:
         start, end = match.span(0)
+        if start < len(subject) and subject[start] & 0xC0 == 0x80:
+            # RE2 finds a place without word edge (`\B`) between the bytes of a character too.
+            position = start + 1
+            continue
         if end > last_end or start == 0:
             spans.append((start, end))
         last_end = end
