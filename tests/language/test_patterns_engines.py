@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from string import ascii_letters, digits
 from types import BuiltinMethodType
 
 import pytest
 
-from pipeline.language.patterns import Engine, SearchPlan, capture_groups, parse_pattern, plan_search, required_literals
+from pipeline.language.patterns import (
+    Engine,
+    PatternError,
+    SearchPlan,
+    capture_groups,
+    parse_pattern,
+    plan_search,
+    required_literals,
+)
+from pipeline.language.patterns.re2_library import compile_re2
 
 SYSLOG = r"^(?P<date>\w+\s+\d+\s+\d+:\d+:\d+)\s+[\w\.-]+\s+sshd\[\d+\]:"
 ACCESS = r'^(?P<ip>\S+) (\S+) (\S+) \[(?P<t>[^\]]+)\] "(\S+) (\S+) (\S+)" (\d+) (\d+|-)'
@@ -70,6 +80,10 @@ def test_usual_pattern_of_a_log_is_run_by_re(text: str) -> None:
         r"a.*b.*c",
         r"(\d+) bytes",
         "a[^b]*b",
+        "^a?a?a?a?a?ab",
+        "^[ab]*[bc]{4}[ac]*![de]*[ef]{4}[df]*!",
+        "^a*" + "(?:ax|by)" * 7 + "z*!",
+        "^a*(?:" + "|".join(f"{char}{char}" for char in f"{ascii_letters}{digits}-_=,;:@#%&") + ")!",
     ],
 )
 def test_pattern_that_could_backtrack_far_is_run_by_re2(text: str) -> None:
@@ -206,3 +220,20 @@ def test_largest_patterns_compile() -> None:
         found = plan(text, 0)
         found.compile_ascii()(b"a")
         found.compile_utf8()("ä".encode())
+
+
+def test_refusal_of_re2_is_an_error_of_the_pattern() -> None:
+    """It is never handed on to an engine that backtracks."""
+    for text, message in ((b"(", "RE2 refuses the pattern"), (b"((a{1000}b){1000}c){999}", "RE2 refuses")):
+        with pytest.raises(PatternError, match=message):
+            compile_re2(text, utf8=False)
+    with pytest.raises(PatternError, match="too large"):
+        compile_re2(b"(?:%s){1000}" % (b"a" * 20_000), utf8=False)
+
+
+@pytest.mark.parametrize("text", [r"\x{d800}", r"a|\x{dfff}.*", r"[^\x00-\x{10ffff}]|a"])
+def test_character_that_no_subject_has_does_not_match(text: str) -> None:
+    """Neither in bytes nor in characters."""
+    found = plan(f"^(?:{text})..$", 0)
+    assert found.compile_ascii()(b"xx") is None
+    assert found.compile_utf8()("xé\xff".encode("latin-1")) is None

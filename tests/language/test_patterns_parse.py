@@ -19,6 +19,9 @@ from pipeline.language.patterns.tree import (
 )
 
 A, B = Literal("a"), Literal("b")
+BEGIN = Assertion(Anchor.BEGIN_TEXT)
+A_STAR = Repeat(A, 0, None)
+B_OR_C_STAR = Alternate((Repeat(B, 0, None), Repeat(Literal("c"), 0, None)))
 
 
 def test_long_unions_of_ranges_stay_ascending() -> None:
@@ -50,6 +53,12 @@ def test_long_unions_of_ranges_stay_ascending() -> None:
         (r"\d{2}a|\d{2}b", Concat((Repeat(CharClass(((0x30, 0x39),)), 2, 2), CharClass(((0x61, 0x62),))))),
         ("a*b|a*c", Alternate((Concat((Repeat(A, 0, None), B)), Concat((Repeat(A, 0, None), Literal("c")))))),
         ("(?i:a)b|ac", Alternate((Concat((Literal("A", True), B)), Literal("ac")))),
+        ("ab*|a", Concat((A, Alternate((Repeat(B, 0, None), Empty()))))),
+        ("a^b|a^c", Concat((A, Alternate((Concat((BEGIN, B)), Concat((BEGIN, Literal("c")))))))),
+        (
+            "xa*|xyb*|xyc*",
+            Concat((Literal("x"), Alternate((A_STAR, Concat((Literal("y"), B_OR_C_STAR)))))),
+        ),
         ("(a)|(a)", Alternate((Capture(A, 1), Capture(A, 2)))),
         ("(?P<n>a)(?<m>b)", Concat((Capture(A, 1, "n"), Capture(B, 2, "m")))),
         ("(?P<1>a)", Capture(A, 1, "1")),

@@ -75,6 +75,7 @@ def test_utf8_form_is_exact_for_any_bytes(text: str, subject: bytes, data: st.Da
         ("(\\S+) (\\S+)", "größe \xff\u20ac".encode(), ["größe".encode(), "\xff\u20ac".encode()]),
         ("=(.)", "x=€".encode(), ["€".encode()]),
         ("(.)=", "€=x".encode(), ["€".encode()]),
+        (r"(\P{^Greek}+)", "aβγ".encode(), ["βγ".encode()]),
         (r"(\pL+)", "12äb3".encode(), ["äb".encode()]),
         (r"\B(.*)", "kéé x".encode(), ["é x".encode()]),
         (r"(.)\B(.*)", b"k\xe4\xb8", [b"\xe4", b"\xb8"]),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from pipeline.language.patterns.byte_sets import ALL_BYTES, mask_of, mask_of_char
 from pipeline.language.patterns.linearity import MAX_CHOICES, UnprovedError
@@ -129,6 +130,8 @@ def build(node: Node, parts: list[Automaton]) -> Automaton:
             return result
         case Repeat():
             return build_repeat(node, parts[0])
+        case _:
+            assert_never(node)
 
 
 def single(mask: int) -> Automaton:

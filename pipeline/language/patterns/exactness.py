@@ -9,6 +9,8 @@ nearly always used: `\\S+ `, `[^"]*"`, `.*`.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from pipeline.language.patterns.byte_sets import HIGH_BYTES, is_partial, mask_of
 from pipeline.language.patterns.classes import REPLACEMENT, fold_char
 from pipeline.language.patterns.linearity import NOTHING, Follow, Prover
@@ -62,6 +64,8 @@ class Judge:
                     return not is_partial(part.ranges) and is_boundless(node) and follow.first & HIGH_BYTES == 0
                 first = self.prover.spans[id(part)].first if node.most != 1 else 0
                 return self.judge(part, Follow(first | follow.first))
+            case _:
+                assert_never(node)
 
 
 def is_boundless(node: Repeat) -> bool:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import reduce
 from operator import or_
-from typing import TypeGuard
+from typing import TypeGuard, assert_never
 
 from pipeline.language.patterns.byte_sets import ALL_BYTES, LINE_FEED, mask_of, mask_of_char
 from pipeline.language.patterns.tree import (
@@ -134,6 +134,8 @@ class Prover:
                         first |= part.first
                         nullable = part.nullable
                 return Span(first, nullable)
+            case _:
+                assert_never(node)
 
     def visit(self, node: Node, follow: Follow, *, looped: bool) -> None:
         match node:

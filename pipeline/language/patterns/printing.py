@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass
+from typing import assert_never
 
 from pipeline.language.patterns.byte_sets import HIGH_BYTES, is_partial, mask_of, write_byte_class
 from pipeline.language.patterns.classes import fold_char, normalize_ranges
@@ -88,6 +89,8 @@ def print_tree(root: Node, style: Style, possessive: Set[int] = frozenset()) -> 
             case Repeat():
                 counts = print_counts(node, possessive=id(node) in possessive)
                 return Printed(parts[0].as_atom() + counts, SEQUENCE, node.least == 0 or parts[0].nullable)
+            case _:
+                assert_never(node)
 
     return fold(root, combine).text
 
@@ -101,10 +104,10 @@ def print_counts(node: Repeat, *, possessive: bool) -> bytes:
             text = b"+"
         case 0, 1:
             text = b"?"
-        case least, None:
-            text = b"{%d,}" % least
-        case least, most:
-            text = b"{%d}" % least if least == most else b"{%d,%d}" % (least, most or 0)
+        case least, most if least == most:
+            text = b"{%d}" % least
+        case _:
+            text = b"{%d,%s}" % (node.least, b"" if node.most is None else b"%d" % node.most)
     if node.least == node.most:
         return text
     if not node.greedy:
