@@ -315,9 +315,10 @@ def run_on_terminal(*arguments: str) -> str:
 def test_terminal_gets_colours_a_bar_and_a_summary() -> None:
     """A person looks there."""
     Path("p.mtail").write_text(WARNED)
-    Path("q").write_text("counter x by y\n" + WARNED + "x++\n")
+    Path("q").write_text(WARNED)
+    Path("r").write_text("counter x by y\n" + WARNED + "x++\n")
     assert "1 program checked: 0 errors, 1 warning." in run_on_terminal("check", "p.mtail")
-    assert "2 programs checked: 1 error, 2 warnings." in run_on_terminal("check", "p.mtail", "q")
+    assert "3 programs checked: 1 error, 2 warnings." in run_on_terminal("check", "p.mtail", "q", "r")
     explained = run_on_terminal("explain", "p.mtail")
     assert "\x1b[1mPatterns of p.mtail\x1b[0m" in explained
     assert "\x1b[" in explained.partition("Python made from")[2]

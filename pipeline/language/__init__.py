@@ -15,8 +15,9 @@ from pipeline.language.checker import check_program
 from pipeline.language.codegen import Failure, Generated, Process, describe_failure, generate_process
 from pipeline.language.diagnostics import Diagnostic, ProgramError, Severity
 from pipeline.language.layouts import make_strptime
+from pipeline.language.nodes import Block
 from pipeline.language.optimizer import fold_constants
-from pipeline.language.parser import check_depth, parse
+from pipeline.language.parser import check_depth, find_deepest, parse
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, MetricSymbol
 from pipeline.language.source import Position, SourceFile, Span
@@ -115,10 +116,24 @@ class CompiledProgram:
 def compile_program(source: SourceFile, options: CompileOptions | None = None) -> CompiledProgram:
     """Return the compiled program; raises ProgramError with the diagnostics of the first failing pass."""
     options = options or CompileOptions()
-    report = Reporter(source)
     block = parse(source)
     check_depth(block, source, options.max_recursion_depth)
     block = fold_constants(block, source)
+    try:
+        return compile_block(block, source, options)
+    except RecursionError:
+        report = Reporter(source)
+        report.error(
+            find_deepest(block).span,
+            "the program nests too deeply for Python",
+            hint="nest blocks, parentheses and decorators less deeply, and divide long expressions",
+        )
+        raise ProgramError(report.in_order()) from None
+
+
+def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> CompiledProgram:
+    """Return the compiled program. The passes here recurse: RecursionError if Python's stack does not suffice."""
+    report = Reporter(source)
     checked = check_program(block, report, options.max_regexp_length)
 
     def make_parser(layout: str) -> Callable[[bytes, int], int]:
@@ -129,7 +144,11 @@ def compile_program(source: SourceFile, options: CompileOptions | None = None) -
     generated_begin = generate_process(checked, begins, report, make_parser, "begin")
     for use, plan in (generated.plans | generated_begin.plans).items():
         if plan.never:
-            report.warn(use.span, "this pattern can never match", hint=plan.reason)
+            report.warn(
+                use.span,
+                "this pattern can never match",
+                hint="look for text after `$` or before `^`, and for a class that holds no character",
+            )
     return CompiledProgram(
         source=source,
         warnings=report.in_order(),

@@ -15,8 +15,8 @@ from itertools import pairwise
 from typing import assert_never
 
 from pipeline.language.builtins import BUILTINS
-from pipeline.language.diagnostics import Note, suggest
-from pipeline.language.inference import STORABLE, ExpressionChecker
+from pipeline.language.diagnostics import Note
+from pipeline.language.inference import NAME_A_GROUP, ExpressionChecker
 from pipeline.language.nodes import (
     Assignment,
     Begin,
@@ -35,13 +35,12 @@ from pipeline.language.nodes import (
     MetricDeclaration,
     Name,
     Next,
-    PatternLiteral,
     Postfix,
     Statement,
     Stop,
     Unary,
 )
-from pipeline.language.pattern_uses import locate
+from pipeline.language.pattern_uses import find_openings
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import (
     CheckedProgram,
@@ -53,7 +52,7 @@ from pipeline.language.scopes import (
     Symbol,
 )
 from pipeline.language.source import Span
-from pipeline.language.types import Type, Unknown, agree, join_terms, known_type
+from pipeline.language.types import STORABLE, Type, Unknown, agree, describe_type, join_terms, known_type
 
 INVALID_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9_:]|^(?=[0-9])")
 
@@ -96,8 +95,8 @@ class ProgramChecker:
         yield inner
         self.expressions.scope = outer
 
-    def check_block(self, block: Block) -> None:
-        with self.enter():
+    def check_block(self, block: Block, *, incomplete: bool = False) -> None:
+        with self.enter(Scope(None, incomplete=incomplete)):
             self.check_statements(block)
 
     def check_statements(self, block: Block) -> None:
@@ -142,7 +141,7 @@ class ProgramChecker:
             self.report.error(node.span, "a pattern alone does nothing", hint="write a block after it: `/…/ {`")
             return
         if isinstance(node.expression, Call) and BUILTINS[node.expression.name].result is Type.NONE:
-            self.expressions.check_call(node.expression)
+            self.expressions.calls.check(node.expression)
             return
         self.expressions.check(node.expression)
 
@@ -155,36 +154,30 @@ class ProgramChecker:
         if metric is None:
             return
         joined = join_terms(metric.value_type, value)
-        if joined is None:
-            self.expressions.refuse_mismatch(
-                node.value, metric.value_type, value, f"metric `{metric.node.name}` cannot hold this"
-            )
+        given = known_type(value)
+        if joined is None or (given is not None and known_type(joined) not in STORABLE):
+            self.refuse_stored(node.value, given)
             return
         agree(joined, metric.value_type)
         if metric.node.kind == "histogram" and node.operator == "+=":
             self.expressions.warn_histogram(node.target, metric)
         self.expressions.later.append(lambda: self.check_stored(node, metric))
 
-    def check_stored(self, node: Assignment, metric: MetricSymbol) -> None:
+    def refuse_stored(self, value: Expression, given: Type | None) -> None:
         """Refuse to store what no metric can hold (spec section 13, row 28)."""
-        held = known_type(metric.value_type)
-        if held in STORABLE:
-            self.warn_lossy(node, metric, held)
+        if given is Type.NONE or given is None:
+            self.expressions.refuse_untyped(value, "it cannot be stored in a metric")
             return
-        if held is None:
-            self.expressions.check_readable(node.target, metric)
-            return
-        shown = "`$0`, which has no type," if held is Type.NONE else f"a {held.value}"
         self.report.error(
-            node.value.span,
-            f"{shown} cannot be stored in a metric",
-            hint="name a group in the pattern and store that" if held is Type.NONE else "use it as a condition instead",
+            value.span, f"{describe_type(given)} cannot be stored in a metric", hint="use it as a condition instead"
         )
 
-    def warn_lossy(self, node: Assignment, metric: MetricSymbol, held: Type) -> None:
-        """Warn of a Float that meets a metric which earlier use made Int: it fails on every line."""
-        value = self.checked.types[node.value]
-        if held is Type.INT and known_type(value) is Type.FLOAT:
+    def check_stored(self, node: Assignment, metric: MetricSymbol) -> None:
+        """Refuse a metric of unknown type, and warn of a Float for one that earlier use made Int."""
+        held = known_type(metric.value_type)
+        if held is None:
+            self.expressions.check_readable(node.target, metric)
+        elif held is Type.INT and known_type(self.checked.types[node.value]) is Type.FLOAT:
             self.report.warn(
                 node.value.span,
                 f"this Float fails on every line: metric `{metric.node.name}` holds Ints",
@@ -205,16 +198,22 @@ class ProgramChecker:
         if self.expressions.patterns.is_pattern(node, self.scope):
             self.expressions.check_line_pattern(node)
             return
-        self.expressions.check(node)
+        if isinstance(node, Name) and self.scope.find_metric(node.name) is None:
+            self.expressions.patterns.check_line(node, self.scope)
+            return
+        held = known_type(self.expressions.check(node))
         match node:
             case Binary() | Unary() | Postfix():
                 return
             case Call(name=name) if BUILTINS[name].result is Type.BOOL:
                 return
-        if isinstance(node, Name) and self.scope.find_metric(node.name) is None:
-            return
         text = self.report.text_of(node.span)
-        self.report.error(node.span, f"`{text}` alone cannot be a condition", hint=f"compare it, e.g. `{text} != 0`")
+        other = '""' if held is Type.STRING else "0"
+        self.report.error(
+            node.span,
+            f"`{text}` alone cannot be a condition",
+            hint=NAME_A_GROUP if held is Type.NONE else f"compare it, e.g. `{text} != {other}`",
+        )
 
     def check_delete(self, node: Delete) -> None:
         match node.target:
@@ -227,6 +226,7 @@ class ProgramChecker:
                         node.target.span,
                         f"metric `{node.target.name}` has no labels, so there is nothing to delete",
                         notes=(Note("declared without `by`", metric.name_span),),
+                        hint=f"remove it, or start anew with `{node.target.name} = 0`",
                     )
                 else:
                     self.expressions.refuse_keys(node.target, metric, 0)
@@ -285,7 +285,11 @@ class ProgramChecker:
         symbol = ConstSymbol(node)
         symbol.text = self.expressions.patterns.paste(node.pattern, self.scope)
         if symbol.text == "":
-            self.report.error(node.pattern.span, f"the constant `{node.name}` is an empty pattern")
+            self.report.error(
+                node.pattern.span,
+                f"the constant `{node.name}` is an empty pattern",
+                hint="write what it shall match; to match every line, write `//` as the condition",
+            )
         self.declare(node.name, symbol)
 
     def define_decorator(self, node: DecoratorDefinition) -> None:
@@ -296,7 +300,7 @@ class ProgramChecker:
         self.definitions.pop()
         symbol.complete = True
         if symbol.next_span is None:
-            symbol.exported = Scope(None)
+            symbol.exported = Scope(None, incomplete=True)
             self.report.error(
                 node.name_span,
                 f"the decorator `{node.name}` has no `next`",
@@ -313,6 +317,7 @@ class ProgramChecker:
                 node.span,
                 f"a second `next` in the decorator `{symbol.node.name}`",
                 notes=(Note("the first one is", symbol.next_span),),
+                hint="join the conditions of both, e.g. `/…/ || /…/ {`, or define a second decorator",
             )
             return
         symbol.next_span = node.span
@@ -321,19 +326,8 @@ class ProgramChecker:
     def use_decorator(self, node: DecoratorUse) -> None:
         symbol = self.scope.find_decorator(node.name)
         if symbol is None:
-            names = [
-                name
-                for scope in self.scope.outward()
-                for name, found in scope.names.items()
-                if isinstance(found, DecoratorSymbol)
-            ]
-            hint = suggest(node.name, names).replace("`", "`@", 1)
-            self.report.error(
-                node.name_span,
-                f"the decorator `@{node.name}` is not defined",
-                hint=hint or f"define it above with `def {node.name} {{ … next … }}`",
-            )
-            self.check_block(node.block)
+            self.expressions.missing.refuse_decorator(node, self.scope)
+            self.check_block(node.block, incomplete=True)
             return
         symbol.used = True
         if not symbol.complete:
@@ -341,11 +335,13 @@ class ProgramChecker:
                 node.name_span,
                 f"the decorator `@{node.name}` is used inside its own definition",
                 notes=(Note("the definition is", symbol.name_span),),
+                hint="write the block without it, or move it into a decorator of its own",
             )
+            self.check_block(node.block, incomplete=True)
             return
         self.checked.decorators[node] = symbol
         exported = symbol.exported or Scope(None)
-        with self.enter(Scope(None, dict(exported.names), dict(exported.captures))):
+        with self.enter(Scope(None, dict(exported.names), dict(exported.captures), exported.incomplete)):
             self.check_block(node.block)
 
     # The whole program
@@ -353,7 +349,7 @@ class ProgramChecker:
     def check_unused(self) -> None:
         """Refuse what is never referred to, and warn of what is never read (spec section 5.2)."""
         for symbol in self.symbols:
-            if symbol.used:
+            if symbol.used or symbol.node.name in self.expressions.missing.excused:
                 continue
             name = symbol.node.name
             match symbol:
@@ -372,7 +368,7 @@ class ProgramChecker:
     def warn_unread_groups(self, use: PatternUse) -> None:
         """Warn of names that the pattern itself gives and nothing reads; those of a constant serve elsewhere."""
         unread = [group.name for group in use.groups if group.name and group.number not in use.wanted]
-        places = {name: span for name in unread if (span := find_group(use.node, name)) is not None}
+        places = {name: spans[0] for name in unread if (spans := find_openings(use.node, name))}
         if not places:
             return
         shown = ", ".join(f"`{name}`" for name in places)
@@ -396,7 +392,11 @@ class ProgramChecker:
                     hint="declare it as `text`, or convert the value with `int()` or `float()`",
                 )
             if not symbol.written:
-                self.report.warn(symbol.name_span, f"metric `{node.name}` is never written")
+                self.report.warn(
+                    symbol.name_span,
+                    f"metric `{node.name}` is never written",
+                    hint="assign a value to it, or remove it",
+                )
             self.check_label_names(symbol)
             self.check_exported_name(symbol, places)
 
@@ -446,14 +446,3 @@ class ProgramChecker:
                 notes=(Note("the other one is declared", other.name_span),),
                 hint="give one of them another name",
             )
-
-
-def find_group(node: Expression, name: str) -> Span | None:
-    """Return where a pattern's own literals open the capture group `name`; None if a constant does."""
-    match node:
-        case Binary(left=left, right=right):
-            return find_group(left, name) or find_group(right, name)
-        case PatternLiteral(text=text) if (found := re.search(rf"\(\?P?<{re.escape(name)}>", text)) is not None:
-            return locate(node, found.start(), found.end())
-        case _:
-            return None

@@ -151,6 +151,8 @@ def explain_error(error: BaseException) -> str:
     match error:
         case LineError():
             return str(error)
+        case ValueError() if "limit" in str(error):  # of Python, for thousands of digits
+            return "the number of a capture group does not fit in 64 bits"
         case ValueError():
             return "the text of a capture group is not a number"
         case _:

@@ -68,7 +68,7 @@ class Diagnostic:
 
 
 class ProgramError(PipelineError):
-    """A program that cannot be loaded, with all its diagnostics (warnings too)."""
+    """A program that cannot be loaded, with all its errors."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__("\n".join(diagnostic.render() for diagnostic in diagnostics))
@@ -112,7 +112,12 @@ def char_width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
 
 
+def find_close(name: str, known: Sequence[str]) -> str:
+    """Return the known name nearest to `name`, or nothing."""
+    return next(iter(get_close_matches(name, known, n=1, cutoff=0.6)), "")
+
+
 def suggest(name: str, known: Sequence[str]) -> str:
     """Return "did you mean …" for the known name nearest to `name`, or nothing."""
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else ""
+    close = find_close(name, known)
+    return f"did you mean `{close}`?" if close else ""

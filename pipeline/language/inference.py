@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from pipeline.language.builtins import BUILTINS, Builtin, Parameter
-from pipeline.language.diagnostics import Note, suggest
-from pipeline.language.layouts import LayoutError, check_layout
+from pipeline.language.calls import CallChecker
+from pipeline.language.diagnostics import Note
+from pipeline.language.missing_names import MissingNames
 from pipeline.language.nodes import (
     Binary,
     Call,
@@ -32,9 +32,21 @@ from pipeline.language.operators import OPERATORS, Operator, Rule
 from pipeline.language.pattern_uses import PatternChecker
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, Scope
-from pipeline.language.types import Type, TypeTerm, Unknown, agree, join_terms, join_types, known_type
+from pipeline.language.traversal import walk
+from pipeline.language.types import (
+    STORABLE,
+    Type,
+    TypeTerm,
+    Unknown,
+    agree,
+    describe_type,
+    join_terms,
+    join_types,
+    known_type,
+    resolve,
+)
 
-STORABLE = {Type.INT, Type.FLOAT, Type.STRING}
+NAME_A_GROUP = "name a group in the pattern, e.g. `(?P<text>…)`, and use that"
 
 
 class ExpressionChecker:
@@ -46,7 +58,10 @@ class ExpressionChecker:
         self.scope = Scope(None)
         self.in_begin = False
         self.later: list[Callable[[], None]] = []
-        self.patterns = PatternChecker(report, checked, max_regexp_length)
+        self.missing = MissingNames(report, checked.block)
+        self.patterns = PatternChecker(report, checked, self.missing, max_regexp_length)
+        self.calls = CallChecker(self)
+        self.told: set[TypeTerm | MetricSymbol] = set()
 
     def check(self, node: Expression) -> TypeTerm:
         """Return the type of an expression that stands for a value."""
@@ -70,7 +85,7 @@ class ExpressionChecker:
             case Capture():
                 return self.check_capture(node)
             case Call():
-                return self.check_call_value(node)
+                return self.calls.check_value(node)
             case Unary():
                 return self.check_complement(node)
             case Binary():
@@ -81,6 +96,7 @@ class ExpressionChecker:
                 assert_never(node)
 
     def refuse_pattern(self, node: Expression) -> TypeTerm:
+        self.use_names(node)
         self.report.error(
             node.span,
             "a pattern is not a value",
@@ -104,16 +120,18 @@ class ExpressionChecker:
         metric.used = True
         self.checked.metric_names[node] = metric
 
+    def use_names(self, node: Expression) -> None:
+        """Count the names in a refused expression as used."""
+        for part, _ in walk(node):
+            if isinstance(part, Name):
+                symbol = self.scope.find_metric(part.name) or self.scope.find_const(part.name)
+                if symbol is not None:
+                    symbol.used = True
+
     def refuse_name(self, node: Name) -> TypeTerm:
-        const = self.scope.find_const(node.name)
-        if const is not None:
-            const.used = True
+        if self.scope.find_const(node.name) is not None:
             return self.refuse_pattern(node)
-        if self.scope.find_capture(node.name) is not None:
-            hint = f"write `${node.name}` for the capture group"
-        else:
-            hint = suggest(node.name, self.scope.visible_names()) or f"declare it first, e.g. `counter {node.name}`"
-        self.report.error(node.span, f"`{node.name}` is not declared", hint=hint)
+        self.missing.refuse_metric(node, self.scope)
         return Unknown()
 
     def refuse_keys(self, node: Name | Index, metric: MetricSymbol, given: int) -> TypeTerm:
@@ -140,9 +158,14 @@ class ExpressionChecker:
         return Unknown()
 
     def check_readable(self, node: Expression, metric: MetricSymbol) -> None:
-        """Refuse to read a metric that nothing gave a storable type (spec section 13, row 29)."""
+        """Refuse to read a metric that nothing gave a storable type (spec section 13, row 29), once."""
         name = metric.node.name
         value_type = known_type(metric.value_type)
+        reason = resolve(metric.value_type) if value_type is None else metric
+        if value_type not in STORABLE and reason in self.told:
+            return
+        if value_type not in STORABLE:
+            self.told.add(reason)
         if value_type is None:
             self.report.error(
                 node.span,
@@ -153,9 +176,9 @@ class ExpressionChecker:
         elif value_type not in STORABLE:
             self.report.error(
                 node.span,
-                f"metric `{name}` is used as a {value_type.value}, which a metric cannot hold",
+                f"metric `{name}` is used like {describe_type(value_type)}, and a metric holds numbers or text",
                 notes=(Note("declared", metric.name_span),),
-                hint=f"compare it, e.g. `{name} != 0`",
+                hint="assign a number or a text to it before this",
             )
         if metric.node.kind == "histogram":
             self.report.warn(
@@ -182,10 +205,19 @@ class ExpressionChecker:
         if len(terms) != len(metric.key_types):
             self.refuse_keys(node, metric, len(terms))
             return None
-        for key, want, got in zip(node.keys, metric.key_types, terms, strict=True):
+        for key, label, want, got in zip(node.keys, metric.node.labels, metric.key_types, terms, strict=True):
             if not agree(want, got):
-                self.refuse_mismatch(key, want, got, "the label was given another type before")
+                self.refuse_key(key, label.name, want, got)
         return metric
+
+    def refuse_key(self, key: Expression, label: str, want: TypeTerm, got: TypeTerm) -> None:
+        other = known_type(want)
+        if known_type(got) is Type.NONE and other is not None:
+            self.refuse_untyped(key, f"it cannot be a value of `{label}`: another one is {describe_type(other)}")
+            return
+        self.report.error(
+            key.span, f"another value of the label `{label}` is `$0`, which has no type", hint=NAME_A_GROUP
+        )
 
     def check_target(self, node: Expression) -> MetricSymbol | None:
         """Return the metric that a statement changes, or None after a mistake."""
@@ -197,6 +229,15 @@ class ExpressionChecker:
                 if not metric.is_scalar:
                     self.refuse_keys(node, metric, 0)
                     return None
+            case Name() if (const := self.scope.find_const(node.name)) is not None:
+                const.used = True
+                self.report.error(
+                    node.span,
+                    f"the constant `{node.name}` cannot be changed",
+                    notes=(Note("defined", const.name_span),),
+                    hint="declare a metric under another name, e.g. `gauge value`, and change that",
+                )
+                return None
             case Name():
                 self.refuse_name(node)
                 return None
@@ -217,7 +258,8 @@ class ExpressionChecker:
     def check_capture(self, node: Capture) -> TypeTerm:
         symbol = self.scope.find_capture(str(int(node.name)) if node.name.isdecimal() else node.name)
         if symbol is None:
-            return self.refuse_capture(node)
+            self.missing.refuse_capture(node, self.scope)
+            return Unknown()
         if self.in_begin:
             self.report.error(
                 node.span, "`begin` has no line, so a capture group has no value", hint="write a literal value"
@@ -235,24 +277,12 @@ class ExpressionChecker:
             joined = join_types(joined, group_type) or Type.NONE
         return joined
 
-    def refuse_capture(self, node: Capture) -> TypeTerm:
-        known = self.scope.visible_captures()
-        hint = suggest(node.name, [name for name in known if not name.isdecimal()])
-        if hint:
-            hint = hint.replace("`", "`$", 1)
-        elif known:
-            hint = "the groups in scope are " + ", ".join(f"`${name}`" for name in sorted(set(known)))
-        else:
-            hint = "put the statement inside the block of the pattern that captures it"
-        self.report.error(node.span, f"no pattern in scope has a capture group `${node.name}`", hint=hint)
-        return Unknown()
-
     # Operators
 
     def check_complement(self, node: Unary) -> TypeTerm:
         term = self.check(node.operand)
         if not agree(Type.INT, term):
-            self.refuse_mismatch(node.operand, Type.INT, term, "`~` takes an Int")
+            self.refuse_untyped(node.operand, "`~` cannot take it")
         return Type.BOOL
 
     def check_step(self, node: Postfix) -> TypeTerm:
@@ -262,11 +292,13 @@ class ExpressionChecker:
         name = metric.node.name
         if not agree(Type.INT, metric.value_type) or known_type(metric.value_type) is not Type.INT:
             held = known_type(metric.value_type)
+            target = self.report.text_of(node.operand.span)
+            other = f"{target} += 1.0" if node.operator == "++" else f"{target} = {target} - 1.0"
             self.report.error(
                 node.span,
                 f"`{node.operator}` needs an Int, and metric `{name}` holds a {held.value if held else 'value'}",
                 notes=(Note("declared", metric.name_span),),
-                hint=f"write `{name} += 1.0`" if held is Type.FLOAT and node.operator == "++" else "",
+                hint=f"write `{other}`" if held is Type.FLOAT else "count in a metric of its own, e.g. `counter lines`",
             )
         if metric.node.kind == "histogram":
             self.warn_histogram(node, metric)
@@ -293,7 +325,7 @@ class ExpressionChecker:
                 for operand in (node.left, node.right):
                     term = self.check(operand)
                     if not agree(Type.INT, term):
-                        self.refuse_mismatch(operand, Type.INT, term, f"`{node.operator}` takes Ints")
+                        self.refuse_untyped(operand, f"`{node.operator}` cannot take it")
                 return Type.INT
             case Rule.LOGIC:
                 self.check_logic(node.left)
@@ -313,13 +345,26 @@ class ExpressionChecker:
             self.check_line_pattern(node)
             return
         term = self.check(node)
-        if not agree(Type.BOOL, term):
-            self.refuse_mismatch(node, Type.BOOL, term, "this is neither true nor false")
+        if self.is_undecided(node, term):
+            text = self.report.text_of(node.span)
+            self.report.error(
+                node.span,
+                f"`{text}` is used as a Bool, which a metric cannot hold",
+                hint=f"compare it, e.g. `{text} != 0`",
+            )
+        elif not agree(Type.BOOL, term):
+            self.refuse_untyped(node, "it is neither true nor false")
+
+    def is_undecided(self, node: Expression, term: TypeTerm) -> bool:
+        """Whether the type is that of a metric, which nothing decides so far: Bool cannot become it."""
+        return known_type(term) is None and any(isinstance(part, Name) for part, _ in walk(node))
 
     def check_line_pattern(self, node: Expression) -> None:
         """Check a pattern that is matched against the line."""
         self.checked.types[node] = Type.BOOL
         if self.in_begin:
+            self.use_names(node)
+            self.scope.incomplete = True
             self.report.error(
                 node.span, "`begin` has no line to match", hint="move the pattern out of the `begin` block"
             )
@@ -330,14 +375,29 @@ class ExpressionChecker:
         """Join the operands; the result is what both become (spec section 6.4)."""
         left, right = self.check(node.left), self.check(node.right)
         joined = join_terms(left, right)
-        if joined is None:
-            self.refuse_mismatch(node, left, right, f"`{node.operator}` cannot join them")
-            return Unknown()
+        if joined is None or known_type(joined) is Type.NONE:
+            compared = operator.rule is Rule.COMPARISON
+            return self.refuse_untyped(
+                node.left if known_type(left) is Type.NONE else node.right,
+                "it cannot be compared" if compared else f"`{node.operator}` cannot take it",
+            )
         for operand, term in ((node.left, left), (node.right, right)):
+            if known_type(joined) is Type.BOOL and self.is_undecided(operand, term):
+                self.report.error(
+                    operand.span,
+                    f"`{self.report.text_of(operand.span)}` is used as a Bool, which a metric cannot hold",
+                    hint="let the other side be a condition of its own, joined with `&&` or `||`",
+                )
+                return Unknown()
             self.convert(operand, term, joined)
             agree(joined, term)
         if operator.symbol in ("/", "%") and isinstance(node.right, IntLiteral) and node.right.value == 0:
-            self.report.error(node.right.span, "division by zero", hint="write `0.0` for a Float quotient of infinity")
+            divides = operator.symbol == "/"
+            self.report.error(
+                node.right.span,
+                "division by zero" if divides else "remainder of a division by zero",
+                hint=f"write another number; dividing by `0.0` gives {'infinity' if divides else 'NaN'}",
+            )
         self.checked.joins[node] = joined
         self.later.append(lambda: self.check_operation(node, operator, joined))
         return joined
@@ -352,7 +412,11 @@ class ExpressionChecker:
             self.later.append(lambda: self.refuse_conversion(operand, got, want))
 
     def refuse_conversion(self, operand: Expression, got: Type, want: Type) -> None:
-        self.report.error(operand.span, f"a {got.value} cannot be converted to {want.value}")
+        self.report.error(
+            operand.span,
+            f"{describe_type(got)} cannot become {describe_type(want)}",
+            hint="a Bool can only be a condition, or be joined with `&&` and `||`",
+        )
 
     def check_operation(self, node: Binary, operator: Operator, joined: TypeTerm) -> None:
         """Refuse an operator that its operands' type does not have (spec section 13, row 28)."""
@@ -360,130 +424,21 @@ class ExpressionChecker:
         if operands is None or operands in operator.functions:
             return
         if operands is Type.BOOL and operator.rule is Rule.COMPARISON:
-            self.report.warn(node.span, "comparing two Bools fails on every line")
+            self.report.warn(
+                node.span, "comparing two Bools fails on every line", hint="join the conditions with `&&` and `||`"
+            )
             return
         self.report.error(
             node.operator_span,
-            f"`{node.operator}` does not work on a {operands.value}"
-            if operands is not Type.NONE
-            else f"`{node.operator}` does not work on `$0`, which has no type",
-            hint="convert the text first, e.g. with `int()` or `float()`" if operands is Type.STRING else "",
+            f"`{node.operator}` does not work on {describe_type(operands)}",
+            hint="convert the text first, e.g. with `int()` or `float()`"
+            if operands is Type.STRING
+            else "a Bool can only be a condition, or be joined with `&&` and `||`",
         )
 
-    def refuse_mismatch(self, node: Expression, want: TypeTerm, got: TypeTerm, label: str) -> None:
-        names = [
-            term.value if term is not Type.NONE else "a text without type"
-            for term in map(known_type, (want, got))
-            if term
-        ]
+    def refuse_untyped(self, node: Expression, consequence: str) -> TypeTerm:
+        """Refuse `$0` where a value of some type is needed: only Type.NONE joins with no other (spec section 6.3)."""
         self.report.error(
-            node.span,
-            f"type mismatch: {' and '.join(names)}",
-            label=label,
-            hint="`$0` can only be a label value or be matched with `=~`: name a group instead"
-            if Type.NONE in (known_type(want), known_type(got))
-            else "",
-        )
-
-    # Calls
-
-    def check_call_value(self, node: Call) -> TypeTerm:
-        result = self.check_call(node)
-        if result is not Type.NONE:
-            return result
-        self.report.error(
-            node.span, f"`{node.name}` gives no value", hint="write the call as a statement of its own, on its own line"
+            node.span, f"`{self.report.text_of(node.span)}` has no type, so {consequence}", hint=NAME_A_GROUP
         )
         return Unknown()
-
-    def check_call(self, node: Call) -> TypeTerm:
-        builtin = BUILTINS[node.name]
-        if len(node.arguments) != len(builtin.parameters):
-            for argument in node.arguments:
-                if not self.patterns.is_pattern(argument, self.scope):
-                    self.check(argument)
-            count = len(builtin.parameters)
-            self.report.error(
-                node.span,
-                f"`{node.name}` takes {count or 'no'} argument{'' if count == 1 else 's'}, not {len(node.arguments)}",
-                hint=f"write `{builtin.signature}`",
-            )
-            return builtin.result
-        for parameter, argument in zip(builtin.parameters, node.arguments, strict=True):
-            self.check_argument(node, builtin, parameter, argument)
-        return builtin.result
-
-    def check_argument(self, node: Call, builtin: Builtin, parameter: Parameter, argument: Expression) -> None:
-        match parameter:
-            case Parameter.TEXT_OR_PATTERN if self.patterns.is_pattern(argument, self.scope):
-                self.patterns.check_replaced(node, argument, self.scope)
-            case Parameter.STRING | Parameter.TEXT_OR_PATTERN:
-                self.check_agreement(builtin, argument, Type.STRING)
-            case Parameter.INT:
-                self.check_agreement(builtin, argument, Type.INT)
-            case Parameter.EXACT_STRING:
-                self.check_exact_string(builtin, argument)
-            case Parameter.GROUP:
-                self.check_group_argument(builtin, argument)
-            case Parameter.LAYOUT:
-                self.check_layout_argument(argument)
-            case Parameter.ANY:
-                self.check(argument)
-                self.later.append(lambda: self.check_conversion_call(node, argument))
-            case _:
-                assert_never(parameter)
-
-    def check_agreement(self, builtin: Builtin, argument: Expression, want: Type) -> None:
-        term = self.check(argument)
-        if not agree(want, term):
-            self.refuse_mismatch(argument, want, term, f"`{builtin.name}` takes a {want.value} here")
-
-    def check_exact_string(self, builtin: Builtin, argument: Expression) -> None:
-        term = self.check(argument)
-        got = known_type(term)
-        if got is not None and got is not Type.STRING:
-            shown = "a text without type" if got is Type.NONE else f"a value of type {got.value}"
-            self.report.error(
-                argument.span,
-                f"`{builtin.name}` takes a String, not {shown}",
-                hint=f"write `{builtin.name}(string({self.report.text_of(argument.span)}))`" if got in STORABLE else "",
-            )
-        agree(Type.STRING, term)
-
-    def check_group_argument(self, builtin: Builtin, argument: Expression) -> None:
-        if isinstance(argument, Capture):
-            self.check(argument)
-            return
-        self.check(argument)
-        self.report.error(
-            argument.span,
-            f"`{builtin.name}` takes a capture group",
-            hint=f"write `{builtin.name}($name)` with the name of a group",
-        )
-
-    def check_layout_argument(self, argument: Expression) -> None:
-        if not isinstance(argument, StringLiteral):
-            self.check(argument)
-            self.report.error(
-                argument.span,
-                "the layout of `strptime` must be a text in quotes",
-                hint='write it as the reference time looks, e.g. `"Jan _2 15:04:05"`',
-            )
-            return
-        self.checked.types[argument] = Type.STRING
-        try:
-            check_layout(argument.value)
-        except LayoutError as error:
-            self.report.error(argument.span, error.message, hint=error.help)
-
-    def check_conversion_call(self, node: Call, argument: Expression) -> None:
-        """Refuse what `int`, `float` and `string` cannot convert (spec section 9)."""
-        got = known_type(self.checked.types[argument])
-        if node.name == "bool" or (got in STORABLE and not (node.name == "int" and got is Type.FLOAT)):
-            return
-        shown = "a value of unknown type" if got is None else "`$0`" if got is Type.NONE else f"a {got.value}"
-        self.report.error(
-            argument.span,
-            f"`{node.name}` cannot convert {shown}",
-            hint="a Float has no integer form: keep it a Float" if got is Type.FLOAT else "",
-        )

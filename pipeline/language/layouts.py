@@ -90,7 +90,7 @@ class Layout:
         match = self.fullmatch(text)
         if match is None:
             layout = show_text(b"".join(self.spell()))
-            raise LineError(f"the time {show_text(text)} does not match the layout {layout}")
+            raise LineError(f"{'the time ' if text else ''}{show_text(text)} does not match the layout {layout}")
         return match
 
     def spell(self) -> list[bytes]:

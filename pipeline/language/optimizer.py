@@ -163,7 +163,11 @@ class Folder:
             and isinstance(right, IntLiteral | FloatLiteral)
         ):
             if node.operator in DIVISIONS and right.value == 0:
-                self.reporter.error(node.span, f"{DIVISIONS[node.operator]} by zero")
+                self.reporter.error(
+                    node.span,
+                    f"{DIVISIONS[node.operator]} by zero",
+                    hint="write a divisor other than zero",
+                )
             else:
                 self.expressions[node] = compute(node, left, right)
         elif left is not node.left or right is not node.right:

@@ -118,6 +118,11 @@ def check_depth(program: Block, source: SourceFile, limit: int) -> None:
             reporter.raise_errors()
 
 
+def find_deepest(program: Block) -> Node:
+    """Return the first of the nodes that are nested most deeply."""
+    return max(walk_with_depth(program), key=lambda item: item[1])[0]
+
+
 def nesting_depth(program: Block) -> int:
     """Return how deep the program is nested, counted like upstream's syntax trees (spec section 13)."""
     return max(depth for _, depth in walk_with_depth(program))

@@ -6,10 +6,12 @@ decides (spec sections 3.4, 5.3 and 5.4).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.language.diagnostics import Note, suggest
+from pipeline.language.diagnostics import Note
+from pipeline.language.missing_names import MissingNames
 from pipeline.language.nodes import (
     Binary,
     Call,
@@ -33,11 +35,15 @@ from pipeline.language.source import Span
 class PatternChecker:
     """Checks patterns and declares their capture groups in the scope it is given."""
 
-    def __init__(self, report: Reporter, checked: CheckedProgram, max_regexp_length: int) -> None:
+    def __init__(
+        self, report: Reporter, checked: CheckedProgram, missing: MissingNames, max_regexp_length: int
+    ) -> None:
         self.report = report
         self.checked = checked
+        self.missing = missing
         self.max_regexp_length = max_regexp_length
         self.may_be_skipped = False
+        self.refused_texts: set[str] = set()
 
     @contextmanager
     def perhaps_tried(self, skipped: bool) -> Iterator[None]:
@@ -63,15 +69,11 @@ class PatternChecker:
 
     def check_line(self, node: Expression, scope: Scope) -> None:
         """Check a pattern that is matched against the line."""
-        text = self.paste(node, scope)
-        if text is not None:
-            self.declare(node, text, scope, None)
+        self.declare(node, self.paste(node, scope), scope, None)
 
     def check_match(self, node: Binary, scope: Scope) -> None:
         """Check the right side of `=~` or `!~`: here texts and integers in quotes count too."""
-        text = self.paste(node.right, scope, literals=True)
-        if text is not None:
-            self.declare(node.right, text, scope, node.left)
+        self.declare(node.right, self.paste(node.right, scope, literals=True), scope, node.left)
 
     def check_replaced(self, call: Call, node: Expression, scope: Scope) -> None:
         """Check the pattern given to `subst`, which declares no groups."""
@@ -125,16 +127,18 @@ class PatternChecker:
             return None
         const = scope.find_const(node.name)
         if const is None:
-            hint = suggest(node.name, scope.visible_names()) or f"define it above, e.g. `const {node.name} /…/`"
-            self.report.error(node.span, f"the constant `{node.name}` is not defined", hint=hint)
+            self.missing.refuse_constant(node, scope)
             return None
         const.used = True
         return const.text
 
     def parse(self, node: Expression, text: str) -> Regex | None:
-        """Return the parsed pattern, or None after a mistake."""
+        """Return the parsed pattern, or None after a mistake; that of a constant is told once."""
+        if isinstance(node, Name) and text in self.refused_texts:
+            return None
         size = len(text.encode())
         if size > self.max_regexp_length:
+            self.refused_texts.add(text)
             self.report.error(
                 node.span,
                 f"the pattern has {size:,} bytes, and the limit is {self.max_regexp_length:,}",
@@ -144,6 +148,7 @@ class PatternChecker:
         try:
             return parse_pattern(text)
         except PatternError as error:
+            self.refused_texts.add(text)
             if isinstance(node, PatternLiteral):
                 self.report.error(locate(node, error.start, error.end), error.message, hint=error.help)
             else:
@@ -151,10 +156,11 @@ class PatternChecker:
                 self.report.error(node.span, error.message, notes=(note,), hint=error.help)
             return None
 
-    def declare(self, node: Expression, text: str, scope: Scope, subject: Expression | None) -> None:
+    def declare(self, node: Expression, text: str | None, scope: Scope, subject: Expression | None) -> None:
         """Parse the pattern and make its groups readable in `scope`."""
-        regex = self.parse(node, text)
-        if regex is None:
+        regex = None if text is None else self.parse(node, text)
+        if text is None or regex is None:
+            scope.incomplete = True
             return
         groups = capture_groups(regex)
         use = PatternUse(node, text, regex, groups, subject, len(self.checked.patterns))
@@ -176,24 +182,22 @@ class PatternChecker:
     def add_named(self, use: PatternUse, number: int, name: str, scope: Scope) -> None:
         same = scope.captures.get(name)
         if same is not None:
-            other = same.candidates[0][0]
             self.report.error(
-                use.span,
+                find_group(use, number),
                 f"two capture groups are named `{name}`",
-                notes=() if other is use else (Note("the other one is in the pattern", other.span),),
+                notes=(Note("the other one is", find_group(*same.candidates[0])),),
                 hint="give each group a name of its own",
             )
             return
+        scope.captures[name] = CaptureSymbol([(use, number)], named=True)
         taken = scope.captures.get(str(number))
         if taken is not None and number and taken.candidates[-1][0] is not use:
             self.report.error(
-                use.span,
+                find_group(use, number),
                 f"the capture group `{name}` has the number {number}, which an earlier pattern of this condition uses",
                 notes=(Note("the earlier pattern is", taken.candidates[-1][0].span),),
                 hint="leave the group without a name, or nest the second pattern in the block of the first",
             )
-            return
-        scope.captures[name] = CaptureSymbol([(use, number)], named=True)
 
 
 def contains_literal(node: Expression) -> bool:
@@ -203,6 +207,26 @@ def contains_literal(node: Expression) -> bool:
             return True
         node = node.left
     return isinstance(node, PatternLiteral)
+
+
+def find_group(use: PatternUse, number: int) -> Span:
+    """Return where a named group begins; the whole pattern if that is in a constant."""
+    name = use.groups[number - 1].name or ""
+    same = [group.number for group in use.groups if group.name == name]
+    places = find_openings(use.node, name)
+    return places[same.index(number)] if len(places) == len(same) else use.span
+
+
+def find_openings(node: Expression, name: str) -> list[Span]:
+    """Return where a pattern's own literals open capture groups called `name`."""
+    match node:
+        case Binary(left=left, right=right):
+            return find_openings(left, name) + find_openings(right, name)
+        case PatternLiteral(text=text):
+            opening = rf"\(\?P?<{re.escape(name)}>"
+            return [locate(node, found.start(), found.end()) for found in re.finditer(opening, text)]
+        case _:
+            return []
 
 
 def locate(node: PatternLiteral, start: int, end: int) -> Span:

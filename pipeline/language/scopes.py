@@ -118,11 +118,15 @@ class CaptureSymbol:
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """The names one block, conditional or decorator use adds to what surrounds it."""
+    """The names one block, conditional or decorator use adds to what surrounds it.
+
+    It is incomplete when a mistake keeps capture groups from being known.
+    """
 
     parent: Scope | None
     names: dict[str, Symbol] = field(default_factory=dict)
     captures: dict[str, CaptureSymbol] = field(default_factory=dict)
+    incomplete: bool = False
 
     def outward(self) -> Iterator[Scope]:
         """Yield this scope and those around it, innermost first."""
@@ -167,11 +171,16 @@ class Scope:
                 break
             flat.names = scope.names | flat.names
             flat.captures = scope.captures | flat.captures
+            flat.incomplete |= scope.incomplete
         return flat
 
-    def visible_names(self) -> list[str]:
-        """Return the names of all visible metrics and constants, for "did you mean"."""
-        return [name for scope in self.outward() for name in scope.names]
+    def lacks_groups(self) -> bool:
+        """Return whether a mistake may be why a capture group is not visible here."""
+        return any(scope.incomplete for scope in self.outward())
+
+    def visible_symbols(self) -> list[tuple[str, Symbol]]:
+        """Return all visible names, for "did you mean"."""
+        return [item for scope in self.outward() for item in scope.names.items()]
 
     def visible_captures(self) -> list[str]:
         """Return the names of all visible capture groups."""

@@ -57,6 +57,8 @@ MAX_MEMO_BYTES: Final = 32
 
 def show_text(text: bytes) -> str:
     """Return `text` in backticks, shortened, with nothing in it that could drive a terminal."""
+    if not text:
+        return "an empty text"
     shown = printable(text[:MAX_SHOWN_BYTES].decode("utf-8", "replace"))
     return f"`{shown}…`" if len(text) > MAX_SHOWN_BYTES else f"`{shown}`"
 

@@ -17,6 +17,17 @@ class Type(Enum):
     NONE = "None"
 
 
+STORABLE = frozenset({Type.INT, Type.FLOAT, Type.STRING})
+"""What a metric can hold."""
+
+
+def describe_type(value_type: Type) -> str:
+    """Return how a message names a value of the type."""
+    if value_type is Type.NONE:
+        return "`$0`, which has no type"
+    return f"a{'n' if value_type is Type.INT else ''} {value_type.value}"
+
+
 JOINS = {
     frozenset({Type.BOOL, Type.INT}): Type.INT,
     frozenset({Type.BOOL, Type.FLOAT}): Type.FLOAT,

@@ -161,15 +161,19 @@ def test_literal_zero_divisors_are_told_together() -> None:
         "a.mtail:1:5: error: division by zero\n"
         " 1 | g = 1 / 0\n"
         "   |     ^^^^^\n"
+        "   = help: write a divisor other than zero\n"
         "a.mtail:2:5: error: remainder of a division by zero\n"
         " 2 | g = 1 % 0 + 1.0 % (1 - 1) + $1 / 0\n"
         "   |     ^^^^^\n"
+        "   = help: write a divisor other than zero\n"
         "a.mtail:2:13: error: remainder of a division by zero\n"
         " 2 | g = 1 % 0 + 1.0 % (1 - 1) + $1 / 0\n"
         "   |             ^^^^^^^^^^^^^\n"
+        "   = help: write a divisor other than zero\n"
         "a.mtail:4:7: error: division by zero\n"
         " 4 |   g = 1 / 0.0\n"
-        "   |       ^^^^^^^"
+        "   |       ^^^^^^^\n"
+        "   = help: write a divisor other than zero"
     )
 
 
