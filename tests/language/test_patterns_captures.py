@@ -14,7 +14,7 @@ TYPES = {
     Type.FLOAT: r"(\d+\.\d+) ([\d.]+) (\d+(\.\d+)?) (\d*\.\d+|\d+) (\.) (e) (1e5) (\d+e) "
     r"((?:\d+\.)+\d+) (\d+|\d+\.\d+) ((?i)e) ([eE]) (\d+(?:\.){1}\d*) (\d+[.]?\d*) (\.{1}) ((?:\.)?)",
     Type.STRING: r"(\d) ([12]) (\d{1}) (1|2) (-) ([+-]+) (\d+\.\d+\.\d+) (\d+(?:\.\d+){3}) (\d+(?:\.\d+){1,3}) (\d+|-) "
-    r"(\d+|[a-z]+) (\d+|) (12|1) (\d\d|\d) (\d+,\d+) (\d+.\d+) (.*) (\S+) (\w+) (true|false) () (^\d+) (\d+$) (\pN+) "
+    r"(\d+|[a-z]+) (\d+|) (12|1) (\d\d|\d) (\d+,\d+) (\d+.\d+) (.*) (\S+) (\w+) (true|false) () (^\d+) (\d+$) "
     r"(\d{0}) ((?:\d){1,1}) ((?:12|x){1}) (\.{2}) (\d+\b) (5(?:)) ((?i)k)",
 }
 
@@ -25,6 +25,12 @@ TYPES = {
 def test_type_follows_from_the_tree(text: str, expected: Type) -> None:
     """The table of the specification, and what its rules come to elsewhere."""
     assert capture_groups(parse_pattern(text))[0].type is expected
+
+
+@pytest.mark.slow
+def test_unicode_digits_are_no_number() -> None:
+    """Only those of ASCII are."""
+    assert capture_groups(parse_pattern(r"(\pN+)"))[0].type is Type.STRING
 
 
 def test_groups_come_in_the_order_of_their_numbers() -> None:

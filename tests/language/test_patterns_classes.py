@@ -79,6 +79,7 @@ def test_folding_a_set_adds_the_other_cases() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "inside", "outside"),
     [
@@ -108,6 +109,7 @@ def test_unicode_class_holds_these(name: str, inside: str, outside: str) -> None
     assert not any(contains_char(ranges, ord(char)) for char in outside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "Foo", "Lx", "L}", "a+b", "GreeK]", "é"])
 def test_unknown_unicode_class_is_none(name: str) -> None:
     """Whatever stands between the braces is only a name."""

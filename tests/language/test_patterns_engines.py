@@ -214,6 +214,7 @@ def test_deep_pattern_is_run_by_re2() -> None:
         found.compile_utf8()("aäb".encode())
 
 
+@pytest.mark.slow
 def test_largest_patterns_compile() -> None:
     """What the parser lets pass never fails later."""
     for text in (r"\pL{1000}", "(?:[a-z]{10}[^x]ü){100}"):
@@ -222,6 +223,7 @@ def test_largest_patterns_compile() -> None:
         found.compile_utf8()("ä".encode())
 
 
+@pytest.mark.slow
 def test_refusal_of_re2_is_an_error_of_the_pattern() -> None:
     """It is never handed on to an engine that backtracks."""
     for text, message in ((b"(", "RE2 refuses the pattern"), (b"((a{1000}b){1000}c){999}", "RE2 refuses")):

@@ -68,7 +68,7 @@ def count_all(text: str, wanted: frozenset[int], pump: tuple[str, str, str]) -> 
 def grows_linearly(steps: list[int]) -> bool:
     """Whether twice the text takes twice the steps. (It is four times, and four times again, if not.)"""
     small, middle, large = steps
-    return large < 20_000 or large < 2.7 * middle or middle < 2.7 * small
+    return large < 10_000 or large < 2.7 * middle or middle < 2.7 * small
 
 
 @pytest.mark.slow
@@ -99,9 +99,10 @@ def test_usual_pattern_is_linear_where_it_is_hardest(text: str, pump: tuple[str,
     assert not steps or grows_linearly(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "counts"),
-    [("(?:a+)+b", (5, 10, 20)), ("^.*.*x", (80, 160, 320)), ("a[^b]*b", (80, 160, 320)), (r"\w+ ", (80, 160, 320))],
+    [("(?:a+)+b", (5, 10, 20)), ("^.*.*x", (60, 120, 240)), ("a[^b]*b", (60, 120, 240)), (r"\w+ ", (60, 120, 240))],
 )
 def test_counting_tells_other_patterns_apart(text: str, counts: tuple[int, int, int]) -> None:
     """The search that counts is one that backtracks."""
