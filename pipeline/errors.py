@@ -6,6 +6,9 @@
     ├── SettingError        a flag, variable or file given by the operator cannot be used (exit 2)
     ├── ProgramError        a line program cannot be loaded; carries its diagnostics
     ├── StoreConflictError  metrics of one name that cannot live in one store
+    ├── LiteralError        a number or duration of a program that has no value ┐ inside the compiler:
+    ├── LayoutError         a time layout that cannot be used                   │ each becomes
+    ├── PatternError        a pattern that cannot be used                       ┘ a diagnostic
     └── LineError           a program failed on one line; the line is counted, the program goes on
 """
 
