@@ -39,6 +39,13 @@ def test_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert ReplayFile("./folder/../log", SETTINGS).name == str(tmp_path / "log")
 
 
+@pytest.mark.parametrize("spec", ["unix:///run/log.sock", "unixgram:///run/log.sock"])
+def test_socket_is_refused(spec: str) -> None:
+    """It has no end."""
+    with pytest.raises(SettingError, match=f"{spec} is a socket"):
+        ReplayFile(spec, SETTINGS)
+
+
 def test_over_long_line_is_cut_and_counted(tmp_path: Path) -> None:
     """As in a source that is followed."""
     path = tmp_path / "log"
