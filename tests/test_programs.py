@@ -26,7 +26,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.errors import StoreConflictError
-from pipeline.language import CompiledProgram, CompileOptions, ProgramError, SourceFile, compile_program
+from pipeline.language import (
+    CompiledProgram,
+    CompileOptions,
+    ProgramError,
+    SourceFile,
+    compile_program,
+    note_failure,
+)
 from pipeline.metrics import Datum, HistogramDatum, Metric, Store, wrap_int64
 from pipeline.sources.framing import LineFramer
 
@@ -148,11 +155,11 @@ def run_log(case: Case, program: CompiledProgram, *, as_ascii: bool) -> dict[str
         return {"diagnostics": f"{error}\n"}
     failures: list[str] = []
 
-    def note_failure(error: Exception, line: bytes) -> None:
-        failure = program.describe_failure(error)
+    def record(error: Exception, line: bytes) -> None:
+        failure = note_failure(error).describe()
         failures.append(f"{failure.position.line}:{failure.position.column}: {failure.message}\n")
 
-    bound = program.bind(metrics, note_failure)
+    bound = program.bind(metrics, record)
     bound.begin(program.source.name.encode(), NOW)
     origin = case.flags.get("origin", "/var/log/case.log").encode()
     if program.log_filter is None or origin in program.log_filter:

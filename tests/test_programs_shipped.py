@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import formats
-from pipeline.language import SourceFile, compile_program
+from pipeline.language import SourceFile, compile_program, note_failure
 from pipeline.metrics import Store
 
 PROGRAMS = Path(__file__).parents[1] / "pipeline" / "programs"
@@ -23,7 +23,7 @@ def run_program(path: Path) -> str:
     store = Store()
 
     def fail_test(error: Exception, line: bytes) -> None:
-        raise AssertionError(f"{program.describe_failure(error)} on {line!r}") from error
+        raise AssertionError(f"{note_failure(error).describe()} on {line!r}") from error
 
     bound = program.bind(store.register(program.metrics), fail_test)
     log = path.with_suffix(".log")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.language.bindings import Environment
 from pipeline.language.checker import check_program
-from pipeline.language.codegen import Failure, Generated, Process, describe_failure, generate_process
+from pipeline.language.codegen import Failure, Generated, NotedFailure, Process, generate_process, note_failure
 from pipeline.language.diagnostics import Diagnostic, ProgramError, Severity
 from pipeline.language.layouts import make_strptime
 from pipeline.language.nodes import Block
@@ -30,12 +30,14 @@ __all__ = [
     "CompiledProgram",
     "Diagnostic",
     "Failure",
+    "NotedFailure",
     "PatternReport",
     "Position",
     "ProgramError",
     "Severity",
     "SourceFile",
     "compile_program",
+    "note_failure",
 ]
 
 VALUE_TYPES = {Type.INT: ValueType.INT, Type.FLOAT: ValueType.FLOAT, Type.STRING: ValueType.STRING}
@@ -107,10 +109,6 @@ class CompiledProgram:
             self.generated.bind(any_bytes),
             self.generated_begin.bind(any_bytes),
         )
-
-    def describe_failure(self, error: BaseException) -> Failure:
-        """Return what an error given to `on_failure` means, and where in the program it arose."""
-        return describe_failure(error, (self.generated.code, self.generated_begin.code))
 
 
 def compile_program(source: SourceFile, options: CompileOptions | None = None) -> CompiledProgram:

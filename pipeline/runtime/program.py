@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.language import BoundProgram, CompiledProgram, Position
+from pipeline.language import BoundProgram, CompiledProgram, NotedFailure, Position, note_failure
 from pipeline.metrics import Metric
 from pipeline.telemetry import ProgramCounts
 
@@ -70,7 +70,7 @@ class Program:
         self.compiled = compiled
         self.counts = counts
         self.logs_failures = logs_failures
-        self.last_failure: LineFailure | None = None
+        self.last_noted: tuple[NotedFailure, bytes, bytes, int] | None = None
         self.limit = RateLimit(REPORT_INTERVAL)
         self.origin = b""
         self.now = 0
@@ -108,10 +108,20 @@ class Program:
     def record_failure(self, error: Exception, line: bytes) -> None:
         """Take note of a failure on `line`; the generated code calls this, and goes on with the next line."""
         self.counts.runtime_errors += 1
-        described = self.compiled.describe_failure(error)
-        self.last_failure = LineFailure(described.message, described.position, self.origin, line, self.now)
-        if self.logs_failures and (suppressed := self.limit.admit(self.now)) is not None:
-            logger.error("%s", self.report(self.last_failure, suppressed))
+        self.last_noted = (note_failure(error), self.origin, line, self.now)
+        if not self.logs_failures or (suppressed := self.limit.admit(self.now)) is None:
+            return
+        if (failure := self.last_failure) is not None:
+            logger.error("%s", self.report(failure, suppressed))
+
+    @property
+    def last_failure(self) -> LineFailure | None:
+        """The last failure, or None before the first."""
+        if self.last_noted is None:
+            return None
+        noted, origin, line, time = self.last_noted
+        failure = noted.describe()
+        return LineFailure(failure.message, failure.position, origin, line, time)
 
     def report(self, failure: LineFailure, suppressed: int) -> str:
         """Return the log message on a failure."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import formats
-from pipeline.language import CompiledProgram, ProgramError, SourceFile, compile_program
+from pipeline.language import CompiledProgram, ProgramError, SourceFile, compile_program, note_failure
 from pipeline.metrics import Store
 from tests.differential.outcome import Outcome, read_metrics
 
@@ -34,11 +34,11 @@ def run_compiled(program: CompiledProgram, log: bytes, origin: Path, now: int, *
     store = Store()
     failed: list[bytes] = []
 
-    def note_failure(error: Exception, line: bytes) -> None:
-        assert program.describe_failure(error).message
+    def record(error: Exception, line: bytes) -> None:
+        assert note_failure(error).describe().message
         failed.append(line)
 
-    bound = program.bind(store.register(program.metrics), note_failure)
+    bound = program.bind(store.register(program.metrics), record)
     lines = log.removesuffix(b"\n").split(b"\n") if log else []
     process = bound.process_ascii if as_ascii else bound.process_utf8
     process(lines, bytes(origin), now)

@@ -8,7 +8,15 @@ from types import FunctionType
 
 import pytest
 
-from pipeline.language import CompiledProgram, CompileOptions, Failure, ProgramError, SourceFile, compile_program
+from pipeline.language import (
+    CompiledProgram,
+    CompileOptions,
+    Failure,
+    ProgramError,
+    SourceFile,
+    compile_program,
+    note_failure,
+)
 from pipeline.language.codegen import explain_error
 from pipeline.metrics import Datum, HistogramDatum, Metric, Store
 
@@ -40,9 +48,7 @@ def compile_text(text: str) -> CompiledProgram:
 def run_program(text: str, *lines: bytes, origin: bytes = b"/var/log/x") -> Run:
     compiled = compile_text(text)
     run = Run(compiled, Store().register(compiled.metrics))
-    bound = compiled.bind(
-        run.metrics, lambda error, line: run.failures.append((compiled.describe_failure(error), line))
-    )
+    bound = compiled.bind(run.metrics, lambda error, line: run.failures.append((note_failure(error).describe(), line)))
     bound.begin(b"case.mtail", NOW)
     for line in lines:
         process = bound.process_ascii if line.isascii() else bound.process_utf8
