@@ -122,7 +122,7 @@ class ValueGenerator(ABC):
         if converted is None:
             return self.coerce(node, self.runtime_type(node), want)
         if converted is not want:
-            return self.place(self.fail(f"a {converted.value} where a {want.value} is expected", node), node.span)
+            return self.refuse_value(converted, want, node)
         return self.convert(node, want)
 
     def convert(self, node: Expression, want: Type) -> ast.expr:
@@ -156,11 +156,16 @@ class ValueGenerator(ABC):
             case Type.FLOAT, Type.STRING:
                 return self.call("format_float_upper", self.value(node))
             case _:
-                return self.place(self.fail(f"a {got.value} where a {want.value} is expected", node), node.span)
+                return self.refuse_value(got, want, node)
 
     def fail(self, message: str, *nodes: Expression) -> ast.expr:
         """Return code that evaluates `nodes` and then fails on every line."""
         return self.call("fail_value", py.constant(message), *map(self.value, nodes))
+
+    def refuse_value(self, got: Type, want: Type, node: Expression) -> ast.expr:
+        """Return code that fails on every line, because the operation cannot take a value of type `got`."""
+        article = "an" if want is Type.INT else "a"
+        return self.place(self.fail(f"a {got.value} where {article} {want.value} is expected", node), node.span)
 
     def label_value(self, node: Expression) -> ast.expr:
         """Return code for a label value: text, numbers in their short form."""
