@@ -257,6 +257,7 @@ class ProgramChecker:
             self.scope.names[name] = symbol
             return
         symbol.used = True
+        self.expressions.declared_twice.add(name)
         self.report.error(
             symbol.name_span,
             f"`{name}` is declared twice",

@@ -62,6 +62,7 @@ class ExpressionChecker:
         self.patterns = PatternChecker(report, checked, self.missing, max_regexp_length)
         self.calls = CallChecker(self)
         self.told: set[TypeTerm | MetricSymbol] = set()
+        self.declared_twice: set[str] = set()
 
     def check(self, node: Expression) -> TypeTerm:
         """Return the type of an expression that stands for a value."""
@@ -137,6 +138,8 @@ class ExpressionChecker:
     def refuse_keys(self, node: Name | Index, metric: MetricSymbol, given: int) -> TypeTerm:
         wanted = [label.name for label in metric.node.labels]
         name = metric.node.name
+        if name in self.declared_twice:  # this may be about the other one
+            return Unknown()
         count = f"{len(wanted)} label{'' if len(wanted) == 1 else 's'}" if wanted else "no labels"
         if wanted:
             keys = "".join(f"[${label}]" if label.isidentifier() else "[…]" for label in wanted)
@@ -357,7 +360,7 @@ class ExpressionChecker:
 
     def is_undecided(self, node: Expression, term: TypeTerm) -> bool:
         """Whether the type is that of a metric, which nothing decides so far: Bool cannot become it."""
-        return known_type(term) is None and any(isinstance(part, Name) for part, _ in walk(node))
+        return known_type(term) is None and any(part in self.checked.metric_names for part, _ in walk(node))
 
     def check_line_pattern(self, node: Expression) -> None:
         """Check a pattern that is matched against the line."""
@@ -421,7 +424,7 @@ class ExpressionChecker:
     def check_operation(self, node: Binary, operator: Operator, joined: TypeTerm) -> None:
         """Refuse an operator that its operands' type does not have (spec section 13, row 28)."""
         operands = known_type(joined)
-        if operands is None or operands in operator.functions:
+        if operands is None or operands in operator.functions or self.report.has_error_within(node.span):
             return
         if operands is Type.BOOL and operator.rule is Rule.COMPARISON:
             self.report.warn(

@@ -34,6 +34,7 @@ class MissingNames:
         self.report = report
         self.program = program
         self.excused: set[str] = set()
+        self.told: set[str | tuple[str, Scope]] = set()
 
     @cached_property
     def declarations(self) -> list[Declaration]:
@@ -92,9 +93,13 @@ class MissingNames:
         )
 
     def refuse_capture(self, node: Capture, scope: Scope) -> None:
-        """Report a capture group that no pattern in scope has, unless a mistake in a pattern explains that."""
-        if scope.lacks_groups():
+        """Report a capture group that no pattern in scope has, once in a block.
+
+        It is not told where a mistake in a pattern explains it.
+        """
+        if scope.lacks_groups() or any((node.name, outer) in self.told for outer in scope.outward()):
             return
+        self.told.add((node.name, scope))
         known = set(scope.visible_captures())
         named = sorted(name for name in known if not name.isdecimal())
         close = find_close(node.name, named)
@@ -111,7 +116,10 @@ class MissingNames:
         self.report.error(node.span, f"no pattern in scope has a capture group `${node.name}`", hint=hint)
 
     def refuse(self, span: Span, message: str, elsewhere: list[Declaration], hint: str) -> None:
-        """Report a name that is unknown here; a declaration elsewhere says more than the hint."""
+        """Report a name that is unknown here, once; a declaration elsewhere says more than the hint."""
+        if message in self.told:
+            return
+        self.told.add(message)
         notes: tuple[Note, ...] = ()
         if elsewhere:
             other = elsewhere[0]

@@ -228,6 +228,31 @@ def test_internal_failures_are_named() -> None:
     assert explain_error(KeyError("k")) == "internal failure: KeyError: 'k'"
 
 
+NESTED = {
+    "expression": "gauge g\n/x/ {\n  g = " + "(g + " * 3000 + "1" + ")" * 3000 + "\n}\n",
+    "blocks": "counter c\n" + "/x/ {\n" * 1500 + "c++\n" + "}\n" * 1500,
+    "decorators": "counter c\ndef d0 {\n  next\n}\n"
+    + "".join(f"def d{n + 1} {{\n  @d{n} {{\n    next\n  }}\n}}\n" for n in range(1000))
+    + "@d1000 {\n  c++\n}\n",
+}
+
+
+@pytest.mark.parametrize("text", NESTED.values(), ids=NESTED)
+def test_nesting_that_is_too_deep_for_python_is_a_diagnostic(text: str) -> None:
+    """The operator may raise the limit beyond what Python's stack can hold."""
+    with pytest.raises(ProgramError) as caught:
+        compile_program(SourceFile("case.mtail", text), CompileOptions(max_recursion_depth=100_000))
+    assert [diagnostic.message for diagnostic in caught.value.diagnostics] == [
+        "the program nests too deeply for Python"
+    ]
+
+
+def test_thousands_of_digits_in_a_group_are_too_many() -> None:
+    """Python refuses them before they can be compared with 64 bits."""
+    run = run_program("gauge g\n/(\\d+)/ {\n  g = $1\n}\n", b"9" * 5000)
+    assert run.messages() == ["the number of a capture group does not fit in 64 bits"]
+
+
 def test_bad_number_in_a_group_is_explained() -> None:
     """A numeric group that took no part has no number."""
     run = run_program("counter c by k\n/(\\d+)?b/ {\n  c[$1 + 1]++\n}\n", b"b")

@@ -213,6 +213,7 @@ def test_errors_show_value_and_layout() -> None:
     """The message names the cause."""
     for layout, text, message in (
         ("2006-01-02", "tomorrow", "the time `tomorrow` does not match the layout `2006-01-02`"),
+        ("2006-01-02", "", "an empty text does not match the layout `2006-01-02`"),
         ("2006-01-02", "2023-02-29", "the time `2023-02-29` names a day that does not exist"),
         ("2006 002", "2023 366", "the time `2023 366` names a day of the year that does not exist"),
         ("2006 002 01", "2023 100 01", "the time `2023 100 01` names a day of the year that is another date"),

@@ -72,6 +72,7 @@ def test_shown_text_is_short_and_printable() -> None:
     assert support.show_text(b"x" * 60) == "`" + "x" * 60 + "`"
     assert support.show_text(b"x" * 61) == "`" + "x" * 60 + "…`"
     assert support.show_text(b"\xff\xc3\xa9") == "`\ufffdé`"
+    assert support.show_text(b"") == "an empty text"
 
 
 @given(INTS)
