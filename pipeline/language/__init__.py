@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pipeline.language.bindings import Environment
 from pipeline.language.checker import check_program
 from pipeline.language.codegen import Failure, Generated, NotedFailure, Process, generate_process, note_failure
-from pipeline.language.diagnostics import Diagnostic, ProgramError, Severity
+from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity
 from pipeline.language.layouts import make_strptime
 from pipeline.language.nodes import Block
 from pipeline.language.optimizer import fold_constants
@@ -147,10 +147,12 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
                 "this pattern can never match",
                 hint="look for text after `$` or before `^`, and for a class that holds no character",
             )
+    metrics = tuple(make_metric(symbol, source) for symbol in checked.metrics)
+    warn_split_metrics(checked.metrics, metrics, report)
     return CompiledProgram(
         source=source,
         warnings=report.in_order(),
-        metrics=tuple(make_metric(symbol, source) for symbol in checked.metrics),
+        metrics=metrics,
         log_filter=collect_filter(checked),
         patterns=tuple(
             PatternReport(use.span, use.text, plan.engine.value, plan.reason)
@@ -159,6 +161,20 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
         generated=generated,
         generated_begin=generated_begin,
     )
+
+
+def warn_split_metrics(symbols: Sequence[MetricSymbol], metrics: Sequence[Metric], report: Reporter) -> None:
+    """Warn of declarations of one exported name that are not one metric, and so cannot share a page."""
+    first: dict[str, tuple[MetricSymbol, Metric]] = {}
+    for symbol, metric in zip(symbols, metrics, strict=True):
+        other_symbol, other = first.setdefault(metric.name, (symbol, metric))
+        if not metric.continues(other):
+            report.warn(
+                symbol.name_span,
+                f"metric `{metric.name}` differs from another one of the same name in labels, values or buckets",
+                notes=(Note("the other one is declared", other_symbol.name_span),),
+                hint="give one of them another name: what they count does not come together",
+            )
 
 
 def make_metric(symbol: MetricSymbol, source: SourceFile) -> Metric:
