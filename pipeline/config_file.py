@@ -40,7 +40,7 @@ def convert_value(path: Path, key: str, value: object, type_: FlagType) -> objec
         raise failure
     if isinstance(value, list):
         # An item of an array is taken as it is: here a path may contain a comma.
-        if not all(isinstance(item, str) and item for item in value):
+        if not all(isinstance(item, str) and item and "\0" not in item for item in value):
             raise failure
         return (tuple(value),)
     try:

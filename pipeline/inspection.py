@@ -17,7 +17,7 @@ from pipeline.language import (
     compile_program,
 )
 from pipeline.metrics import Store
-from pipeline.runtime import find_programs
+from pipeline.runtime import find_programs, read_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def list_folder(path: Path) -> list[Path]:
 def inspect_program(path: Path, options: CompileOptions, store: Store) -> Inspection:
     """Compile one program, and see whether its metrics fit beside those in `store`."""
     try:
-        source = SourceFile.from_bytes(str(path), path.read_bytes())
+        source = SourceFile.from_bytes(str(path), read_program(path))
     except OSError as error:
         raise SettingError(f"The program {path} cannot be read: {describe_os_error(error)}.") from error
     try:

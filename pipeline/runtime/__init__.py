@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from pipeline.runtime.dispatch import Dispatcher
-from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader, find_programs
+from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader, find_programs, read_program
 from pipeline.runtime.program import LineFailure, Program
 
-__all__ = ["Dispatcher", "LineFailure", "LoadFailure", "LoadReport", "Program", "ProgramLoader", "find_programs"]
+__all__ = [
+    "Dispatcher",
+    "LineFailure",
+    "LoadFailure",
+    "LoadReport",
+    "Program",
+    "ProgramLoader",
+    "find_programs",
+    "read_program",
+]

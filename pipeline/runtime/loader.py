@@ -6,8 +6,10 @@ a program are registered as a whole or not at all, and a conflict counts as a lo
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,9 @@ from pipeline.telemetry import Telemetry
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".mtail"
+
+# The largest program that mtail ships has 6 KB. A device or a log by mistake must not fill the memory.
+MAX_PROGRAM_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class ProgramLoader:
         name = path.name
         counts = self.telemetry.program(name)
         try:
-            text = path.read_bytes()
+            text = read_program(path)
             if self.texts.get(name) == text:
                 report.unchanged.append(name)
                 return
@@ -154,6 +159,21 @@ def find_programs(path: Path) -> list[Path]:
 def is_program_name(name: str) -> bool:
     """Return whether a file of this name is a program."""
     return name.endswith(SUFFIX) and not name.startswith(".")
+
+
+def read_program(path: Path) -> bytes:
+    """Return the text of a program; OSError when there is none, or what is there is no file or too large.
+
+    A pipe or a device would keep the reader waiting, so it is opened without waiting and then looked at.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        text = file.read(MAX_PROGRAM_BYTES + 1)
+    if len(text) > MAX_PROGRAM_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MAX_PROGRAM_BYTES:,} bytes")
+    return text
 
 
 def describe_load_failure(path: Path, error: OSError | ProgramError | StoreConflictError) -> LoadFailure:

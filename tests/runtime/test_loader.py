@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from pipeline.errors import SettingError
 from pipeline.language import CompileOptions
 from pipeline.metrics import Store
-from pipeline.runtime import LoadReport, ProgramLoader, find_programs
+from pipeline.runtime import LoadReport, ProgramLoader, find_programs, read_program
+from pipeline.runtime.loader import MAX_PROGRAM_BYTES
 from pipeline.telemetry import ProgramCounts, Telemetry
 
 NOW = 1_700_000_000 * 10**9
@@ -212,3 +214,24 @@ def test_found_programs_are_paths(tmp_path: Path) -> None:
     """`check` and `explain` take them one by one."""
     (tmp_path / "a.mtail").touch()
     assert find_programs(tmp_path) == [tmp_path / "a.mtail"]
+
+
+def test_pipe_with_a_program_s_name_is_refused_at_once(tmp_path: Path) -> None:
+    """A pipe that nobody writes to does not keep the daemon waiting; the other programs run."""
+    os.mkfifo(tmp_path / "a.mtail")
+    (tmp_path / "b.mtail").write_text(COUNTER)
+    report = make_loader(tmp_path).load(NOW)
+    assert report.loaded == ["b.mtail"]
+    assert [failure.text for failure in report.failures] == [
+        f"{tmp_path / 'a.mtail'} cannot be read: it is not a regular file."
+    ]
+
+
+def test_program_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    """A log with a program's name is not read into memory."""
+    path = tmp_path / "a.mtail"
+    path.write_bytes(b"#" * (MAX_PROGRAM_BYTES + 1))
+    with pytest.raises(OSError, match="it has more than 1,048,576 bytes"):
+        read_program(path)
+    path.write_bytes(b"#" * MAX_PROGRAM_BYTES)
+    assert len(read_program(path)) == MAX_PROGRAM_BYTES
