@@ -167,7 +167,7 @@ def read_program(path: Path) -> bytes:
     A pipe or a device would keep the reader waiting, so it is opened without waiting and then looked at.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         text = file.read(MAX_PROGRAM_BYTES + 1)
