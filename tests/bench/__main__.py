@@ -61,8 +61,8 @@ def report_progress(text: str) -> None:
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Our speed beside mtail's.")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each command; the median counts (5)")
-    parser.add_argument("--lines", type=int, default=300_000, help="lines of each log (300000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each command; the median counts (3)")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="lines of each log (1000000)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this pair; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file too")
     return parser.parse_args()
