@@ -19,7 +19,7 @@ from pipeline.language.patterns.byte_sets import is_partial
 from pipeline.language.patterns.classes import fold_char
 from pipeline.language.patterns.exactness import is_byte_exact
 from pipeline.language.patterns.linearity import Prover, UnprovedError
-from pipeline.language.patterns.literals import required_of
+from pipeline.language.patterns.literals import Required, required_of
 from pipeline.language.patterns.printing import BYTES, UTF8, print_tree
 from pipeline.language.patterns.re2_library import MatchLike, compile_re2
 from pipeline.language.patterns.repair import RepairedMatch, flatten_subject, repair
@@ -106,8 +106,8 @@ def plan_search(regex: Regex, wanted: frozenset[int]) -> SearchPlan:
     literal = None if wanted else find_literal(pieces)
     if literal is not None:
         return SearchPlan(Engine.LITERAL, "it is a plain text", root, literal=literal)
-    guard = find_guard(pieces)
-    begins_with_text = len(required_of(root).begin) >= MIN_GUARD_BYTES
+    required = required_of(root)
+    guard = find_guard(required)
     try:
         prove_linear(root, pieces)
     except UnprovedError as error:
@@ -115,16 +115,21 @@ def plan_search(regex: Regex, wanted: frozenset[int]) -> SearchPlan:
         reads = bool(wanted) and is_linear_from_place(root)
         reason = f"{error}; `re` reads the groups from where RE2 finds the match" if reads else str(error)
         return SearchPlan(Engine.RE2, reason, root, guard=guard, group_index=index, reads_with_re=reads)
-    guard = None if begins_with_text else guard
+    guard = None if len(required.begin) >= MIN_GUARD_BYTES else guard
     return SearchPlan(Engine.RE, "backtracking is proved bounded", root, guard=guard, group_index=index)
 
 
-def prove_linear(root: Node, pieces: Sequence[Node]) -> None:
-    """Raise UnprovedError unless `re` searches for the pattern in linear time, with the same result."""
+def prove_readable(root: Node) -> None:
+    """Raise UnprovedError unless `re` reads the pattern as the language does, and the proofs can walk it."""
     if root.height > MAX_PROVED_HEIGHT:
         raise UnprovedError("it is nested too deep")
     if fold(root, has_no_word_edge):
         raise UnprovedError(r"`re` reads `\B` in another way")
+
+
+def prove_linear(root: Node, pieces: Sequence[Node]) -> None:
+    """Raise UnprovedError unless `re` searches for the pattern in linear time, with the same result."""
+    prove_readable(root)
     prover = Prover(root)
     try:
         prover.prove()
@@ -142,9 +147,8 @@ def prove_by_automaton(root: Node, *, anchored: bool) -> None:
 
 def is_linear_from_place(root: Node) -> bool:
     """Whether `re` takes linear time once it is known where the match begins."""
-    if root.height > MAX_PROVED_HEIGHT or fold(root, has_no_word_edge):
-        return False
     try:
+        prove_readable(root)
         prove_by_automaton(root, anchored=True)
     except UnprovedError:
         return False
@@ -278,12 +282,11 @@ def find_literal(pieces: Sequence[Node]) -> tuple[str, bytes] | None:
     return how[begins, ends], text
 
 
-def find_guard(pieces: Sequence[Node]) -> bytes | None:
+def find_guard(required: Required) -> bytes | None:
     """Return a text worth a test before the search: long enough, and not where the search begins anyway.
 
     A test takes 130 ns. So does a search of `re` that begins with a text and does not find it.
     """
-    required = required_of(make_concat(pieces))
     best = required.best
     if len(best) != 1 or len(best[0]) < MIN_GUARD_BYTES:
         return None
