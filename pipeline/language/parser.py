@@ -123,13 +123,8 @@ def find_deepest(program: Block) -> Node:
     return max(walk_with_depth(program), key=lambda item: item[1])[0]
 
 
-def nesting_depth(program: Block) -> int:
-    """Return how deep the program is nested, counted like upstream's syntax trees (spec section 13)."""
-    return max(depth for _, depth in walk_with_depth(program))
-
-
 def walk_with_depth(program: Block) -> Iterator[tuple[Node, int]]:
-    """Yield every node with its depth. The program itself has 1."""
+    """Yield every node with its depth, counted like upstream's syntax trees (spec section 13); the program's is 1."""
     depths: dict[Node, int] = {}
     for node, parent in walk(program):
         depth = 1 if parent is None else depths[parent] + count_levels(node, parent)

@@ -39,7 +39,7 @@ from pipeline.language.nodes import (
     StringLiteral,
     Unary,
 )
-from pipeline.language.parser import check_depth, load_machinery, make_lark, nesting_depth, parse
+from pipeline.language.parser import check_depth, load_machinery, make_lark, parse, walk_with_depth
 from pipeline.language.source import SourceFile, Span
 from pipeline.language.syntax_hints import KEYWORDS
 from pipeline.language.traversal import walk
@@ -149,6 +149,11 @@ def is_valid(text: str) -> bool:
 
 
 # The grammar ----------------------------------------------------------------------------------------
+
+
+def nesting_depth(program: Block) -> int:
+    """Return the depth of the node that is nested most deeply."""
+    return max(depth for _, depth in walk_with_depth(program))
 
 
 def test_grammar_is_free_of_ambiguities() -> None:
