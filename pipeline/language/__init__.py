@@ -12,8 +12,17 @@ from dataclasses import dataclass
 
 from pipeline.language.bindings import Environment
 from pipeline.language.checker import check_program
-from pipeline.language.codegen import Failure, Generated, NotedFailure, Process, generate_process, note_failure
+from pipeline.language.codegen import (
+    Failure,
+    Generated,
+    NotedFailure,
+    Process,
+    SievedProcess,
+    generate_process,
+    note_failure,
+)
 from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity
+from pipeline.language.guards import Guard, Hits, derive_guard
 from pipeline.language.layouts import make_strptime
 from pipeline.language.nodes import Block
 from pipeline.language.optimizer import fold_constants
@@ -30,6 +39,7 @@ __all__ = [
     "CompiledProgram",
     "Diagnostic",
     "Failure",
+    "Guard",
     "NotedFailure",
     "PatternReport",
     "Position",
@@ -51,6 +61,8 @@ class CompileOptions:
     max_recursion_depth: int = 100
     zone: datetime.tzinfo = datetime.UTC
     use_current_year: bool = True
+    sieved: bool = True
+    """Whether the variant for lines that the sieve lets through is made too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +80,15 @@ class BoundProgram:
     """The functions of one program, bound to the metrics that live in the store.
 
     `process_ascii` takes lines that are ASCII only; `process_utf8` takes any bytes, and is slower
-    where patterns are. `begin` is to be called once, with the program's file name as origin.
+    where patterns are. The other two do the same for lines that the sieve lets through, each with
+    the mask of the guard's texts that it holds; None where a program has no guard. `begin` is to be
+    called once, with the program's file name as origin.
     """
 
     process_ascii: Process
     process_utf8: Process
+    process_sieved_ascii: SievedProcess | None
+    process_sieved_utf8: SievedProcess | None
     run_begin: Process
 
     def begin(self, origin: bytes, now: int) -> None:
@@ -89,8 +105,15 @@ class CompiledProgram:
     metrics: tuple[Metric, ...]
     log_filter: frozenset[bytes] | None
     patterns: tuple[PatternReport, ...]
+    guard: Guard
     generated: Generated
+    generated_sieved: Generated | None
     generated_begin: Generated
+
+    @property
+    def literals(self) -> tuple[bytes, ...]:
+        """The texts of which a line must hold one to matter, in the order of a mask's bits; none without a guard."""
+        return order_literals(self.guard)
 
     @property
     def listing(self) -> str:
@@ -104,9 +127,12 @@ class CompiledProgram:
         """
         ascii_lines = Environment(metrics, ascii_lines=True, on_failure=on_failure)
         any_bytes = Environment(metrics, ascii_lines=False, on_failure=on_failure)
+        sieved = self.generated_sieved
         return BoundProgram(
             self.generated.bind(ascii_lines),
             self.generated.bind(any_bytes),
+            None if sieved is None else sieved.bind(ascii_lines),
+            None if sieved is None else sieved.bind(any_bytes),
             self.generated_begin.bind(any_bytes),
         )
 
@@ -139,7 +165,12 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
 
     begins = tuple(statement for begin in checked.begins for statement in begin.statements)
     generated = generate_process(checked, block.statements, report, make_parser)
-    generated_begin = generate_process(checked, begins, report, make_parser, "begin")
+    generated_begin = generate_process(checked, begins, report, make_parser, name="begin")
+    guard = derive_guard(checked)
+    generated_sieved = None
+    if options.sieved and guard.literals:
+        hits = Hits({literal: bit for bit, literal in enumerate(order_literals(guard))})
+        generated_sieved = generate_process(checked, block.statements, report, make_parser, hits=hits)
     for use, plan in (generated.plans | generated_begin.plans).items():
         if plan.never:
             report.warn(
@@ -158,9 +189,16 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
             PatternReport(use.span, use.text, plan.engine.value, plan.reason)
             for use, plan in (generated.plans | generated_begin.plans).items()
         ),
+        guard=guard,
         generated=generated,
+        generated_sieved=generated_sieved,
         generated_begin=generated_begin,
     )
+
+
+def order_literals(guard: Guard) -> tuple[bytes, ...]:
+    """Return the texts of a guard, the first of which is bit 0 of a mask."""
+    return tuple(sorted(guard.literals or ()))
 
 
 def warn_split_metrics(symbols: Sequence[MetricSymbol], metrics: Sequence[Metric], report: Reporter) -> None:

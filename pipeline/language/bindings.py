@@ -27,6 +27,7 @@ FUNCTIONS: dict[str, object] = {
     "step_value": slow_paths.step_value,
     "tolower": support.lower_text,
     "wrap_int64": wrap_int64,
+    "zip": zip,
     **{
         name: getattr(support, name)
         for name in (

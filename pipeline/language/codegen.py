@@ -7,6 +7,9 @@
             except Exception as error:
                 fail(error, line)
 
+The variant for lines that the sieve has let through is `process(lines, hits, origin, now, …)`: with each line
+comes the mask of the texts that it holds.
+
 The function is built as a syntax tree whose nodes carry their places in the program, so that a
 failure can be reported there. It has no globals and imports nothing: whatever it uses is the
 default of a parameter (`bindings`).
@@ -26,14 +29,15 @@ from pipeline.language.bindings import Bindings, Environment
 from pipeline.language.codegen_conditions import ConditionGenerator
 from pipeline.language.codegen_statements import ExpansionError, StatementGenerator, says_otherwise
 from pipeline.language.codegen_values import StrptimeMaker
+from pipeline.language.guards import NO_HITS, Hits
 from pipeline.language.nodes import Statement
 from pipeline.language.patterns import SearchPlan
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.source import Position
 
-FIXED_PARAMETERS = ("lines", "origin", "now")
 Process = Callable[[Sequence[bytes], bytes, int], None]
+SievedProcess = Callable[[Sequence[bytes], Sequence[int], bytes, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,10 @@ class Generated:
     listing: str
     plans: dict[PatternUse, SearchPlan]
 
-    def bind(self, environment: Environment) -> Process:
-        """Return the function with all names it sees bound."""
+    def bind(self, environment: Environment) -> Callable[..., None]:
+        """Return the function, a `Process` or a `SievedProcess`, with all names it sees bound."""
         defaults = self.bindings.values(environment)
-        process: Process = FunctionType(self.code, {"__builtins__": {}}, self.code.co_name, defaults)
-        return process
+        return FunctionType(self.code, {"__builtins__": {}}, self.code.co_name, defaults)
 
 
 def generate_process(
@@ -57,15 +60,17 @@ def generate_process(
     statements: Sequence[Statement],
     report: Reporter,
     make_strptime: StrptimeMaker,
+    *,
     name: str = "process",
+    hits: Hits = NO_HITS,
 ) -> Generated:
-    """Return the function that runs `statements` once for each line.
+    """Return the function that runs `statements` once for each line; with `hits` the variant for the sieve.
 
     Raises ProgramError when decorators would write out too much code.
     """
     uncertain: set[PatternUse] = set()
     while True:
-        values = ConditionGenerator(checked, report.source, make_strptime)
+        values = ConditionGenerator(checked, report.source, make_strptime, hits)
         values.groups.uncertain = set(uncertain)
         body = generate_body(values, statements, report)
         if values.groups.uncertain == uncertain:
@@ -105,18 +110,29 @@ def build_function(name: str, values: ConditionGenerator, body: list[ast.stmt], 
     values.bindings.add("fail", lambda environment: environment.on_failure)
     handler = ast.ExceptHandler(py.name(values.bindings.function("Exception")), "error", [failure])
     attempt = ast.Try([*start, *body] or [ast.Pass()], [handler], [], [])
-    loop = ast.For(ast.Name("line", ast.Store()), py.name("lines"), [attempt], [])
+    loop = build_loop(values, attempt)
     scalars: list[ast.stmt] = []
     for symbol, local in values.metrics.scalars.items():
         scalars.append(py.assign(local, py.call(values.metrics.member(symbol, "get"), py.make_tuple())))
     clock: list[ast.stmt] = [] if values.sets_time else [py.assign("t", py.name("now"))]
     texts = [py.assign(local, py.constant(None)) for local in values.last_texts]
-    parameters = [ast.arg(parameter) for parameter in (*FIXED_PARAMETERS, *values.bindings.makers)]
+    fixed = ("lines", "hits", "origin", "now") if values.hits.bits else ("lines", "origin", "now")
+    parameters = [ast.arg(parameter) for parameter in (*fixed, *values.bindings.makers)]
     arguments = ast.arguments([], parameters, None, [], [], None, [])
     tree = ast.FunctionDef(name, arguments, [*scalars, *texts, *clock, loop], [])
     tree.lineno, tree.col_offset = 1, 0
     tree.end_lineno, tree.end_col_offset = 1, 0
     return tree
+
+
+def build_loop(values: ConditionGenerator, attempt: ast.stmt) -> ast.stmt:
+    """Return the loop over the lines, or over the lines and what the sieve has found in each."""
+    line = ast.Name("line", ast.Store())
+    if not values.hits.bits:
+        return ast.For(line, py.name("lines"), [attempt], [])
+    pair = ast.Tuple([line, ast.Name("found", ast.Store())], ast.Store())
+    pairs = py.call(values.bindings.function("zip"), py.name("lines"), py.name("hits"))
+    return ast.For(pair, pairs, [attempt], [])
 
 
 @dataclass(frozen=True, slots=True)

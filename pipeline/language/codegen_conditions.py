@@ -12,15 +12,27 @@ from collections.abc import Callable
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Environment
 from pipeline.language.codegen_access import match_name
-from pipeline.language.codegen_values import Test, ValueGenerator
+from pipeline.language.codegen_values import StrptimeMaker, Test, ValueGenerator
+from pipeline.language.guards import NO_HITS, Hits
 from pipeline.language.nodes import Binary, Capture, Expression
 from pipeline.language.patterns import Engine, SearchPlan
-from pipeline.language.scopes import PatternUse
+from pipeline.language.scopes import CheckedProgram, PatternUse
+from pipeline.language.source import SourceFile
 from pipeline.language.types import Type
 
 
 class ConditionGenerator(ValueGenerator):
-    """Generates conditions, and all other expressions."""
+    """Generates conditions, and all other expressions.
+
+    `hits` knows which texts the sieve has looked for in the line; a condition that needs one of them
+    is tried only where it was found.
+    """
+
+    def __init__(
+        self, checked: CheckedProgram, source: SourceFile, make_strptime: StrptimeMaker, hits: Hits = NO_HITS
+    ) -> None:
+        super().__init__(checked, source, make_strptime)
+        self.hits = hits
 
     def test(self, node: Expression, *, undecided: bool) -> Test:
         """Return the code of a condition. A Float or a text counts as `undecided` (spec section 7.4)."""
@@ -39,6 +51,8 @@ class ConditionGenerator(ValueGenerator):
                     found = self.search(self.checked.patterns[node.right])
                     code = not found.code if isinstance(found.code, bool) else py.negate(found.code)
                     return Test(code, frozenset(), found.if_true)
+        if isinstance(node, Binary) and (mask := self.hits.comparison_mask(self.checked, node, self.known)):
+            return Test(py.both(test_hits(mask), self.value(node)))
         if self.runtime_type(node) in (Type.BOOL, Type.INT):
             return Test(self.value(node))
         held = py.make_tuple(self.value(node))
@@ -87,12 +101,19 @@ class ConditionGenerator(ValueGenerator):
         if plan.engine is Engine.NONE and not use.wanted:
             return Test(self.after(use, True))
         found = frozenset({use})
+        mask = self.hits.mask(self.checked, use, self.known) if use not in self.groups.uncertain else 0
         if plan.literal is not None and not use.wanted:
-            return Test(self.place(literal_test(subject, *plan.literal), use.span), found)
+            code = literal_test(subject, *plan.literal)
+            if mask:
+                tells_all = plan.literal[0] == "in" and use.subject is None
+                code = test_hits(mask) if tells_all else py.both(test_hits(mask), code)
+            return Test(self.place(code, use.span), found)
         code = py.call(self.bindings.add(f"find{use.index + 1}", self.search_maker(plan)), subject)
         if use.wanted:
             code = py.walrus(match_name(use), code)
-        if plan.guard is not None and use.subject is None and use not in self.groups.uncertain:
+        if mask:
+            code = py.both(test_hits(mask), code)
+        elif plan.guard is not None and use.subject is None and use not in self.groups.uncertain:
             code = py.both(literal_test(subject, "in", plan.guard), code)
         return Test(self.place(code, use.span), found)
 
@@ -105,6 +126,11 @@ class ConditionGenerator(ValueGenerator):
 
     def search_maker(self, plan: SearchPlan) -> Callable[[Environment], object]:
         return lambda environment: plan.compile_ascii() if environment.ascii_lines else plan.compile_utf8()
+
+
+def test_hits(mask: int) -> ast.expr:
+    """Return code that tests whether the line holds one of the texts of `mask`."""
+    return py.binary(py.name("found"), "&", py.constant(mask))
 
 
 def as_code(code: ast.expr | bool) -> ast.expr:

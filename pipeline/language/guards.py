@@ -1,0 +1,319 @@
+"""What a line must hold for a program to have any effect on it: the sieve's question, asked of a checked program.
+
+The answer may be wider than the truth and never narrower: a line without one of the texts changes
+no metric, creates no series and fails nowhere, but for one thing. A `strptime` that is reached by
+more lines than any effect is does not count, so that its failure on a line that is sieved out is
+not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.language.nodes import (
+    Assignment,
+    Begin,
+    Binary,
+    Block,
+    Call,
+    Capture,
+    Conditional,
+    ConstDeclaration,
+    DecoratorDefinition,
+    DecoratorUse,
+    Delete,
+    Expression,
+    ExpressionStatement,
+    IntLiteral,
+    LogFilter,
+    MetricDeclaration,
+    Next,
+    Statement,
+    Stop,
+    StringLiteral,
+)
+from pipeline.language.patterns import required_literals
+from pipeline.language.scopes import CheckedProgram, PatternUse
+from pipeline.language.source import Span
+from pipeline.language.types import Type, known_type
+
+MIN_LITERAL_BYTES = 3
+"""A shorter text is in nearly every line."""
+
+LONG_LITERAL_BYTES = 5
+"""A text of so many bytes is as good as any longer one: how rare it is, the log decides."""
+
+MAX_LITERALS = 1000
+"""Of one program. A database of as many is built in some 10 ms; no program that people write comes near."""
+
+MAX_EXPANSIONS = 1000
+"""A program whose decorators write out more blocks is not worth the walk: it runs on every line."""
+
+HARMLESS_CALLS = {"getfilename": Type.STRING, "len": Type.INT, "timestamp": Type.INT, "tolower": Type.STRING}
+"""Builtins that cannot fail on texts that cannot, and what they return."""
+
+COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The texts of which a line must hold one; None when the program may have an effect on any line.
+
+    `span` is then an effect that a line need hold no certain text to reach.
+    """
+
+    literals: frozenset[bytes] | None
+    span: Span | None = None
+
+
+NO_LINE = Guard(frozenset())
+ANY_LINE = Guard(None)
+
+
+def both(outer: Guard, inner: Guard) -> Guard:
+    """Return a guard of what happens only if both let a line through: the one that seems to let fewer through.
+
+    Of two that look for long enough texts it is the inner one, as the outer one often is for a whole application.
+    """
+    return inner if strength(inner) >= strength(outer) else outer
+
+
+def strength(guard: Guard) -> int:
+    """Return how rare the texts of a guard seem, from 0 for any line to `LONG_LITERAL_BYTES` + 1 for no line."""
+    if guard.literals is None:
+        return 0
+    if not guard.literals:
+        return LONG_LITERAL_BYTES + 1
+    return min(LONG_LITERAL_BYTES, *map(len, guard.literals))
+
+
+def either(*guards: Guard) -> Guard:
+    """Return the guard of what happens if one of several lets a line through."""
+    texts: set[bytes] = set()
+    for guard in guards:
+        if guard.literals is None:
+            return guard
+        texts |= guard.literals
+    return Guard(frozenset(texts)) if len(texts) <= MAX_LITERALS else ANY_LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A condition: what makes it true, what makes it false, what gives its evaluation an effect.
+
+    `matched_if_true` and `matched_if_false` are the patterns that have surely matched then.
+    """
+
+    if_true: Guard = ANY_LINE
+    if_false: Guard = ANY_LINE
+    effect: Guard = NO_LINE
+    matched_if_true: frozenset[PatternUse] = frozenset()
+    matched_if_false: frozenset[PatternUse] = frozenset()
+
+
+def derive_guard(checked: CheckedProgram) -> Guard:
+    """Return the guard of a program, `begin` blocks apart."""
+    return GuardFinder(checked).of_block(checked.block.statements, frozenset())
+
+
+class GuardFinder:
+    """Walks over the statements as the generator does: decorators are followed where they are used.
+
+    `known` holds the patterns that have surely matched where the walk stands: their groups can be read.
+    """
+
+    def __init__(self, checked: CheckedProgram) -> None:
+        self.checked = checked
+        self.bodies: list[Block] = []
+        self.expansions = 0
+
+    def of_block(self, statements: Sequence[Statement], known: frozenset[PatternUse]) -> Guard:
+        return either(*(self.of_statement(statement, known) for statement in statements))
+
+    def of_statement(self, node: Statement, known: frozenset[PatternUse]) -> Guard:
+        match node:
+            case Block(statements=statements):
+                return self.of_block(statements, known)
+            case Conditional():
+                return self.of_conditional(node, known)
+            case ExpressionStatement(expression=expression):
+                return self.of_evaluation(expression, known)
+            case Assignment() | Delete():
+                return Guard(None, node.span)
+            case DecoratorUse(block=block):
+                return self.of_decorator(node, block, known)
+            case Next():
+                return self.of_next(known)
+            case Stop() | MetricDeclaration() | ConstDeclaration() | DecoratorDefinition() | Begin() | LogFilter():
+                return NO_LINE
+
+    def of_conditional(self, node: Conditional, known: frozenset[PatternUse]) -> Guard:
+        test = Outcome() if node.condition is None else self.of_condition(node.condition, known)
+        block = both(test.if_true, self.of_block(node.block.statements, known | test.matched_if_true))
+        if node.else_block is None:
+            return either(test.effect, block)
+        other = self.of_block(node.else_block.statements, known | test.matched_if_false)
+        return either(test.effect, block, both(test.if_false, other))
+
+    def of_decorator(self, node: DecoratorUse, block: Block, known: frozenset[PatternUse]) -> Guard:
+        self.expansions += 1
+        if self.expansions > MAX_EXPANSIONS:
+            return Guard(None, node.span)
+        self.bodies.append(block)
+        guard = self.of_block(self.checked.decorators[node].node.block.statements, known)
+        self.bodies.pop()
+        return guard
+
+    def of_next(self, known: frozenset[PatternUse]) -> Guard:
+        body = self.bodies.pop()
+        guard = self.of_block(body.statements, known)
+        self.bodies.append(body)
+        return guard
+
+    # Expressions
+
+    def of_condition(self, node: Expression, known: frozenset[PatternUse]) -> Outcome:
+        use = self.checked.patterns.get(node)
+        if use is not None:
+            return self.of_search(use, known)
+        if isinstance(node, Binary):
+            match node.operator:
+                case "&&":
+                    return self.of_conjunction(node, known)
+                case "||":
+                    return self.of_disjunction(node, known)
+                case "=~":
+                    return self.of_search(self.checked.patterns[node.right], known)
+                case "!~":
+                    found = self.of_search(self.checked.patterns[node.right], known)
+                    return Outcome(found.if_false, found.if_true, found.effect, frozenset(), found.matched_if_true)
+                case "==" if (text := compared_text(self.checked, node, known)) is not None:
+                    return Outcome(guard_of_texts((text,)))
+        return Outcome(effect=self.of_evaluation(node, known))
+
+    def of_conjunction(self, node: Binary, known: frozenset[PatternUse]) -> Outcome:
+        left = self.of_condition(node.left, known)
+        right = self.of_condition(node.right, known | left.matched_if_true)
+        return Outcome(
+            both(left.if_true, right.if_true),
+            either(left.if_false, right.if_false),
+            either(left.effect, both(left.if_true, right.effect)),
+            left.matched_if_true | right.matched_if_true,
+            left.matched_if_false & right.matched_if_false,
+        )
+
+    def of_disjunction(self, node: Binary, known: frozenset[PatternUse]) -> Outcome:
+        left = self.of_condition(node.left, known)
+        right = self.of_condition(node.right, known | left.matched_if_false)
+        return Outcome(
+            either(left.if_true, right.if_true),
+            both(left.if_false, right.if_false),
+            either(left.effect, both(left.if_false, right.effect)),
+            left.matched_if_true & right.matched_if_true,
+            left.matched_if_false | right.matched_if_false,
+        )
+
+    def of_search(self, use: PatternUse, known: frozenset[PatternUse]) -> Outcome:
+        found = guard_of_texts(needed_texts(self.checked, use, known))
+        effect = NO_LINE if use.subject is None else self.of_evaluation(use.subject, known)
+        return Outcome(found, ANY_LINE, effect, frozenset({use}))
+
+    def of_evaluation(self, node: Expression, known: frozenset[PatternUse]) -> Guard:
+        """Return the guard of the effects that the evaluation of an expression has by itself."""
+        if isinstance(node, Call) and node.name == "strptime":
+            node = node.arguments[0]
+        return Guard(None, node.span) if self.harmless_type(node, known) is None else NO_LINE
+
+    def harmless_type(self, node: Expression, known: frozenset[PatternUse]) -> Type | None:
+        """Return the type of a value whose evaluation changes nothing and cannot fail; None if it is no such one."""
+        if node in self.checked.conversions:
+            return None
+        match node:
+            case IntLiteral():
+                return Type.INT
+            case StringLiteral():
+                return Type.STRING
+            case Capture():
+                return Type.STRING if is_sure_text(self.checked, node, known) else None
+            case Call(name=name, arguments=arguments) if name in HARMLESS_CALLS:
+                takes_text = all(self.harmless_type(argument, known) is Type.STRING for argument in arguments)
+                return HARMLESS_CALLS[name] if takes_text else None
+            case Binary(operator=operator, left=left, right=right) if operator in COMPARISONS:
+                types = {self.harmless_type(side, known) for side in (left, right)}
+                return Type.BOOL if types == {known_type(self.checked.joins[node])} else None
+            case _:
+                return None
+
+
+def guard_of_texts(texts: tuple[bytes, ...]) -> Guard:
+    """Return the guard of a condition that holds only on lines with one of `texts`; of any line without texts."""
+    return Guard(frozenset(texts)) if texts else ANY_LINE
+
+
+def needed_texts(checked: CheckedProgram, use: PatternUse, known: frozenset[PatternUse]) -> tuple[bytes, ...]:
+    """Return texts of which a line that the pattern matches holds one; none if no useful ones are known.
+
+    A pattern may also be matched against what another one captured from the line.
+    """
+    if use.subject is not None and not is_part_of_line(checked, use.subject, known):
+        return ()
+    texts = required_literals(use.regex)
+    return texts if texts and all(map(is_useful, texts)) else ()
+
+
+def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> bytes | None:
+    """Return the useful text that makes `$group == "text"` true, if `node` is such a comparison."""
+    for group, text in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(text, StringLiteral) and text not in checked.conversions and group not in checked.conversions:
+            value = text.value.encode()
+            if is_useful(value) and is_part_of_line(checked, group, known):
+                return value
+    return None
+
+
+def is_useful(literal: bytes) -> bool:
+    """Whether a text is worth looking for. U+FFFD also stands for invalid bytes, and a line feed is in no line."""
+    return (
+        len(literal) >= MIN_LITERAL_BYTES
+        and b"\n" not in literal
+        and "\ufffd" not in literal.decode("utf-8", "replace")
+    )
+
+
+def is_part_of_line(checked: CheckedProgram, node: Expression, known: frozenset[PatternUse]) -> bool:
+    """Whether an expression is a group whose text, wherever it is read, is a piece of the line."""
+    if not isinstance(node, Capture) or not is_sure_text(checked, node, known):
+        return False
+    subject = checked.capture_candidates[node][-1][0].subject
+    return subject is None or is_part_of_line(checked, subject, known)
+
+
+def is_sure_text(checked: CheckedProgram, node: Capture, known: frozenset[PatternUse]) -> bool:
+    """Whether a group is read as text and its pattern has surely matched."""
+    use, _ = checked.capture_candidates[node][-1]
+    return use in known and known_type(checked.types[node]) not in (Type.INT, Type.FLOAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Which bit of a line's mask stands for which text; the generated code tests it in place of a search."""
+
+    bits: dict[bytes, int]
+
+    def mask(self, checked: CheckedProgram, use: PatternUse, known: frozenset[PatternUse]) -> int:
+        """Return the bits of which a line that the pattern matches has one; 0 where that is not known."""
+        return self.mask_of(needed_texts(checked, use, known))
+
+    def comparison_mask(self, checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> int:
+        """Return the bit of a line on which the comparison is true; 0 where that is not known."""
+        text = compared_text(checked, node, known) if node.operator == "==" else None
+        return 0 if text is None else self.mask_of((text,))
+
+    def mask_of(self, texts: Sequence[bytes]) -> int:
+        if not all(text in self.bits for text in texts):
+            return 0
+        return sum(1 << self.bits[text] for text in set(texts))
+
+
+NO_HITS = Hits({})
