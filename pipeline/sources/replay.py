@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.batch import Batch
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import READ_BYTES, STDIN, STDIN_NAMES, Intake
+from pipeline.sources.intake import STDIN, STDIN_NAMES, Intake, widen_pipe
 from pipeline.telemetry import SourceCounts
 
 
@@ -38,27 +39,33 @@ class ReplayFile:
         """Read to the end, the unended last line included; raises `SettingError` when it cannot be read."""
         batches: list[Batch] = []
         intake = Intake(self.counts, batches.append, self.max_line_bytes)
-        for data in self.read():
-            self.bytes_read += len(data)
-            intake.feed(data)
+        for size in self.read(intake):
+            self.bytes_read += size
             yield from batches
             batches.clear()
         intake.finish()
         yield from batches
 
-    def read(self) -> Iterator[bytes]:
-        """Read to the end."""
+    def read(self, intake: Intake) -> Iterator[int]:
+        """Read to the end; yield after each read how many bytes there were."""
         try:
-            descriptor = os.dup(STDIN) if self.is_stdin else os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self.open()
         except OSError as error:
             raise self.refuse(error) from error
         try:
-            while data := os.read(descriptor, READ_BYTES):
-                yield data
+            while size := intake.read(descriptor):
+                yield size
         except OSError as error:
             raise self.refuse(error) from error
         finally:
             os.close(descriptor)
+
+    def open(self) -> int:
+        """Open what is named; a pipe is made to hold as much as it may."""
+        descriptor = os.dup(STDIN) if self.is_stdin else os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            widen_pipe(descriptor)
+        return descriptor
 
     def refuse(self, error: OSError) -> SettingError:
         """Return what to tell the operator."""

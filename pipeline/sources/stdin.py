@@ -15,7 +15,7 @@ import trio
 from pipeline.batch import Deliver
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import MAX_DRAIN_BYTES, READ_BYTES, STDIN, Intake
+from pipeline.sources.intake import MAX_DRAIN_BYTES, STDIN, Intake, widen_pipe
 from pipeline.sources.waiting import yield_after
 from pipeline.telemetry import SourceCounts
 
@@ -36,15 +36,16 @@ class StdinSource:
             raise SettingError("Standard input is closed, so no lines can be read from it.") from error
         if stat.S_ISDIR(status.st_mode):
             raise SettingError("Standard input is a directory, so no lines can be read from it.")
+        if stat.S_ISFIFO(status.st_mode):
+            widen_pipe(self.descriptor)
 
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         intake = Intake(self.counts, deliver, self.max_line_bytes)
         try:
             task_status.started()
             await self.wait_readable()
-            while data := os.read(self.descriptor, READ_BYTES):
-                intake.feed(data)
-                await yield_after(len(data))
+            while size := intake.read(self.descriptor):
+                await yield_after(size)
                 await self.wait_readable()
         except trio.Cancelled:
             self.drain(intake)
@@ -63,9 +64,8 @@ class StdinSource:
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN)
         remaining = MAX_DRAIN_BYTES
-        while remaining > 0 and poll.poll(0) and (data := os.read(self.descriptor, READ_BYTES)):
-            intake.feed(data)
-            remaining -= len(data)
+        while remaining > 0 and poll.poll(0) and (size := intake.read(self.descriptor)):
+            remaining -= size
         intake.finish()
 
     def close(self) -> None:

@@ -5,11 +5,9 @@ Apart from `intake.py`, because `replay` does without Trio.
 
 from __future__ import annotations
 
-import os
-
 import trio
 
-from pipeline.sources.intake import READ_BYTES, Intake
+from pipeline.sources.intake import Intake
 
 YIELD_BYTES = 64 * 1024
 """An HTTP request takes some 15 steps of the loop, and between two of them a busy source runs a batch:
@@ -21,14 +19,13 @@ async def read_to_end(descriptor: int, intake: Intake) -> None:
     """Feed what comes from a non-blocking descriptor, until its end; leaves the last line unended."""
     while True:
         try:
-            data = os.read(descriptor, READ_BYTES)
+            size = intake.read(descriptor)
         except BlockingIOError:
             await trio.lowlevel.wait_readable(descriptor)
             continue
-        if not data:
+        if not size:
             return
-        intake.feed(data)
-        await yield_after(len(data))
+        await yield_after(size)
 
 
 async def yield_after(size: int) -> None:

@@ -45,8 +45,8 @@ def read_values(dispatcher: Dispatcher, name: str) -> list[tuple[bytes, object]]
 def test_every_program_sees_every_line() -> None:
     """The origin goes along."""
     dispatcher = make_dispatcher(COUNT_LINES, COUNT_ORIGINS)
-    dispatcher.dispatch(Batch([b"a", b"b", b"a"], b"/log", is_ascii=True), NOW)
-    dispatcher.dispatch(Batch([b"b"], b"-", is_ascii=True), NOW)
+    dispatcher.dispatch(Batch.of([b"a", b"b", b"a"], b"/log"), NOW)
+    dispatcher.dispatch(Batch.of([b"b"], b"-"), NOW)
     assert read_values(dispatcher, "lines") == [(b"a", 2), (b"b", 2)]
     assert read_values(dispatcher, "origins") == [(b"/log", 3), (b"-", 1)]
 
@@ -55,7 +55,7 @@ def test_lines_that_are_not_ascii_keep_their_place() -> None:
     """A batch of both is run in order, whatever bytes it holds."""
     lines = [b"a", "ä".encode(), b"\xff", b"b", b"\0"]
     dispatcher = make_dispatcher(COUNT_LINES)
-    dispatcher.dispatch(Batch(lines, b"/log", is_ascii=False), NOW)
+    dispatcher.dispatch(Batch.of(lines, b"/log"), NOW)
     assert read_values(dispatcher, "lines") == [(line, 1) for line in lines]
 
 
@@ -71,7 +71,7 @@ def test_log_filter_keeps_lines_from_a_program() -> None:
     """They are not counted as passed to it."""
     dispatcher = make_dispatcher('log_filter "/log"\n' + COUNT_LINES, COUNT_ORIGINS)
     for origin in (b"/log", b"/other", b"/log"):
-        dispatcher.dispatch(Batch([b"a"], origin, is_ascii=True), NOW)
+        dispatcher.dispatch(Batch.of([b"a"], origin), NOW)
     assert read_values(dispatcher, "lines") == [(b"a", 2)]
     assert [counts.lines for counts in dispatcher.telemetry.programs.values()] == [2, 3]
 
@@ -79,9 +79,9 @@ def test_log_filter_keeps_lines_from_a_program() -> None:
 def test_lines_are_counted_per_origin() -> None:
     """Once, however many programs there are, and also when there is none."""
     dispatcher = make_dispatcher(COUNT_LINES, COUNT_ORIGINS)
-    dispatcher.dispatch(Batch([b"a", b"b"], b"/log", is_ascii=True), NOW)
+    dispatcher.dispatch(Batch.of([b"a", b"b"], b"/log"), NOW)
     dispatcher.use([])
-    dispatcher.dispatch(Batch([b"c"], b"-", is_ascii=True), NOW)
+    dispatcher.dispatch(Batch.of([b"c"], b"-"), NOW)
     assert dispatcher.telemetry.lines == 3
     assert dispatcher.telemetry.log_lines == {b"/log": 2, b"-": 1}
 
@@ -90,6 +90,6 @@ def test_failing_program_does_not_keep_lines_from_the_others() -> None:
     """The line goes on."""
     failing = "counter c\n/(.*)/ {\n  c = strtol($1, 10)\n}\n"
     dispatcher = make_dispatcher(failing, COUNT_LINES)
-    dispatcher.dispatch(Batch([b"a"], b"/log", is_ascii=True), NOW)
+    dispatcher.dispatch(Batch.of([b"a"], b"/log"), NOW)
     assert [counts.runtime_errors for counts in dispatcher.telemetry.programs.values()] == [1, 0]
     assert read_values(dispatcher, "lines") == [(b"a", 1)]

@@ -15,7 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources import fifo, intake, waiting
+from pipeline.sources import intake
 from pipeline.sources.fifo import FifoSource
 from tests.sources.collector import SETTINGS, Collector, join_lines, number_lines, running
 
@@ -51,7 +51,7 @@ async def test_lines_carry_the_path_as_origin(path: Path) -> None:
     """`getfilename()` returns the absolute path."""
     async with running(FifoSource(path, SETTINGS)) as collector:
         write(path, b"a\nb\n")
-    assert collector.batches == [Batch([b"a", b"b"], bytes(path), is_ascii=True)]
+    assert collector.batches == [Batch.of([b"a", b"b"], bytes(path))]
 
 
 async def test_writer_that_came_first_is_served(path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_stop_delivers_what_is_in_the_pipe(path: Path) -> None:
 async def test_stop_does_not_wait_for_a_busy_writer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that is stopped reads a limited number of bytes, however much there is."""
     monkeypatch.setattr(intake, "MAX_DRAIN_BYTES", 40)
-    monkeypatch.setattr(intake, "READ_BYTES", 10)
+    monkeypatch.setattr(intake, "READ_BUFFER", bytearray(10))
     async with running(FifoSource(path, SETTINGS)) as collector:
         write(path, b"123456789\n" * 100)
     assert collector.lines == [b"123456789"] * 4
@@ -125,7 +125,7 @@ async def test_any_bytes_pass(path: Path) -> None:
     """NUL, invalid UTF-8 and lone carriage returns stay; the batch is then not ASCII."""
     async with running(FifoSource(path, SETTINGS)) as collector:
         write(path, b"nul \0\nbad \xff\xfe\ncr \r here\r\n")
-    assert collector.batches == [Batch([b"nul \0", b"bad \xff\xfe", b"cr \r here"], bytes(path), is_ascii=False)]
+    assert collector.batches == [Batch.of([b"nul \0", b"bad \xff\xfe", b"cr \r here"], bytes(path))]
 
 
 async def test_ten_megabytes_without_a_line_feed_are_one_cut_line(path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_ten_megabytes_without_a_line_feed_are_one_cut_line(path: Path) ->
 
 async def test_busy_pipe_does_not_starve_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line in a quiet pipe is delivered within a few batches of the busy one, not after all of them."""
-    monkeypatch.setattr(waiting, "READ_BYTES", 100)
+    monkeypatch.setattr(intake, "READ_BUFFER", bytearray(100))
     busy, quiet = (FifoSource(tmp_path / name, SETTINGS) for name in ("busy", "quiet"))
     collector = Collector()
     async with trio.open_nursery() as nursery:
@@ -159,15 +159,15 @@ async def test_pipe_is_as_wide_as_the_kernel_allows(path: Path, monkeypatch: pyt
     source = FifoSource(path, SETTINGS)
     source.prepare()
     assert source.descriptor is not None
-    assert fcntl.fcntl(source.descriptor, fcntl.F_GETPIPE_SZ) == fifo.PIPE_BYTES
-    monkeypatch.setattr(fifo, "PIPE_BYTES", 8 * fifo.PIPE_BYTES)
+    assert fcntl.fcntl(source.descriptor, fcntl.F_GETPIPE_SZ) == intake.PIPE_BYTES
+    monkeypatch.setattr(intake, "PIPE_BYTES", 8 * intake.PIPE_BYTES)
     before = os.geteuid()
     os.seteuid(before or 65534)  # root may have any size
     try:
-        fifo.widen_pipe(source.descriptor)
+        intake.widen_pipe(source.descriptor)
     finally:
         os.seteuid(before)
-    assert fcntl.fcntl(source.descriptor, fcntl.F_GETPIPE_SZ) == fifo.PIPE_BYTES // 8
+    assert fcntl.fcntl(source.descriptor, fcntl.F_GETPIPE_SZ) == intake.PIPE_BYTES // 8
     source.close()
     source.close()
 

@@ -42,8 +42,8 @@ async def test_file_is_read_from_its_end(path: Path, autojump_clock: MockClock) 
         append(path, b"un\n")
         await look_again()
     assert collector.batches == [
-        Batch([b"new"], bytes(path), is_ascii=True),
-        Batch([b"begun"], bytes(path), is_ascii=True),
+        Batch.of([b"new"], bytes(path)),
+        Batch.of([b"begun"], bytes(path)),
     ]
     assert (source.counts.opens, source.counts.closes, source.counts.errors) == (1, 1, 0)
 

@@ -51,7 +51,7 @@ def test_over_long_line_is_cut_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"123456789\nnext\n")
     file = ReplayFile(str(path), SourceSettings(logs=(), max_line_bytes=5))
-    assert list(file.read_batches()) == [Batch([b"12345", b"next"], bytes(path), is_ascii=True)]
+    assert list(file.read_batches()) == [Batch.of([b"12345", b"next"], bytes(path))]
     assert file.counts.lines_truncated == 1
 
 
@@ -77,7 +77,7 @@ def test_standard_input_is_read_to_its_end(tmp_path: Path) -> None:
     try:
         file = ReplayFile("-", SETTINGS)
         assert file.measure() == 2
-        assert list(file.read_batches()) == [Batch([b"a"], b"-", is_ascii=True)]
+        assert list(file.read_batches()) == [Batch.of([b"a"], b"-")]
         assert os.fstat(STDIN).st_size == 2
     finally:
         os.dup2(before, STDIN)

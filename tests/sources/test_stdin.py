@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from pipeline.batch import Batch
 from pipeline.errors import SettingError
-from pipeline.sources import stdin
+from pipeline.sources import intake, stdin
 from pipeline.sources.stdin import StdinSource
 from tests.sources.collector import SETTINGS, Collector, join_lines, number_lines, running
 
@@ -38,7 +38,7 @@ async def test_pipe_is_read_to_its_end(pipe: tuple[int, int]) -> None:
     os.write(writing, b"a\nb")
     os.close(writing)
     collector = await read_to_end(reading)
-    assert collector.batches == [Batch([b"a"], b"-", is_ascii=True), Batch([b"b"], b"-", is_ascii=True)]
+    assert collector.batches == [Batch.of([b"a"], b"-"), Batch.of([b"b"], b"-")]
 
 
 async def test_pipe_is_waited_for(pipe: tuple[int, int]) -> None:
@@ -64,7 +64,7 @@ async def test_stop_after_the_writer_left(pipe: tuple[int, int]) -> None:
 async def test_stop_does_not_wait_for_a_busy_writer(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that is stopped reads a limited number of bytes, however much there is."""
     monkeypatch.setattr(stdin, "MAX_DRAIN_BYTES", 20)
-    monkeypatch.setattr(stdin, "READ_BYTES", 10)
+    monkeypatch.setattr(intake, "READ_BUFFER", bytearray(10))
     reading, writing = pipe
     async with running(StdinSource("-", SETTINGS, reading)) as collector:
         os.write(writing, b"123456789\n" * 100)

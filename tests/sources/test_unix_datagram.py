@@ -41,7 +41,14 @@ async def test_datagrams_that_wait_are_one_batch(path: Path) -> None:
     async with running(UnixDatagramSource(path, SETTINGS)) as collector:
         send(path, [b"a", b"b\n", b"c\nd"])
         await wait_all_tasks_blocked()
-    assert collector.batches == [Batch([b"a", b"b", b"c", b"d"], f"unixgram://{path}".encode(), is_ascii=True)]
+    assert collector.batches == [Batch.of([b"a", b"b", b"c", b"d"], f"unixgram://{path}".encode())]
+
+
+async def test_line_feeds_of_a_datagram_are_its_own(path: Path) -> None:
+    """Its last one begins no empty line; one alone is an empty line."""
+    async with running(UnixDatagramSource(path, SETTINGS)) as collector:
+        send(path, [b"a", b"b\n", b"", b"c\nd", b"\n", b"e\n\n"])
+    assert collector.lines == [b"a", b"b", b"c", b"d", b"", b"e", b""]
 
 
 async def test_empty_datagram_is_no_line(path: Path) -> None:
@@ -77,6 +84,30 @@ async def test_over_long_line_is_cut_and_counted(path: Path) -> None:
         send(path, [b"123456789", b"next"])
     assert collector.lines == [b"12345", b"next"]
     assert source.counts.lines_truncated == 1
+
+
+@pytest.mark.parametrize(
+    ("datagram", "lines"),
+    [
+        (b"1234567", [b"1234567"]),
+        (b"12345678", [b"1234567"]),
+        (b"1234\n6789", [b"1234", b"67"]),
+        (b"123456\n8", [b"123456"]),
+        (b"123456789", [b"1234567"]),
+    ],
+)
+@pytest.mark.parametrize("max_line_bytes", [6, 7])
+async def test_datagram_that_the_kernel_cut_is_counted(
+    path: Path, monkeypatch: pytest.MonkeyPatch, datagram: bytes, lines: list[bytes], max_line_bytes: int
+) -> None:
+    """Once, also where the limit cuts the same line again; what follows is not touched."""
+    monkeypatch.setattr(unix_datagram, "MAX_DATAGRAM_BYTES", 7)
+    source = UnixDatagramSource(path, SourceSettings(logs=(), max_line_bytes=max_line_bytes))
+    async with running(source) as collector:
+        send(path, [datagram, b"next"])
+    assert collector.lines == [line[:max_line_bytes] for line in lines] + [b"next"]
+    is_cut = len(datagram) > 7 or max_line_bytes < len(lines[0])
+    assert source.counts.lines_truncated == is_cut
 
 
 async def test_burst_has_a_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ async def test_lines_carry_the_address_as_origin(path: Path) -> None:
     async with running(UnixStreamSource(path, SETTINGS)) as collector:
         send(path, [b"a", b"b"])
         await collector.wait_lines(2)
-    assert collector.batches == [Batch([b"a", b"b"], f"unix://{path}".encode(), is_ascii=True)]
+    assert collector.batches == [Batch.of([b"a", b"b"], f"unix://{path}".encode())]
 
 
 async def test_each_connection_has_lines_of_its_own(path: Path) -> None:
