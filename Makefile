@@ -2,7 +2,7 @@
 # make test    set up what is missing, then all that CI runs: style, types, tests
 # make bench   compare our speed with mtail's
 # make setup   set up for development, and nothing else
-# make format  format the code, and repair what can be repaired
+# make format  format the code, make the parser's tables, and repair what can be repaired
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -55,6 +55,7 @@ bench: setup
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 format: .venv/dev.stamp
+	@$(BIN)/python -m tools.tables
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 

@@ -1,7 +1,7 @@
 """Turns what the rules of `grammar.lark` match into nodes, from the leaves up.
 
 A method of `Builder` is named like its rule, or like the name after `->`, and gets all that the rule
-matched, tokens too. Lark calls it as soon as the rule is complete, so nothing here recurses.
+matched, tokens too. It is called as soon as the rule is complete, so nothing here recurses.
 
 The grammar lets a pattern stand where any value may, and any expression alone on a line. What the
 language still forbids of that (spec sections 3.4 and 3.5) is refused here, where more is known.
@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias
 
-from lark import Token
-
+from pipeline.language.automaton import Token
 from pipeline.language.diagnostics import ProgramError
 from pipeline.language.literals import LiteralError, read_duration, read_number, read_pattern, read_string
 from pipeline.language.nodes import (
@@ -94,10 +93,9 @@ Attribute: TypeAlias = Labels | Exported | Buckets | Limit
 
 
 class Builder:
-    """Builds the nodes of one program at a time; `restart` says which."""
+    """Builds the nodes of one program."""
 
-    def restart(self, reporter: Reporter) -> None:
-        """Forget the program before, and report mistakes to `reporter` from now on."""
+    def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
         self.constants: set[str] = set()
         self.grouped: set[Expression] = set()
@@ -406,8 +404,7 @@ class Builder:
 def span_of(child: Token | Node | Attribute) -> Span:
     """Return where a token or a node stands."""
     if isinstance(child, Token):
-        start = child.start_pos or 0
-        return Span(start, start + len(child))
+        return Span(child.start, child.end)
     return child.span
 
 

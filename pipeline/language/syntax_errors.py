@@ -8,10 +8,9 @@ one; the first that knows what to say, says it. Names of terminals never get int
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from lark import Token, Tree, UnexpectedInput
-
+from pipeline.language.automaton import KEYWORDS, Repeated, Token, UnexpectedTokenError
 from pipeline.language.builder import MATCHES, find_dotted_name, refuse_letters, span_of
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.diagnostics import Note, suggest
@@ -26,7 +25,6 @@ from pipeline.language.syntax_hints import (
     EXPECTED,
     EXPECTED_AFTER_COMMA,
     EXPECTED_AFTER_NAME,
-    KEYWORDS,
     KINDS,
     NAMED_THINGS,
     OPENING,
@@ -55,9 +53,9 @@ from pipeline.language.syntax_trouble import (
 )
 
 
-def report_syntax_error(reporter: Reporter, error: UnexpectedInput, stack: Sequence[object]) -> None:
-    """Report the first word that cannot stand where it stands; `stack` is what the parser has read before it."""
-    trouble = locate_trouble(reporter.source, error, stack)
+def report_syntax_error(reporter: Reporter, error: UnexpectedTokenError) -> None:
+    """Report the first word that cannot stand where it stands."""
+    trouble = locate_trouble(reporter.source, error)
     mistake = next(mistake for explain in EXPLANATIONS if (mistake := explain(trouble)))
     reporter.error(mistake.span, mistake.message, notes=mistake.notes, hint=mistake.hint)
 
@@ -286,8 +284,8 @@ def explain_value_after_value(trouble: Trouble) -> Mistake | None:
 def explain_after_declaration(trouble: Trouble) -> Mistake | None:
     """A value behind a metric's declaration: a missing comma, or a misspelt attribute."""
     below = trouble.stack[-2] if len(trouble.stack) > 1 and trouble.place is Place.VALUE else None
-    if isinstance(below, Tree):
-        below = below.children[-1]
+    if isinstance(below, Repeated):
+        below = below.items[-1]
     value = trouble.top
     if not isinstance(below, MetricDeclaration) or not isinstance(value, EXPRESSIONS):
         return None

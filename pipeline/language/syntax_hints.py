@@ -7,13 +7,6 @@ from __future__ import annotations
 
 import re
 
-KEYWORDS = frozenset(
-    (
-        *("after", "as", "begin", "buckets", "by", "const", "counter", "def", "del", "else"),
-        *("gauge", "hidden", "histogram", "limit", "log_filter", "next", "otherwise", "stop", "text", "timer"),
-    )
-)
-
 # Habits: what people write, with a message and a hint -------------------------------------------------
 
 NO_NEGATION = "use `!~` or `!=`, or put the statements into an `else` block"

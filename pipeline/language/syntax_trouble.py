@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import get_args
 
-from lark import Token, Tree, UnexpectedInput, UnexpectedToken
-
+from pipeline.language.automaton import Repeated, Token, UnexpectedTokenError
 from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, span_of
 from pipeline.language.diagnostics import Note, quote
 from pipeline.language.nodes import Binary, Block, Expression, Name, Node, PatternLiteral
@@ -38,7 +37,7 @@ WORD = re.compile(
 
 EXPRESSIONS = get_args(Expression)
 NODES = get_args(Node)
-SKIPPED = (Tree, *EXPRESSIONS)
+SKIPPED = (Repeated, *EXPRESSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +173,11 @@ def token_type(value: object) -> str:
     return value.type if isinstance(value, Token) else ""
 
 
-def locate_trouble(source: SourceFile, error: UnexpectedInput, stack: Sequence[object]) -> Trouble:
-    """Find the word that the parser stopped at. Lark's own token may be longer, or shorter."""
-    is_file_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    start = len(source.text)
-    if not is_file_end:
-        start = min(start, source.line_starts[error.line - 1] + error.column - 1)
+def locate_trouble(source: SourceFile, error: UnexpectedTokenError) -> Trouble:
+    """Find the word that the parser stopped at. The token may be longer, or shorter."""
+    is_file_end = error.token.type == "$END"
+    start = min(error.token.start, len(source.text))
+    stack = error.stack
     after_newline = len(stack) > 1 and token_type(stack[-1]) == "NL" and expects_operand(stack[:-1])
     if after_newline:
         stack = stack[:-1]
@@ -238,7 +236,7 @@ def find_open_block(trouble: Trouble) -> Span | None:
 def complete_blocks(stack: Sequence[object]) -> Iterator[Block]:
     """Yield the blocks that were read, in the order of the text."""
     for value in stack:
-        for root in value.children if isinstance(value, Tree) else (value,):
+        for root in value.items if isinstance(value, Repeated) else (value,):
             if isinstance(root, NODES):
                 yield from (node for node, _ in walk(root) if isinstance(node, Block))
 

@@ -6,9 +6,8 @@ import re
 
 import pytest
 from hypothesis import example, given
-from hypothesis import strategies as st
 
-from pipeline.language.builder import Builder
+from pipeline.language.automaton import KEYWORDS
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.diagnostics import Diagnostic, ProgramError
 from pipeline.language.nodes import (
@@ -39,10 +38,11 @@ from pipeline.language.nodes import (
     StringLiteral,
     Unary,
 )
-from pipeline.language.parser import check_depth, load_machinery, make_lark, parse, walk_with_depth
+from pipeline.language.parser import check_depth, parse, walk_with_depth
 from pipeline.language.source import SourceFile, Span
-from pipeline.language.syntax_hints import KEYWORDS
+from pipeline.language.tables import load_tables
 from pipeline.language.traversal import walk
+from tests.generators.program_texts import SAMPLE, program_texts
 
 
 def parse_text(text: str) -> Block:
@@ -148,40 +148,9 @@ def is_valid(text: str) -> bool:
     return True
 
 
-# The grammar ----------------------------------------------------------------------------------------
-
-
 def nesting_depth(program: Block) -> int:
     """Return the depth of the node that is nested most deeply."""
     return max(depth for _, depth in walk_with_depth(program))
-
-
-def test_grammar_is_free_of_ambiguities() -> None:
-    """A strict parser refuses conflicts between rules, and terminals that match the same text."""
-    make_lark(Builder(), strict=True)
-
-
-def test_every_rule_has_a_method_that_builds_its_node() -> None:
-    """Without one, Lark would make a tree that no later pass knows."""
-    rules = {rule.alias or rule.origin.name for rule in load_machinery().lark.rules}
-    helpers = {name for name in rules if name.startswith("_")}
-    inlined = {"statement", "constant_part", "constant_pattern", "attribute"} | {
-        *("logical", "match", "bitwise", "relation", "shift", "sum", "product", "unary", "postfix", "primary")
-    }
-    assert {name for name in rules - helpers - inlined if not hasattr(Builder, name)} == set()
-
-
-def test_keywords_are_those_of_the_grammar() -> None:
-    """A keyword that the list lacks could be used as a name in some places."""
-    terminals = load_machinery().lark.terminals
-    words = {terminal.pattern.value for terminal in terminals if terminal.pattern.value.isidentifier()}
-    (kinds,) = (terminal.pattern.value for terminal in terminals if terminal.name == "KIND")
-    assert words | set(kinds.removeprefix("(?:").removesuffix(")\\b").split("|")) == KEYWORDS
-
-
-def test_parser_is_built_once() -> None:
-    """Building it takes a tenth of a second."""
-    assert load_machinery() is load_machinery()
 
 
 # Newlines and comments --------------------------------------------------------------------------------
@@ -601,62 +570,13 @@ def test_deep_text_with_an_error_is_a_clean_error(text: str) -> None:
 
 # Any text -------------------------------------------------------------------------------------------
 
-SAMPLE = """\
-# A program with one of everything.
-const IP /(?P<ip>[0-9.]+)/
-const LINE /^/ + IP + / (?P<code>\\d+) \\/x (?P<size>.*)$/
-counter requests by code, "path name" as "http_requests" limit 100
-hidden gauge started
-histogram sizes buckets 0, 1, 2.5e3 by code
-text last
-log_filter "/var/log/a b"
-begin {
-  started = timestamp()
-}
-def timed {
-  /^(?P<date>\\S+) / {
-    strptime($date, "2006-01-02")
-    next
-  }
-}
-@timed {
-  LINE && $code >= 400 || $ip !~ /^10\\./ {
-    requests[$code][subst("\\"", "", $2)]++ # one more
-    sizes[$code] = $code / 2 * (~1 & 3) ** 2 -
-      int($code) << 1
-    del requests["1", "2"] after 1h30m
-  } else {
-    last = "no" + tolower($0)
-    stop
-  }
-  otherwise { requests["0", getfilename()] += -5
-  }
-}
-"""
-
 
 def test_sample_is_valid() -> None:
     """So that what is made of it is almost valid."""
     assert len(parse_text(SAMPLE).statements) == 10
 
 
-@st.composite
-def mutated_programs(draw: st.DrawFn) -> str:
-    """Pieces of the sample, left out, moved or replaced."""
-    text = SAMPLE
-    for _ in range(draw(st.integers(1, 3))):
-        start = draw(st.integers(0, len(text)))
-        end = draw(st.integers(start, min(len(text), start + 30)))
-        other = draw(st.integers(0, len(text)))
-        signs = st.sampled_from("{}()[],/\"'#$@!=<>+-*~&|%^.;?:\\_ \n\t\r09ehmsdéß日²٣\u2028\ufeff\x00")
-        piece = draw(
-            st.one_of(st.just(""), signs, st.just(text[other : other + 12]), st.sampled_from(sorted(KEYWORDS)))
-        )
-        text = text[:start] + piece + text[end:]
-    return text
-
-
-@given(st.one_of(st.text(), st.text(alphabet='{}()[]/"$@+-=~&|#,. \n1mx'), mutated_programs()))
+@given(program_texts())
 @example("a = /\\\n")
 @example("x /")
 @example("/")
@@ -677,7 +597,8 @@ def test_any_text_gives_nodes_or_diagnostics(text: str) -> None:
         assert all(node.span.start <= node.span.end <= len(text) for node, _ in walk(program))
         return
     assert diagnostics
-    terminals = {terminal.name for terminal in load_machinery().lark.terminals}
+    tables = load_tables()
+    terminals = {*tables.patterns, *tables.words.values()}
     for diagnostic in diagnostics:
         assert diagnostic.message
         assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(text)
