@@ -44,7 +44,7 @@ class Daemon:
         self.store = Store(settings.store.max_series_per_metric)
         self.telemetry = Telemetry(self.store)
         self.loader = make_loader(settings.programs, self.store, self.telemetry)
-        self.dispatcher = Dispatcher(self.telemetry)
+        self.dispatcher = Dispatcher(self.telemetry, settings.programs.sieve)
         self.sources: list[Source] = []
         self.listening: BoundSocket | None = None
         self.load_failures: dict[str, str] = {}

@@ -19,7 +19,6 @@ from typing import TypeVar
 import click
 
 from pipeline import settings
-from pipeline.config_file import read_config
 from pipeline.flag_types import BOOLEAN, BOOLEAN_WORDS, DURATION, INTEGER, MODE, PATH, SOURCES, TEXT, FlagType, one_of
 
 ENVIRONMENT_PREFIX = "SYSLOG_PIPELINE_"
@@ -54,6 +53,11 @@ def replace_zero(ctx: click.Context, option: click.Parameter, value: object) -> 
     return value or option.get_default(ctx)
 
 
+def read_sieve_mode(_ctx: click.Context, _option: click.Parameter, value: object) -> object:
+    """Return the mode that a word names."""
+    return settings.SieveMode(value)
+
+
 def flatten_sources(ctx: click.Context, option: click.Parameter, values: object) -> object:
     """Join the sources of all values of a repeatable flag."""
     assert isinstance(values, tuple)
@@ -63,6 +67,8 @@ def flatten_sources(ctx: click.Context, option: click.Parameter, values: object)
 def load_config(ctx: click.Context, option: click.Parameter, path: object) -> object:
     """Make the values in the file the defaults of the command."""
     if isinstance(path, Path):
+        from pipeline.config_file import read_config
+
         flags = {flag.name: flag for flag in ALL_FLAGS}
         values = read_config(path, {name: flag.type for name, flag in flags.items()})
         ctx.default_map = {flags[name].setting or name: value for name, value in values.items()}
@@ -129,6 +135,15 @@ RUNTIME_FLAGS = (
         section=PROGRAMS,
         default=default_of(settings.ProgramSettings, "vm_logs_runtime_errors"),
         help="Log failures of programs on a line, at a limited rate; they are counted in any case.",
+    ),
+    Flag(
+        name="sieve",
+        type=one_of(tuple(mode.value for mode in settings.SieveMode)),
+        section=PROGRAMS,
+        default=settings.SieveMode.AUTO.value,
+        callback=read_sieve_mode,
+        help="Keep lines that cannot matter from programs, where that pays (auto), never (off), or on paper only: "
+        "run every line both ways, compare, and report what differs (check, slow).",
     ),
 )
 MAX_LINE_BYTES = Flag(

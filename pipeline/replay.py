@@ -28,7 +28,7 @@ class Replay:
         telemetry = Telemetry(self.store)
         loader = make_loader(settings.programs, self.store, telemetry)
         self.report: LoadReport = loader.load(time.time_ns())
-        self.dispatcher = Dispatcher(telemetry)
+        self.dispatcher = Dispatcher(telemetry, settings.programs.sieve)
         self.dispatcher.use(loader.programs)
         self.problems: list[str] = []
         """What the page could not hold, after `render`."""

@@ -10,8 +10,8 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from enum import Enum
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.errors import SettingError
 
@@ -45,6 +45,17 @@ class LanguageSettings:
         return find_zone(self.override_timezone)
 
 
+class SieveMode(Enum):
+    """What stands between lines and programs. The value is what an operator writes."""
+
+    AUTO = "auto"
+    """A sieve, before each program for which it pays."""
+    OFF = "off"
+    """Nothing: every program runs on every line."""
+    CHECK = "check"
+    """Nothing, but what a sieve would have done is compared, line by line."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSettings:
     """Which programs run: a file, or a folder of `*.mtail`."""
@@ -52,6 +63,7 @@ class ProgramSettings:
     progs: Path
     language: LanguageSettings
     vm_logs_runtime_errors: bool = True
+    sieve: SieveMode = SieveMode.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +163,8 @@ def find_zone(name: str) -> tzinfo:
         return UTC
     if name == "Local":
         return find_local_zone()
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -161,6 +175,8 @@ def find_zone(name: str) -> tzinfo:
 
 def find_local_zone() -> tzinfo:
     """Return the machine's zone as Go finds it: `TZ` if set, else /etc/localtime, else UTC."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     name = os.environ.get("TZ", str(LOCAL_ZONE_FILE)).removeprefix(":")
     try:
         if name.startswith("/"):

@@ -6,23 +6,24 @@ from pipeline.formats import PrometheusOptions
 from pipeline.language import CompileOptions
 from pipeline.metrics import Store
 from pipeline.runtime import ProgramLoader
-from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings
+from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings, SieveMode
 from pipeline.telemetry import Telemetry
 
 
-def make_compile_options(settings: LanguageSettings) -> CompileOptions:
-    """Return what the compiler needs to know."""
+def make_compile_options(settings: LanguageSettings, *, sieved: bool = False) -> CompileOptions:
+    """Return what the compiler needs to know; `sieved` asks for the functions behind the sieve too."""
     return CompileOptions(
         max_regexp_length=settings.max_regexp_length,
         max_recursion_depth=settings.max_recursion_depth,
         zone=settings.zone,
         use_current_year=settings.syslog_use_current_year,
+        sieved=sieved,
     )
 
 
 def make_loader(settings: ProgramSettings, store: Store, telemetry: Telemetry) -> ProgramLoader:
     """Return the loader of the programs that `settings` name."""
-    options = make_compile_options(settings.language)
+    options = make_compile_options(settings.language, sieved=settings.sieve is not SieveMode.OFF)
     return ProgramLoader(settings.progs, store, telemetry, options, logs_failures=settings.vm_logs_runtime_errors)
 
 

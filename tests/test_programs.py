@@ -36,7 +36,9 @@ from pipeline.language import (
     note_failure,
 )
 from pipeline.metrics import Datum, HistogramDatum, Metric, Store, wrap_int64
+from pipeline.settings import SieveMode
 from pipeline.sources.framing import LineFramer
+from tests.sieving import run_sieved
 
 PROGRAMS = Path(__file__).parent / "programs"
 CASES = sorted(PROGRAMS.rglob("*.case"))
@@ -194,7 +196,22 @@ def run_case(case: Case) -> dict[str, str]:
     if case.log.isascii():
         again = compile_program(source, case.options)
         assert run_log(case, again, as_ascii=True) == results, "bytes and UTF-8 readings differ"
+    if "metrics" in results and "sweep" not in case.flags:
+        compare_sieved(case, source, results)
     return results
+
+
+def compare_sieved(case: Case, source: SourceFile, results: dict[str, str]) -> None:
+    """The sieve keeps nothing from a program that would have had an effect; a failing `strptime` alone is none."""
+    origin = case.flags.get("origin", "/var/log/case.log").encode()
+    for mode in (SieveMode.AUTO, SieveMode.CHECK):
+        run = run_sieved(source, split_log(case.log), origin=origin, now=NOW, mode=mode, options=case.options)
+        assert show_metrics(run.metrics) == results["metrics"], f"with the sieve ({mode.value})"
+        assert run.counts.sieve_faults == 0
+        failures = results["runtime errors"].count("\n")
+        assert run.counts.runtime_errors == failures or (
+            run.counts.runtime_errors < failures and "strptime" in source.text
+        )
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")

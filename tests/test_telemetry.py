@@ -44,7 +44,7 @@ def test_every_field_has_its_metric() -> None:
     for value, name in enumerate(OF_PROGRAMS, start=1):
         setattr(program, name, value)
     assert set(SourceCounts.__slots__) == {"origin", *OF_SOURCES}
-    assert set(type(program).__slots__) == {"name", "running", *OF_PROGRAMS}
+    assert set(type(program).__slots__) == {"name", "running", "times", *OF_PROGRAMS}
     telemetry.collect(NOW)
     for table, label in ((OF_SOURCES, b"/log"), (OF_PROGRAMS, b"a.mtail")):
         for value, own in enumerate(table.values(), start=1):

@@ -22,7 +22,7 @@ from pipeline.language.codegen import (
     note_failure,
 )
 from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity
-from pipeline.language.guards import Guard, Hits, derive_guard
+from pipeline.language.guards import Guard, Hits, Probe, derive_guard
 from pipeline.language.layouts import make_strptime
 from pipeline.language.nodes import Block
 from pipeline.language.optimizer import fold_constants
@@ -43,6 +43,7 @@ __all__ = [
     "NotedFailure",
     "PatternReport",
     "Position",
+    "Probe",
     "ProgramError",
     "Severity",
     "SourceFile",
@@ -81,15 +82,15 @@ class BoundProgram:
 
     `process_ascii` takes lines that are ASCII only; `process_utf8` takes any bytes, and is slower
     where patterns are. The other two do the same for lines that the sieve lets through, each with
-    the mask of the guard's texts that it holds; None where a program has no guard. `begin` is to be
-    called once, with the program's file name as origin.
+    the mask of the guard's texts that it holds; a program without a guard has none of them. `begin`
+    is to be called once, with the program's file name as origin.
     """
 
     process_ascii: Process
     process_utf8: Process
-    process_sieved_ascii: SievedProcess | None
-    process_sieved_utf8: SievedProcess | None
     run_begin: Process
+    process_sieved_ascii: SievedProcess
+    process_sieved_utf8: SievedProcess
 
     def begin(self, origin: bytes, now: int) -> None:
         """Run the `begin` blocks."""
@@ -111,9 +112,9 @@ class CompiledProgram:
     generated_begin: Generated
 
     @property
-    def literals(self) -> tuple[bytes, ...]:
-        """The texts of which a line must hold one to matter, in the order of a mask's bits; none without a guard."""
-        return order_literals(self.guard)
+    def probes(self) -> tuple[Probe, ...] | None:
+        """What the sieve looks for in lines, in the order of a mask's bits; None if any line may matter."""
+        return None if self.guard.probes is None else tuple(sorted(self.guard.probes))
 
     @property
     def listing(self) -> str:
@@ -131,9 +132,9 @@ class CompiledProgram:
         return BoundProgram(
             self.generated.bind(ascii_lines),
             self.generated.bind(any_bytes),
-            None if sieved is None else sieved.bind(ascii_lines),
-            None if sieved is None else sieved.bind(any_bytes),
             self.generated_begin.bind(any_bytes),
+            refuse_sieved if sieved is None else sieved.bind(ascii_lines),
+            refuse_sieved if sieved is None else sieved.bind(any_bytes),
         )
 
 
@@ -168,8 +169,8 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
     generated_begin = generate_process(checked, begins, report, make_parser, name="begin")
     guard = derive_guard(checked)
     generated_sieved = None
-    if options.sieved and guard.literals:
-        hits = Hits({literal: bit for bit, literal in enumerate(order_literals(guard))})
+    if options.sieved and guard.probes:
+        hits = Hits({probe: bit for bit, probe in enumerate(sorted(guard.probes))})
         generated_sieved = generate_process(checked, block.statements, report, make_parser, hits=hits)
     for use, plan in (generated.plans | generated_begin.plans).items():
         if plan.never:
@@ -196,9 +197,9 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
     )
 
 
-def order_literals(guard: Guard) -> tuple[bytes, ...]:
-    """Return the texts of a guard, the first of which is bit 0 of a mask."""
-    return tuple(sorted(guard.literals or ()))
+def refuse_sieved(_lines: Sequence[bytes], _hits: Sequence[int], _origin: bytes, _now: int) -> None:
+    """Stand in for the function of a program that no sieve can stand before."""
+    raise AssertionError("this program has no guard")
 
 
 def warn_split_metrics(symbols: Sequence[MetricSymbol], metrics: Sequence[Metric], report: Reporter) -> None:

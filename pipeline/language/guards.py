@@ -33,7 +33,7 @@ from pipeline.language.nodes import (
     Stop,
     StringLiteral,
 )
-from pipeline.language.patterns import required_literals
+from pipeline.language.patterns import find_prefix, required_literals
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.source import Span
 from pipeline.language.types import Type, known_type
@@ -44,7 +44,7 @@ MIN_LITERAL_BYTES = 3
 LONG_LITERAL_BYTES = 5
 """A text of so many bytes is as good as any longer one: how rare it is, the log decides."""
 
-MAX_LITERALS = 1000
+MAX_PROBES = 1000
 """Of one program. A database of as many is built in some 10 ms; no program that people write comes near."""
 
 MAX_EXPANSIONS = 1000
@@ -56,14 +56,22 @@ HARMLESS_CALLS = {"getfilename": Type.STRING, "len": Type.INT, "timestamp": Type
 COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Probe:
+    """What the sieve looks for: a text anywhere in the line, or a regular expression over bytes at its beginning."""
+
+    text: bytes
+    is_prefix: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The texts of which a line must hold one; None when the program may have an effect on any line.
+    """The probes of which one must be in a line; None when the program may have an effect on any line.
 
-    `span` is then an effect that a line need hold no certain text to reach.
+    `span` is then an effect that a line need hold nothing certain to reach.
     """
 
-    literals: frozenset[bytes] | None
+    probes: frozenset[Probe] | None
     span: Span | None = None
 
 
@@ -80,22 +88,22 @@ def both(outer: Guard, inner: Guard) -> Guard:
 
 
 def strength(guard: Guard) -> int:
-    """Return how rare the texts of a guard seem, from 0 for any line to `LONG_LITERAL_BYTES` + 1 for no line."""
-    if guard.literals is None:
+    """Return how rare the probes of a guard seem, from 0 for any line to `LONG_LITERAL_BYTES` + 1 for no line."""
+    if guard.probes is None:
         return 0
-    if not guard.literals:
+    if not guard.probes:
         return LONG_LITERAL_BYTES + 1
-    return min(LONG_LITERAL_BYTES, *map(len, guard.literals))
+    return min(LONG_LITERAL_BYTES, *(1 if probe.is_prefix else len(probe.text) for probe in guard.probes))
 
 
 def either(*guards: Guard) -> Guard:
     """Return the guard of what happens if one of several lets a line through."""
-    texts: set[bytes] = set()
+    probes: set[Probe] = set()
     for guard in guards:
-        if guard.literals is None:
+        if guard.probes is None:
             return guard
-        texts |= guard.literals
-    return Guard(frozenset(texts)) if len(texts) <= MAX_LITERALS else ANY_LINE
+        probes |= guard.probes
+    return Guard(frozenset(probes)) if len(probes) <= MAX_PROBES else ANY_LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +197,7 @@ class GuardFinder:
                     found = self.of_search(self.checked.patterns[node.right], known)
                     return Outcome(found.if_false, found.if_true, found.effect, frozenset(), found.matched_if_true)
                 case "==" if (text := compared_text(self.checked, node, known)) is not None:
-                    return Outcome(guard_of_texts((text,)))
+                    return Outcome(guard_of((Probe(text),)))
         return Outcome(effect=self.of_evaluation(node, known))
 
     def of_conjunction(self, node: Binary, known: frozenset[PatternUse]) -> Outcome:
@@ -215,7 +223,7 @@ class GuardFinder:
         )
 
     def of_search(self, use: PatternUse, known: frozenset[PatternUse]) -> Outcome:
-        found = guard_of_texts(needed_texts(self.checked, use, known))
+        found = guard_of(needed_probes(self.checked, use, known))
         effect = NO_LINE if use.subject is None else self.of_evaluation(use.subject, known)
         return Outcome(found, ANY_LINE, effect, frozenset({use}))
 
@@ -246,20 +254,23 @@ class GuardFinder:
                 return None
 
 
-def guard_of_texts(texts: tuple[bytes, ...]) -> Guard:
-    """Return the guard of a condition that holds only on lines with one of `texts`; of any line without texts."""
-    return Guard(frozenset(texts)) if texts else ANY_LINE
+def guard_of(probes: Sequence[Probe]) -> Guard:
+    """Return the guard of a condition that holds only on lines with one of `probes`; of any line without probes."""
+    return Guard(frozenset(probes)) if probes else ANY_LINE
 
 
-def needed_texts(checked: CheckedProgram, use: PatternUse, known: frozenset[PatternUse]) -> tuple[bytes, ...]:
-    """Return texts of which a line that the pattern matches holds one; none if no useful ones are known.
+def needed_probes(checked: CheckedProgram, use: PatternUse, known: frozenset[PatternUse]) -> tuple[Probe, ...]:
+    """Return probes of which one is in every line that the pattern matches; none if no useful ones are known.
 
     A pattern may also be matched against what another one captured from the line.
     """
     if use.subject is not None and not is_part_of_line(checked, use.subject, known):
         return ()
     texts = required_literals(use.regex)
-    return texts if texts and all(map(is_useful, texts)) else ()
+    if texts and all(map(is_useful, texts)):
+        return tuple(map(Probe, texts))
+    prefix = find_prefix(use.regex) if use.subject is None else None
+    return () if prefix is None else (Probe(prefix, is_prefix=True),)
 
 
 def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> bytes | None:
@@ -297,23 +308,24 @@ def is_sure_text(checked: CheckedProgram, node: Capture, known: frozenset[Patter
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Which bit of a line's mask stands for which text; the generated code tests it in place of a search."""
+    """Which bit of a line's mask stands for which probe; the generated code tests it in place of a search."""
 
-    bits: dict[bytes, int]
+    bits: dict[Probe, int]
 
     def mask(self, checked: CheckedProgram, use: PatternUse, known: frozenset[PatternUse]) -> int:
         """Return the bits of which a line that the pattern matches has one; 0 where that is not known."""
-        return self.mask_of(needed_texts(checked, use, known))
+        return self.mask_of(needed_probes(checked, use, known))
 
     def comparison_mask(self, checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> int:
         """Return the bit of a line on which the comparison is true; 0 where that is not known."""
         text = compared_text(checked, node, known) if node.operator == "==" else None
-        return 0 if text is None else self.mask_of((text,))
+        return 0 if text is None else self.mask_of((Probe(text),))
 
-    def mask_of(self, texts: Sequence[bytes]) -> int:
-        if not all(text in self.bits for text in texts):
+    def mask_of(self, probes: Sequence[Probe]) -> int:
+        """Return the bits of `probes`, or 0 if the sieve does not look for all of them."""
+        if not all(probe in self.bits for probe in probes):
             return 0
-        return sum(1 << self.bits[text] for text in set(texts))
+        return sum(1 << self.bits[probe] for probe in set(probes))
 
 
 NO_HITS = Hits({})

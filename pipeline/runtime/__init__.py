@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.runtime.dispatch import Dispatcher
-from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader, find_programs, read_program
+from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader
 from pipeline.runtime.program import LineFailure, Program
 
 __all__ = [
@@ -13,6 +13,4 @@ __all__ = [
     "LoadReport",
     "Program",
     "ProgramLoader",
-    "find_programs",
-    "read_program",
 ]

@@ -1,52 +1,49 @@
-"""A batch to every program that may see it.
-
-The sieve will stand here: given the whole batch, it will say for each program which lines could matter, and
-`dispatch` will pass on those instead of all.
-"""
+"""A batch to every program that may see it, through the sieve."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from pipeline.batch import Batch
+from pipeline.runtime.group import ProgramGroup
 from pipeline.runtime.program import Program
+from pipeline.runtime.sieve_check import CheckedGroup
+from pipeline.settings import SieveMode
 from pipeline.telemetry import Telemetry
 
 
 class Dispatcher:
     """Runs the programs on batches, one after the other, in the task that calls."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Telemetry, sieve: SieveMode = SieveMode.AUTO) -> None:
         self.telemetry = telemetry
+        self.sieve = sieve
         self.programs: tuple[Program, ...] = ()
-        self.admitted: dict[bytes, tuple[Program, ...]] = {}
+        self.by_origin: dict[bytes, ProgramGroup | CheckedGroup] = {}
+        self.by_programs: dict[tuple[Program, ...], ProgramGroup | CheckedGroup] = {}
 
     def use(self, programs: Sequence[Program]) -> None:
-        """From now on run these programs, in this order."""
+        """From now on run these programs, in this order; `SettingError` where the sieve shall be checked and cannot."""
         self.programs = tuple(programs)
-        self.admitted = {}
+        self.by_origin = {}
+        self.by_programs = {self.programs: self.make_group(self.programs)}
 
     def dispatch(self, batch: Batch, now: int) -> None:
         """Run all programs on `batch`; `now` is the wall clock in nanoseconds since 1970."""
-        lines, origin = batch.lines, batch.origin
-        self.telemetry.count_lines(origin, len(lines))
-        programs = self.admitted.get(origin)
-        if programs is None:
-            programs = self.admitted[origin] = tuple(p for p in self.programs if p.admits(origin))
-        if batch.is_ascii:
-            for program in programs:
-                program.process_ascii(lines, origin, now)
-            return
-        runs = split_runs(lines)
-        for program in programs:
-            for is_ascii, run in runs:
-                if is_ascii:
-                    program.process_ascii(run, origin, now)
-                else:
-                    program.process_utf8(run, origin, now)
+        self.telemetry.count_lines(batch.origin, batch.line_count)
+        group = self.by_origin.get(batch.origin)
+        if group is None:
+            group = self.by_origin[batch.origin] = self.find_group(batch.origin)
+        group.run(batch, now)
 
+    def find_group(self, origin: bytes) -> ProgramGroup | CheckedGroup:
+        """Return the programs that see `origin`. Origins that the same programs see share what is known of them."""
+        programs = tuple(program for program in self.programs if program.admits(origin))
+        if programs not in self.by_programs:
+            self.by_programs[programs] = self.make_group(programs)
+        return self.by_programs[programs]
 
-def split_runs(lines: list[bytes]) -> list[tuple[bool, list[bytes]]]:
-    """Return the lines in order, in runs of such that are ASCII and such that are not."""
-    return [(is_ascii, list(run)) for is_ascii, run in groupby(lines, bytes.isascii)]
+    def make_group(self, programs: tuple[Program, ...]) -> ProgramGroup | CheckedGroup:
+        if self.sieve is SieveMode.CHECK:
+            return CheckedGroup(programs)
+        return ProgramGroup(programs, has_sieve=self.sieve is SieveMode.AUTO)

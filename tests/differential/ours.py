@@ -11,7 +11,9 @@ from pathlib import Path
 from pipeline import formats
 from pipeline.language import CompiledProgram, ProgramError, SourceFile, compile_program, note_failure
 from pipeline.metrics import Store
+from pipeline.settings import SieveMode
 from tests.differential.outcome import Outcome, read_metrics
+from tests.sieving import run_sieved
 
 
 def run_ours(program: str, log: bytes, *, origin: Path, now: int) -> Outcome:
@@ -25,6 +27,7 @@ def run_ours(program: str, log: bytes, *, origin: Path, now: int) -> Outcome:
         if log.isascii():
             again = run_compiled(compile_program(source), log, origin, now, as_ascii=True)
             assert repr(again) == repr(outcome), "ASCII and UTF-8 readings differ"
+        check_sieved(source, log, origin, now, outcome)
     except ProgramError as error:
         return Outcome(rejection=str(error))
     return outcome
@@ -44,6 +47,17 @@ def run_compiled(program: CompiledProgram, log: bytes, origin: Path, now: int, *
     process(lines, bytes(origin), now)
     page = formats.json.render_one_shot(store.snapshot()).decode()
     return Outcome(read_metrics(page, range(now, now + 1)), len(failed))
+
+
+def check_sieved(source: SourceFile, log: bytes, origin: Path, now: int, outcome: Outcome) -> None:
+    """Run a program behind the sieve, and again with every line compared: it must keep back nothing that matters."""
+    lines = log.removesuffix(b"\n").split(b"\n") if log else []
+    for mode in (SieveMode.AUTO, SieveMode.CHECK):
+        run = run_sieved(source, lines, origin=bytes(origin), now=now, mode=mode)
+        page = formats.json.render_one_shot(run.store.snapshot().select_programs()).decode()
+        assert read_metrics(page, range(now, now + 1)) == outcome.metrics, f"with the sieve ({mode.value})"
+        assert run.counts.sieve_faults == 0
+        assert run.counts.runtime_errors <= outcome.failures
 
 
 def hidden_metrics(program: str) -> frozenset[str]:

@@ -9,7 +9,6 @@ from pipeline.batch import Batch
 from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.metrics import Store
 from pipeline.runtime import Dispatcher, Program
-from pipeline.runtime.dispatch import split_runs
 from pipeline.telemetry import Telemetry
 
 NOW = 1_700_000_000 * 10**9
@@ -62,7 +61,7 @@ def test_lines_that_are_not_ascii_keep_their_place() -> None:
 @given(st.lists(st.sampled_from([b"a", b"", b"\xff", "é".encode()])))
 def test_runs_keep_all_lines_in_order(lines: list[bytes]) -> None:
     """And each is of one sort."""
-    runs = split_runs(lines)
+    runs = Batch.of(lines, b"-").runs if lines else []
     assert [line for _, run in runs for line in run] == lines
     assert all(line.isascii() == is_ascii for is_ascii, run in runs for line in run)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.language import CompileOptions
 from pipeline.metrics import Store
-from pipeline.runtime import LoadReport, ProgramLoader, find_programs, read_program
-from pipeline.runtime.loader import MAX_PROGRAM_BYTES
+from pipeline.runtime import LoadReport, ProgramLoader
 from pipeline.telemetry import ProgramCounts, Telemetry
 
 NOW = 1_700_000_000 * 10**9
@@ -27,7 +27,7 @@ def make_loader(path: Path) -> ProgramLoader:
 
 def run_line(loader: ProgramLoader, line: bytes = b"x") -> None:
     for program in loader.programs:
-        program.process_ascii([line], b"/log", NOW)
+        program.run(Batch.of([line], b"/log"), NOW)
 
 
 def read_values(loader: ProgramLoader) -> dict[str, list[object]]:
@@ -210,12 +210,6 @@ def test_begin_writes_to_metrics_that_share_a_name(tmp_path: Path) -> None:
     assert read_values(loader) == {"level a.mtail": [7]}
 
 
-def test_found_programs_are_paths(tmp_path: Path) -> None:
-    """`check` and `explain` take them one by one."""
-    (tmp_path / "a.mtail").touch()
-    assert find_programs(tmp_path) == [tmp_path / "a.mtail"]
-
-
 def test_pipe_with_a_program_s_name_is_refused_at_once(tmp_path: Path) -> None:
     """A pipe that nobody writes to does not keep the daemon waiting; the other programs run."""
     os.mkfifo(tmp_path / "a.mtail")
@@ -225,13 +219,3 @@ def test_pipe_with_a_program_s_name_is_refused_at_once(tmp_path: Path) -> None:
     assert [failure.text for failure in report.failures] == [
         f"{tmp_path / 'a.mtail'} cannot be read: it is not a regular file."
     ]
-
-
-def test_program_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    """A log with a program's name is not read into memory."""
-    path = tmp_path / "a.mtail"
-    path.write_bytes(b"#" * (MAX_PROGRAM_BYTES + 1))
-    with pytest.raises(OSError, match="it has more than 1,048,576 bytes"):
-        read_program(path)
-    path.write_bytes(b"#" * MAX_PROGRAM_BYTES)
-    assert len(read_program(path)) == MAX_PROGRAM_BYTES

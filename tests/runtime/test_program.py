@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from pipeline.batch import Batch
 from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.source import Position
 from pipeline.metrics import Datum, Store
@@ -31,8 +32,8 @@ def make_program(text: str, *, logs_failures: bool = True) -> Program:
 def test_failure_is_counted_and_the_next_line_goes_on() -> None:
     """One bad line stops nothing."""
     program = make_program(DIVIDER)
-    program.process_ascii([b"6 2", b"1 0", b"8 2"], b"/log", NOW)
-    program.process_utf8([b"1 0", b"\xff"], b"/log", NOW)
+    program.run(Batch.of([b"6 2", b"1 0", b"8 2"], b"/log"), NOW)
+    program.run(Batch.of([b"1 0", b"\xff"], b"/log"), NOW)
     assert program.counts == ProgramCounts("a.mtail", lines=5, runtime_errors=2)
     ratio = program.compiled.metrics[0].data[()]
     assert isinstance(ratio, Datum)
@@ -42,16 +43,16 @@ def test_failure_is_counted_and_the_next_line_goes_on() -> None:
 def test_last_failure_is_remembered() -> None:
     """With its place in the program, and the line it happened on."""
     program = make_program(DIVIDER)
-    program.process_ascii([b"1 0", b"2 0"], b"/log", NOW)
+    program.run(Batch.of([b"1 0", b"2 0"], b"/log"), NOW)
     assert program.last_failure == LineFailure("division of 2 by zero", Position(3, 12), b"/log", b"2 0", NOW)
 
 
 def test_failure_is_logged_once_in_an_interval(caplog: pytest.LogCaptureFixture) -> None:
     """The first is, then the next one after the interval, with the number of those between."""
     program = make_program(DIVIDER)
-    program.process_ascii([b"1 0", b"2 0", b"3 0"], b"/log", NOW)
-    program.process_ascii([b"4 0"], b"/log", NOW + REPORT_INTERVAL - 1)
-    program.process_ascii([b"5 0", b"6 0"], b"/log", NOW + REPORT_INTERVAL)
+    program.run(Batch.of([b"1 0", b"2 0", b"3 0"], b"/log"), NOW)
+    program.run(Batch.of([b"4 0"], b"/log"), NOW + REPORT_INTERVAL - 1)
+    program.run(Batch.of([b"5 0", b"6 0"], b"/log"), NOW + REPORT_INTERVAL)
     report = (
         "Program a.mtail failed at a.mtail:3:12 on a line from /log: division of {0} by zero."
         " It goes on with the next line; this one was '{0} 0'."
@@ -69,7 +70,7 @@ def test_failure_is_logged_once_in_an_interval(caplog: pytest.LogCaptureFixture)
 def test_failures_are_not_logged_when_not_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     """`--vm_logs_runtime_errors=false` leaves the count and the status page."""
     program = make_program(DIVIDER, logs_failures=False)
-    program.process_ascii([b"1 0"], b"/log", NOW)
+    program.run(Batch.of([b"1 0"], b"/log"), NOW)
     assert program.counts.runtime_errors == 1
     assert caplog.record_tuples == []
 

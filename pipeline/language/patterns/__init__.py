@@ -10,6 +10,7 @@ from pipeline.language.patterns.captures import Group, capture_groups
 from pipeline.language.patterns.engines import Engine, Match, Search, SearchPlan, plan_search
 from pipeline.language.patterns.literals import required_literals
 from pipeline.language.patterns.parse import parse_pattern
+from pipeline.language.patterns.prefixes import find_prefix
 from pipeline.language.patterns.replace import replacer
 from pipeline.language.patterns.tree import PatternError, Regex
 
@@ -22,6 +23,7 @@ __all__ = [
     "Search",
     "SearchPlan",
     "capture_groups",
+    "find_prefix",
     "parse_pattern",
     "plan_search",
     "replacer",

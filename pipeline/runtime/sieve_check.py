@@ -1,0 +1,90 @@
+"""The sieve on trial: every line is run with and without it, and the metrics must agree (`--sieve=check`).
+
+For each program that has a guard there is a shadow: the same code on metrics of its own, to which
+only those lines go that the sieve lets through. After each line the two are compared. It is as slow as
+it sounds, and meant for tests and for whoever doubts the sieve.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from copy import deepcopy
+
+from pipeline.batch import Batch
+from pipeline.errors import SettingError
+from pipeline.language import BoundProgram, Probe
+from pipeline.metrics import Metric
+from pipeline.metrics.snapshot import copy_data
+from pipeline.runtime.program import Program, show_bytes
+from pipeline.runtime.sieve import Sieve, SieveError
+
+logger = logging.getLogger(__name__)
+
+
+class Shadow:
+    """One program behind the sieve, on copies of its metrics."""
+
+    def __init__(self, program: Program, probes: Sequence[Probe]) -> None:
+        self.program = program
+        self.sieve = Sieve([probes]) if probes else None
+        self.metrics: list[Metric] = []
+        self.bound: BoundProgram = program.bound
+
+    def follow(self) -> None:
+        """Copy the program's metrics, unless they agree: series may have expired, or values been taken over."""
+        if not self.metrics or not self.agrees():
+            self.metrics = deepcopy(list(self.program.metrics))
+            self.bound = self.program.compiled.bind(self.metrics, ignore_failure)
+
+    def run(self, line: Batch, now: int) -> None:
+        """Run on a batch of one line, if the sieve lets it through."""
+        if self.sieve is None:
+            return
+        ((lines, hits),) = self.sieve.sift(line.block)
+        bound = self.bound
+        process = bound.process_sieved_ascii if line.is_ascii else bound.process_sieved_utf8
+        process(lines, hits, line.origin, now)
+
+    def agrees(self) -> bool:
+        """Tell whether the metrics are those of the program."""
+        pairs = zip(self.program.metrics, self.metrics, strict=True)
+        return all(copy_data(ours.data.values()) == copy_data(theirs.data.values()) for ours, theirs in pairs)
+
+
+def ignore_failure(_error: Exception, _line: bytes) -> None:
+    """Leave a failure of a shadow be: the program itself has counted it."""
+
+
+class CheckedGroup:
+    """Runs programs on every line, in the place of a `ProgramGroup`, and compares each with its shadow."""
+
+    def __init__(self, programs: Sequence[Program]) -> None:
+        """Raise `SettingError` where there is no Hyperscan."""
+        self.programs = tuple(programs)
+        try:
+            self.shadows = [Shadow(program, program.probes) for program in programs if program.probes is not None]
+        except SieveError as error:
+            raise SettingError(f"--sieve=check cannot be: {error}.") from error
+
+    def run(self, batch: Batch, now: int) -> None:
+        """Run all programs on `batch`; `now` is the wall clock in nanoseconds since 1970."""
+        for shadow in self.shadows:
+            shadow.follow()
+        for line in batch.lines:
+            self.run_line(Batch.of([line], batch.origin), now)
+
+    def run_line(self, line: Batch, now: int) -> None:
+        """Run all programs on a batch of one line."""
+        for program in self.programs:
+            program.run(line, now)
+        for shadow in self.shadows:
+            shadow.run(line, now)
+            if not shadow.agrees():
+                shadow.program.counts.sieve_faults += 1
+                logger.error(
+                    "The sieve is wrong about program %s: without it, other metrics come of the line %r.",
+                    shadow.program.name,
+                    show_bytes(line.lines[0]),
+                )
+                shadow.follow()
