@@ -2,15 +2,13 @@
 
 Exit status: 0 fine, 1 a program or the work failed, 2 wrong use.
 
-What a command needs is imported when it runs, so that `check` does not wait for an HTTP server's
-modules to load.
+What a command needs is imported when it runs, so that `check` does not wait for the modules of
+the daemon to load.
 """
 
 from __future__ import annotations
 
-import logging
 import platform
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +21,6 @@ import click
 from pipeline import __version__, settings
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.flag_types import PATH
-from pipeline.log_format import start_logging
 from pipeline.options import (
     ACCEPTED_FLAGS,
     CHECK_FLAGS,
@@ -40,8 +37,6 @@ from pipeline.options import (
 if TYPE_CHECKING:
     from pipeline.inspection import Inspection
     from pipeline.language import Diagnostic
-
-logger = logging.getLogger(__name__)
 
 FAILED = 1
 
@@ -119,14 +114,16 @@ def run(
     Read the metrics:
       curl --unix-socket /run/syslog-pipeline/metrics.sock http://localhost/metrics
     """
-    start_logging(cast("int", values["verbosity"]))
+    start_log(values)
     values["logs"] = (*logs, *extra_logs)
     if compile_only:
         check_paths([cast("Path", values["progs"])], fill(settings.LanguageSettings, values))
     elif one_shot:
         replay_logs({**values, "format_name": values["one_shot_format"]})
     else:
-        from pipeline.daemon import run_daemon
+        import shlex
+
+        from pipeline.daemon import logger, run_daemon
 
         logger.info("%s starts as: %s", VERSION, shlex.join(sys.argv))
         run_daemon(
@@ -157,7 +154,7 @@ def replay(*, logs: tuple[str, ...], extra_logs: tuple[str, ...], **values: obje
     Read a compressed one:
       zcat access.log.gz | syslog-pipeline replay --progs nginx_access.mtail --logs - --format json
     """
-    start_logging(cast("int", values["verbosity"]))
+    start_log(values)
     replay_logs({**values, "logs": (*logs, *extra_logs)})
 
 
@@ -219,6 +216,13 @@ def explain(*, path: Path, **values: object) -> None:
 def version() -> None:
     """Print the version."""
     click.echo(VERSION)
+
+
+def start_log(values: Mapping[str, object]) -> None:
+    """Begin to log on standard error."""
+    from pipeline.log_format import start_logging
+
+    start_logging(cast("int", values["verbosity"]))
 
 
 def make_program_settings(values: Mapping[str, object]) -> settings.ProgramSettings:

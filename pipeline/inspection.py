@@ -17,7 +17,7 @@ from pipeline.language import (
     compile_program,
 )
 from pipeline.metrics import Store
-from pipeline.runtime import find_programs, read_program
+from pipeline.program_files import find_programs, read_program
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,20 @@
-"""Settings → the parts they describe, as `run`, `replay` and `check` share them."""
+"""Settings → the parts they describe, as `run`, `replay` and `check` share them.
+
+`check` needs the compiler and no more, so the other parts are imported when they are made.
+"""
 
 from __future__ import annotations
 
-from pipeline.formats import PrometheusOptions
+from typing import TYPE_CHECKING
+
 from pipeline.language import CompileOptions
 from pipeline.metrics import Store
-from pipeline.runtime import ProgramLoader
 from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings, SieveMode
-from pipeline.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from pipeline.formats import PrometheusOptions
+    from pipeline.runtime import ProgramLoader
+    from pipeline.telemetry import Telemetry
 
 
 def make_compile_options(settings: LanguageSettings, *, sieved: bool = False) -> CompileOptions:
@@ -23,10 +30,14 @@ def make_compile_options(settings: LanguageSettings, *, sieved: bool = False) ->
 
 def make_loader(settings: ProgramSettings, store: Store, telemetry: Telemetry) -> ProgramLoader:
     """Return the loader of the programs that `settings` name."""
+    from pipeline.runtime import ProgramLoader
+
     options = make_compile_options(settings.language, sieved=settings.sieve is not SieveMode.OFF)
     return ProgramLoader(settings.progs, store, telemetry, options, logs_failures=settings.vm_logs_runtime_errors)
 
 
 def make_prometheus_options(settings: FormatSettings) -> PrometheusOptions:
     """Return what the flags say about the Prometheus format."""
+    from pipeline.formats import PrometheusOptions
+
     return PrometheusOptions(settings.emit_prog_label, settings.emit_metric_timestamp)

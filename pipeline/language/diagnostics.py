@@ -9,7 +9,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 
 from pipeline.errors import PipelineError
@@ -114,6 +113,8 @@ def char_width(char: str) -> int:
 
 def find_close(name: str, known: Sequence[str]) -> str:
     """Return the known name nearest to `name`, or nothing."""
+    from difflib import get_close_matches
+
     return next(iter(get_close_matches(name, known, n=1, cutoff=0.6)), "")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from fractions import Fraction
 
 from pipeline.errors import PipelineError
 from pipeline.language.diagnostics import quote
@@ -83,7 +82,8 @@ def sum_parts(text: str) -> int | None:
     while match := DURATION_PART.match(parts, position):
         if len(match["count"]) > MAX_DIGITS:
             return None
-        total += int(Fraction(match["count"].rstrip(".")) * UNITS[match["unit"]])
+        whole, _, decimals = match["count"].partition(".")
+        total += int(whole + decimals) * UNITS[match["unit"]] // 10 ** len(decimals)
         position = match.end()
     return sign * total if position == len(parts) > 0 else None
 
@@ -93,8 +93,8 @@ def suggest_seconds(text: str) -> str:
     value = sum_parts(text)
     if value is None or abs(value) > INT_MAX:
         return "write a number without a unit"
-    seconds = Fraction(value, UNITS["s"])
-    shown = str(seconds.numerator) if seconds.denominator == 1 else repr(float(seconds))
+    seconds, rest = divmod(value, UNITS["s"])
+    shown = repr(value / UNITS["s"] if rest else seconds)
     return f"write a number without a unit, in seconds `{shown}`"
 
 
