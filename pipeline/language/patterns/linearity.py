@@ -25,6 +25,7 @@ from operator import or_
 from typing import TypeGuard, assert_never
 
 from pipeline.language.patterns.byte_sets import ALL_BYTES, LINE_FEED, mask_of, mask_of_char
+from pipeline.language.patterns.simplify import inner_of
 from pipeline.language.patterns.tree import (
     Alternate,
     Anchor,
@@ -307,13 +308,6 @@ class Prover:
                 )
             pending.extend(node.children)
         return taken
-
-
-def inner_of(node: Node) -> Node:
-    """Return what is inside of captures around a part."""
-    while isinstance(node, Capture):
-        node = node.part
-    return node
 
 
 def has_assertion(node: Node, parts: list[bool]) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pipeline.language.patterns.engines import drop_captures, find_literal, flatten
+from pipeline.language.patterns.certainty import find_literal
 from pipeline.language.patterns.printing import UTF8, print_tree
 from pipeline.language.patterns.re2_library import Searcher, compile_re2
 from pipeline.language.patterns.repair import repair
+from pipeline.language.patterns.simplify import drop_captures, flatten
 from pipeline.language.patterns.tree import Regex
 
 
