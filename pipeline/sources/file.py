@@ -50,6 +50,7 @@ class FileSource:
             task_status.started()
             while True:
                 if (size := self.read(intake)) or self.look_at_path(intake):
+                    await trio.lowlevel.checkpoint()
                     await yield_after(size)
                 else:
                     await trio.sleep(self.poll_seconds)

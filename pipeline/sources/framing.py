@@ -33,9 +33,8 @@ class LineFramer:
         """Return the lines that end in the first `size` bytes of `data`, each with its line feed; b"" when none does.
 
         `data` may be a buffer that is filled again: nothing of it is kept. What is returned is copied
-        out of it once, together with the line begun before: 2 ns a line. The searches for carriage
-        returns and over-long lines cost 2 ns a line when they find nothing; carriage returns that are
-        found cost 200 (measured on lines of 125 bytes).
+        out of it once, together with the line begun before. All is 3 ns a line when there are no carriage
+        returns and no over-long lines; carriage returns cost 200 (measured on lines of 125 bytes, 256 KiB a read).
         """
         end = data.rfind(b"\n", 0, size) + 1
         view = memoryview(data)
@@ -48,7 +47,8 @@ class LineFramer:
         else:
             block = self.tidy(b"".join((self.rest, view[:end])))
             self.rest.clear()
-        self.keep(view[end:size])
+        if end < size:
+            self.keep(view[end:size])
         return block
 
     def finish(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,14 @@ async def test_pipe_is_waited_for(pipe: tuple[int, int]) -> None:
         os.write(writing, b"second\nunended")
     os.close(writing)
     assert collector.lines == [b"first", b"second", b"unended"]
+
+
+def test_pipe_is_widened(pipe: tuple[int, int]) -> None:
+    """So that a writer seldom waits."""
+    reading, writing = pipe
+    StdinSource("-", SETTINGS, reading).prepare()
+    assert fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ) == intake.PIPE_BYTES
+    os.close(writing)
 
 
 async def test_stop_after_the_writer_left(pipe: tuple[int, int]) -> None:

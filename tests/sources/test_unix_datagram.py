@@ -15,7 +15,7 @@ from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
 from pipeline.sources import unix_datagram
-from pipeline.sources.unix_datagram import UnixDatagramSource
+from pipeline.sources.unix_datagram import Burst, UnixDatagramSource
 from tests.sources.collector import SETTINGS, number_lines, running
 
 
@@ -117,6 +117,18 @@ async def test_burst_has_a_limit(path: Path, monkeypatch: pytest.MonkeyPatch) ->
         send(path, [b"12", b"34", b"56"])
         await wait_all_tasks_blocked()
     assert [batch.lines for batch in collector.batches] == [[b"12", b"34"], [b"56"]]
+
+
+def test_burst_of_empty_datagrams_has_the_limit_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They fill nothing, and could go on for ever."""
+    monkeypatch.setattr(unix_datagram, "READ_BYTES", 3)
+    sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    burst = Burst(SETTINGS.max_line_bytes)
+    with sender, receiver:
+        receiver.setblocking(False)
+        for _ in range(5):
+            sender.send(b"")
+        assert [burst.receive(receiver) for _ in range(3)] == [3, 2, 0]
 
 
 async def test_stop_reads_what_was_sent(path: Path) -> None:
