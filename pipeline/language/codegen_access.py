@@ -92,8 +92,16 @@ class GroupAccess:
     def plan(self, use: PatternUse) -> SearchPlan:
         """Return how the pattern is searched, given the groups that the program reads."""
         if use not in self.plans:
-            self.plans[use] = plan_search(use.regex, frozenset(use.wanted))
+            self.plans[use] = plan_search(use.regex, frozenset(use.wanted), in_line=self.searches_line(use))
         return self.plans[use]
+
+    def searches_line(self, use: PatternUse) -> bool:
+        """Whether a pattern is matched against the line or what others captured from it: no line feed is in there."""
+        if use.subject is None:
+            return True
+        if not isinstance(use.subject, Capture):
+            return False
+        return all(self.searches_line(other) for other, _ in self.checked.capture_candidates[use.subject])
 
     def text(self, node: Capture, known: frozenset[PatternUse]) -> ast.expr:
         """Return code for the text of a group; empty if it took no part in the match."""

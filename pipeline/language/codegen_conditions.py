@@ -108,14 +108,24 @@ class ConditionGenerator(ValueGenerator):
                 tells_all = plan.literal[0] == "in" and use.subject is None
                 code = test_hits(mask) if tells_all else py.both(test_hits(mask), code)
             return Test(self.place(code, use.span), found)
-        code = py.call(self.bindings.add(f"find{use.index + 1}", self.search_maker(plan)), subject)
+        guard = None
+        if mask:
+            guard = test_hits(mask)
+        elif plan.guard is not None and use.subject is None and use not in self.groups.uncertain:
+            guard = literal_test(subject, "in", plan.guard)
+        code = self.search_code(use, plan, subject, guard)
+        return Test(self.place(code, use.span), found)
+
+    def search_code(self, use: PatternUse, plan: SearchPlan, subject: ast.expr, guard: ast.expr | None) -> ast.expr:
+        """Return code that searches where the guard, if there is one, lets it."""
+        two_steps = plan.has_two_steps and use.subject is None
+        code = py.call(self.bindings.add(f"find{use.index + 1}", search_maker(plan, second=two_steps)), subject)
+        if two_steps:
+            first = py.call(self.bindings.add(f"read{use.index + 1}", first_maker(plan)), subject)
+            code = py.either(first, code)
         if use.wanted:
             code = py.walrus(match_name(use), code)
-        if mask:
-            code = py.both(test_hits(mask), code)
-        elif plan.guard is not None and use.subject is None and use not in self.groups.uncertain:
-            code = py.both(literal_test(subject, "in", plan.guard), code)
-        return Test(self.place(code, use.span), found)
+        return code if guard is None else py.both(guard, code)
 
     def after(self, use: PatternUse, outcome: bool) -> ast.expr | bool:
         """Return an outcome that is certain; the subject of `=~` is still evaluated, as it may fail."""
@@ -124,8 +134,17 @@ class ConditionGenerator(ValueGenerator):
         held = py.make_tuple(self.as_type(use.subject, Type.STRING))
         return held if outcome else py.negate(held)
 
-    def search_maker(self, plan: SearchPlan) -> Callable[[Environment], object]:
-        return lambda environment: plan.compile_ascii() if environment.ascii_lines else plan.compile_utf8()
+
+def search_maker(plan: SearchPlan, *, second: bool) -> Callable[[Environment], object]:
+    """Return what makes the search of a plan, or the second step of it."""
+    if second:
+        return lambda environment: plan.compile_second(ascii_only=environment.ascii_lines)
+    return lambda environment: plan.compile_ascii() if environment.ascii_lines else plan.compile_utf8()
+
+
+def first_maker(plan: SearchPlan) -> Callable[[Environment], object]:
+    """Return what makes the first step of a search."""
+    return lambda environment: plan.compile_first(ascii_only=environment.ascii_lines)
 
 
 def test_hits(mask: int) -> ast.expr:

@@ -26,13 +26,13 @@ COMBINED = (
 )
 
 
-def plan(text: str, *wanted: int) -> SearchPlan:
-    return plan_search(parse_pattern(text), frozenset(wanted))
+def plan(text: str, *wanted: int, in_line: bool = False) -> SearchPlan:
+    return plan_search(parse_pattern(text), frozenset(wanted), in_line=in_line)
 
 
-def plan_all(text: str) -> SearchPlan:
+def plan_all(text: str, *, in_line: bool = False) -> SearchPlan:
     regex = parse_pattern(text)
-    return plan_search(regex, frozenset(group.number for group in capture_groups(regex)))
+    return plan_search(regex, frozenset(group.number for group in capture_groups(regex)), in_line=in_line)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,9 @@ def plan_all(text: str) -> SearchPlan:
         r"^Started (?P<verb>[A-Z]+) .*",
         r"^(\w+\s+\d+\s+\d+:\d+:\d+)\s+(?:\w+@)?([\w\.-]+)\s+([\w\.-]+)(?:\[(\d+)\])?:\s+(?P<message>.*)",
         r"^\[(\d+)\]:\s+(.*)$",
+        r"(\S+) (\S+) \[\S+\]",
+        r"(\w+)@(\w+)\.com",
+        r"(\d+) bytes",
     ],
 )
 def test_usual_pattern_of_a_log_is_run_by_re(text: str) -> None:
@@ -70,15 +73,14 @@ def test_usual_pattern_of_a_log_is_run_by_re(text: str) -> None:
         "x(?:a+)+$",
         "(a|a)*b",
         "^x(?:a|ab|b)*c",
-        r"(\S+) (\S+) \[\S+\]",
+        r"(\S+) \[([^\]]+)\] x",
         "(.*)(.*)(.*)x",
         "^(.*)(.*)(.*)x",
         r"(x+x+)+y",
-        r"(\w+)@(\w+)\.com",
         r"^(?:\s*\w*)*$",
         r":.*, size=(\d+)",
         r"a.*b.*c",
-        r"(\d+) bytes",
+        r"(\d+) .* bytes",
         "a[^b]*b",
         "^a?a?a?a?a?ab",
         "^[ab]*[bc]{4}[ac]*![de]*[ef]{4}[df]*!",
@@ -170,6 +172,30 @@ def test_search_is_a_bound_method_without_a_wrapper() -> None:
         assert isinstance(plan_all(text).compile_ascii(), BuiltinMethodType)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"^Completed (\d{3}) .+ in (\d+)ms .*$",
+        ".*# (.*)$",
+        r" \[pid \d+\]( \[\w+\])? (OK LOGIN|FTP (?:command|response)): Client \"(\d+\.\d+)\"(, (.*))?",
+    ],
+)
+def test_pattern_is_run_by_re_where_no_line_feed_can_be(text: str) -> None:
+    """Then `.*` matches to the end, so that nothing in front of it is tried again."""
+    assert plan_all(text, in_line=True).engine is Engine.RE
+
+
+def test_pattern_that_begins_with_a_run_is_searched_in_two_steps() -> None:
+    """At the beginning of the subject, and then where such a run begins."""
+    found = plan(r"(\d+) bytes", 1)
+    assert found.has_two_steps
+    first, second = found.compile_first(ascii_only=True), found.compile_second(ascii_only=True)
+    assert first(b"x 12 bytes") is None
+    match = second(b"x 12 bytes")
+    assert match is not None
+    assert match[1] == b"12"
+
+
 def test_same_text_compiles_to_the_same_object() -> None:
     """Programs repeat the beginning of a line often."""
     first, second = plan_all(SYSLOG).compile_ascii(), plan_all(SYSLOG).compile_ascii()
@@ -178,10 +204,16 @@ def test_same_text_compiles_to_the_same_object() -> None:
 
 @pytest.mark.parametrize(
     ("text", "guard"),
-    [(SYSLOG, b"sshd["), (r"a(\d+) (\w+)", None), (r"^foo (\d+)", None), (r"x=(\d+), size=(\d+)", b", size=")],
+    [
+        (r".(\d+) bytes", b" bytes"),
+        (SYSLOG, None),
+        (r"a(\d+) (\w+)", None),
+        (r"^foo (\d+)", None),
+        (r"x=(\d+), size=(\d+)", b", size="),
+    ],
 )
 def test_guard_is_a_text_that_every_match_holds(text: str, guard: bytes | None) -> None:
-    """None where it is too short, or where the search itself begins with it."""
+    """None where it is too short, or where the search itself begins with it or is a single attempt."""
     assert plan_all(text).guard == guard
 
 

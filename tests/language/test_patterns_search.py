@@ -31,7 +31,11 @@ def run_plan(found: SearchPlan, wanted: Set[int], subject: bytes, *, is_ascii: b
     if found.guard is not None and found.guard not in subject:
         return None
     match = (found.compile_ascii() if is_ascii else found.compile_utf8())(subject)
-    return None if match is None else {number: match[found.group_index[number]] for number in wanted}
+    groups = None if match is None else {number: match[found.group_index[number]] for number in wanted}
+    if found.has_two_steps:
+        match = found.compile_first(ascii_only=is_ascii)(subject) or found.compile_second(ascii_only=is_ascii)(subject)
+        assert groups == (None if match is None else {number: match[found.group_index[number]] for number in wanted})
+    return groups
 
 
 def check(text: str, subject: bytes, data: st.DataObject, *, is_ascii: bool) -> None:
@@ -39,9 +43,11 @@ def check(text: str, subject: bytes, data: st.DataObject, *, is_ascii: bool) -> 
     count = len(regex.names)
     expected = find_with_re2(text, subject, count)
     some = data.draw(st.sets(st.integers(0, count)))
-    for wanted in (frozenset[int](), frozenset(range(count + 1)), frozenset(some)):
-        groups = run_plan(plan_search(regex, wanted), wanted, subject, is_ascii=is_ascii)
-        assert groups == (None if expected is None else {number: expected[number] for number in wanted})
+    for wanted in (frozenset[int](), frozenset(range(count + 1)), frozenset(range(1, count + 1)), frozenset(some)):
+        for in_line in {False, b"\n" not in subject}:
+            found = plan_search(regex, wanted, in_line=in_line)
+            groups = run_plan(found, wanted, subject, is_ascii=is_ascii)
+            assert groups == (None if expected is None else {number: expected[number] for number in wanted})
     if expected is not None and (literals := required_literals(regex)):
         assert any(literal in subject for literal in literals)
 

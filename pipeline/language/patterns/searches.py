@@ -51,7 +51,7 @@ def print_for_re(root: Node) -> bytes:
 @lru_cache(maxsize=1024)
 def compile_re(text: bytes) -> re.Pattern[bytes]:
     """Return the pattern for Python's engine, where the end of the subject is spelled `\\Z`."""
-    return re.compile(text.replace(b"(?:\\z)", b"\\Z"), re.DOTALL)
+    return re.compile(text.replace(b"(?:\\z)", b"(?:\\Z)"), re.DOTALL)
 
 
 # By RE2 ------------------------------------------------------------------------------------------------
