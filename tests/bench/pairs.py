@@ -1,127 +1,140 @@
-"""One pair: an example program of the mtail package with its log, run by us and by mtail in turn.
+"""A pair: programs and their logs, read by us and by mtail in turn, from files that are in the page cache.
 
 The runs alternate (A B A B …), so that a machine that slows down slows both. The start of the process is
-measured by the same runs over an empty log, and taken off for the net figures.
+measured by the same runs over empty logs, and taken off.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.measure import BenchError, Usage, run_command, take_medians
-from tests.generators.examples import EXAMPLE_LOGS
-from tests.generators.shapes import LogShape, write_log
+from tests.bench.contenders import OURS, Contender
+from tests.bench.measure import Usage, run_command, take_medians
+from tests.bench.neighbours import grep_seconds, loop_seconds
+from tests.bench.plan import Bench, head_ratio, spell_ratio
+from tests.bench.report import Table
 
-EXAMPLES = Path("/usr/share/doc/mtail/examples")
-LEAST_NET_SHARE = 0.25
+LEAST_NET_SECONDS = 0.001
+LEAST_NET_SHARE = 0.1
+LEAST_DEVIATIONS = 7
+"""Times the median absolute deviation; in a normal distribution, 5 standard deviations."""
+
+FIGURES = (
+    "Start is the CPU time (user and system) of a run over empty logs, net is what the logs cost beyond it, in "
+    "seconds; µs is net per line. Ratio is another's net by ours; `noise`: a net below a tenth of the start, or below "
+    "seven median absolute deviations of its runs, is no basis for one. Wall is the ratio of wall times, start "
+    "included. grep is `grep -c` of one literal on the same files, loop an empty loop over their lines in Python, both "
+    "in µs per line."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`programs` is a program or a folder of them. `literal` occurs in the logs, for grep."""
+
+    name: str
+    programs: Path
+    logs: tuple[Path, ...]
+    lines: int
+    literal: str
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The medians of one program: over the log, and over an empty one."""
+    """The medians of one contender: over the logs, and over empty ones, with their median absolute deviation."""
 
     gross: Usage
     start: Usage
+    start_deviation: float
 
     @property
     def net_cpu_seconds(self) -> float:
-        # At least a millisecond: the difference of two noisy numbers may come out as nothing.
-        return max(self.gross.cpu_seconds - self.start.cpu_seconds, 0.001)
-
-
-@dataclass(frozen=True, slots=True)
-class PairResult:
-    """What a pair took. A ratio says how many times our cost mtail has."""
-
-    name: str
-    lines: int
-    ours: Side
-    mtail: Side
+        # The difference of two noisy numbers may come out as nothing.
+        return max(self.gross.cpu_seconds - self.start.cpu_seconds, LEAST_NET_SECONDS)
 
     @property
-    def gross_ratio(self) -> float:
-        return self.mtail.gross.cpu_seconds / self.ours.gross.cpu_seconds
-
-    @property
-    def net_ratio(self) -> float:
-        return self.mtail.net_cpu_seconds / self.ours.net_cpu_seconds
-
-    @property
-    def is_net_meaningful(self) -> bool:
-        """Whether the log costs us enough beside the start to be told from its noise.
+    def is_told(self) -> bool:
+        """Whether the logs cost enough beside the start to be told from its noise.
 
         Seen: a start of 0.55 s, a run of 0.55 s, and a net ratio of 2672, which made the mean a fiction.
         """
-        return self.ours.net_cpu_seconds >= LEAST_NET_SHARE * self.ours.start.cpu_seconds
-
-    @property
-    def wall_ratio(self) -> float:
-        return self.mtail.gross.wall_seconds / self.ours.gross.wall_seconds
-
-    def as_json(self) -> dict[str, object]:
-        ratios = {"gross_ratio": self.gross_ratio, "net_ratio": self.net_ratio, "wall_ratio": self.wall_ratio}
-        return asdict(self) | ratios | {"is_net_meaningful": self.is_net_meaningful}
+        noise = max(LEAST_NET_SHARE * self.start.cpu_seconds, LEAST_DEVIATIONS * self.start_deviation)
+        return self.net_cpu_seconds >= noise
 
 
-def our_command(program: Path, logs: Sequence[Path]) -> list[str]:
-    command = [sys.executable, "-m", "pipeline", "replay", "--progs", str(program), "--format", "prometheus"]
-    return command + [argument for log in logs for argument in ("--logs", str(log))]
+def open_table(bench: Bench, title: str, about: str) -> Table:
+    headings = ["program", "lines"]
+    for contender in bench.contenders:
+        headings += [f"{contender.name} {figure}" for figure in ("start", "net", "µs")]
+        headings += [head_ratio(contender.name), head_ratio(contender.name, "wall")] if contender.name != OURS else []
+    return bench.report.open_table(title, about, (*headings, "grep", "loop"), legend=FIGURES)
 
 
-def mtail_command(program: Path, logs: Sequence[Path]) -> list[str]:
-    """Port 0: mtail listens even here. It is spared the logging of runtime errors, one by one, that we limit."""
-    command = ["mtail", "--port", "0", "--one_shot", "--one_shot_format", "prometheus", "--logtostderr"]
-    command.append("--vm_logs_runtime_errors=false")
-    return [*command, "--progs", str(program)] + [argument for log in logs for argument in ("--logs", str(log))]
+def measure_pair(bench: Bench, group: str, table: Table, pair: Pair) -> None:
+    """Measure one pair, add its row, keep its ratios."""
+    sides = measure_sides(bench, pair)
+    bench.report.progress(f"{pair.name}: grep and an empty loop")
+    neighbours = [seconds(bench, pair) / pair.lines for seconds in (time_grep, time_loop)]
+    ratios = {other.name: find_ratio(sides[OURS], sides[other.name]) for other in bench.others}
+    bench.compare(group, pair.name, ratios)
+    cells = [spell_side(bench, contender, sides, pair.lines) for contender in bench.contenders]
+    figures = [figure for side in cells for figure in side] + [f"{each * 1e6:.3f}" for each in neighbours]
+    bench.report.add_row(table, pair.name, f"{pair.lines / 1e6:g} M", *figures)
 
 
-def list_pairs(names: Sequence[str]) -> Iterator[tuple[Path, tuple[LogShape, ...]]]:
-    """Find the programs of the package and their logs; all of them when no name is given."""
-    if unknown := set(names) - EXAMPLE_LOGS.keys():
-        raise BenchError(f"no such pair: {', '.join(sorted(unknown))} (there are {', '.join(EXAMPLE_LOGS)})")
-    for name in names or EXAMPLE_LOGS:
-        program = EXAMPLES / f"{name}.mtail"
-        if not program.exists():
-            raise BenchError(f"{program} is missing: is Debian's package mtail installed with its docs?")
-        yield program, EXAMPLE_LOGS[name]
+def time_grep(bench: Bench, pair: Pair) -> float:
+    return grep_seconds(pair.literal, pair.logs, bench.plan.runs)
 
 
-def run_pair(
-    program: Path,
-    shapes: Sequence[LogShape],
-    *,
-    folder: Path,
-    lines: int,
-    runs: int,
-    report: Callable[[str], None],
-) -> PairResult:
-    """Measure one pair. The log is written first, so its pages are in the cache for both."""
-    report(f"{program.stem}: writing {lines} lines")
-    folder.mkdir()
-    empty = [folder / f"empty-{shape.file_name}" for shape in shapes]
-    for path in empty:
-        path.touch()
-    full = [write_log(shape, folder, lines // len(shapes)) for shape in shapes]
-    usages: dict[str, list[Usage]] = {key: [] for key in ("our start", "mtail start", "ours", "mtail")}
-    commands = {
-        "our start": our_command(program, empty),
-        "mtail start": mtail_command(program, empty),
-        "ours": our_command(program, full),
-        "mtail": mtail_command(program, full),
-    }
-    for number in range(runs):
-        for key, command in commands.items():
-            report(f"{program.stem}: {key}, run {number + 1} of {runs}")
-            usages[key].append(run_command(command))
-    for path in full:
-        path.unlink()
-    medians = {key: take_medians(each) for key, each in usages.items()}
-    return PairResult(
-        program.stem,
-        lines // len(shapes) * len(shapes),
-        Side(medians["ours"], medians["our start"]),
-        Side(medians["mtail"], medians["mtail start"]),
+def time_loop(bench: Bench, pair: Pair) -> float:
+    return loop_seconds(pair.logs, bench.plan.runs)
+
+
+def measure_sides(bench: Bench, pair: Pair) -> dict[str, Side]:
+    empty = [make_empty(log) for log in pair.logs]
+    starts = alternate(
+        bench, f"{pair.name}: start of", bench.plan.start_runs, lambda each: each.replay(pair.programs, empty)
     )
+    gross = alternate(bench, f"{pair.name}:", bench.plan.runs, lambda each: each.replay(pair.programs, pair.logs))
+    return {name: make_side(gross[name], starts[name]) for name in gross}
+
+
+def make_side(gross: Sequence[Usage], starts: Sequence[Usage]) -> Side:
+    start = take_medians(starts)
+    deviation = statistics.median(abs(each.cpu_seconds - start.cpu_seconds) for each in starts)
+    return Side(take_medians(gross), start, deviation)
+
+
+def make_empty(log: Path) -> Path:
+    """An empty log of the same file name, which `getfilename()` may ask for."""
+    path = log.parent / "empty" / log.name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    return path
+
+
+def alternate(bench: Bench, what: str, runs: int, command: Callable[[Contender], list[str]]) -> dict[str, list[Usage]]:
+    """Run each contender's command in turn, `runs` times; return what they took by name."""
+    usages: dict[str, list[Usage]] = {contender.name: [] for contender in bench.contenders}
+    for number in range(runs):
+        for contender in bench.contenders:
+            bench.report.progress(f"{what} {contender.name}, run {number + 1} of {runs}")
+            usages[contender.name].append(run_command(command(contender)))
+    return usages
+
+
+def find_ratio(ours: Side, other: Side) -> float | None:
+    return other.net_cpu_seconds / ours.net_cpu_seconds if ours.is_told and other.is_told else None
+
+
+def spell_side(bench: Bench, contender: Contender, sides: dict[str, Side], lines: int) -> list[str]:
+    side, ours = sides[contender.name], sides[OURS]
+    figures = [f"{side.start.cpu_seconds:.3f}", f"{side.net_cpu_seconds:.3f}"]
+    figures.append(f"{side.net_cpu_seconds / lines * 1e6:.3f}")
+    if contender.name != OURS:
+        wall = side.gross.wall_seconds / ours.gross.wall_seconds
+        figures += [spell_ratio(find_ratio(ours, side)), f"{wall:.2f}×"]
+    return figures
