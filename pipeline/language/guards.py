@@ -284,10 +284,15 @@ def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[Patter
 
 
 def is_useful(literal: bytes) -> bool:
-    """Whether a text is worth looking for. U+FFFD also stands for invalid bytes, and a line feed is in no line."""
+    """Whether a text is worth looking for, and can be looked for.
+
+    U+FFFD also stands for invalid bytes, a line feed is in no line, and Hyperscan's binding reads a
+    text only up to a NUL.
+    """
     return (
         len(literal) >= MIN_LITERAL_BYTES
         and b"\n" not in literal
+        and b"\0" not in literal
         and "\ufffd" not in literal.decode("utf-8", "replace")
     )
 

@@ -1,0 +1,108 @@
+"""What a line must hold for a program to matter."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipeline.language import SourceFile, compile_program
+from pipeline.language.guards import MAX_EXPANSIONS
+
+DECLARATIONS = {"c": "counter c\n", "d": "counter d by x\n", "g": "gauge g\n"}
+
+
+def find_probes(text: str) -> set[str] | None:
+    """Return the probes of a program, those for the beginning of a line after a `^`; None if any line may matter."""
+    lines = text.replace("{ ", "{\n").replace(" }", "\n}\n")
+    used = "".join(declaration for name, declaration in DECLARATIONS.items() if re.search(rf"(?<!\\)\b{name}\b", lines))
+    compiled = compile_program(SourceFile("case.mtail", f"{used}{lines}\n"))
+    if compiled.probes is None:
+        assert compiled.guard.span is not None
+        assert compiled.generated_sieved is None
+        return None
+    return {("^" if probe.is_prefix else "") + probe.text.decode() for probe in compiled.probes}
+
+
+@pytest.mark.parametrize(
+    ("text", "probes"),
+    [
+        ("/apple/ { c++ }", {"apple"}),
+        ("/apple|pear/ { c++ }", {"apple", "pear"}),
+        ("/apple/ { c++ }\n/pear/ { c++ }", {"apple", "pear"}),
+        ("/apple/ && /pears/ { c++ }", {"pears"}),
+        ("/apple/ || /pears/ { c++ }", {"apple", "pears"}),
+        ("/apple/ { /pears/ { c++ } }", {"pears"}),
+        ("/apple/ { /pea/ { c++ } }", {"apple"}),
+        ("/apple/ { /pears/ { c++ } c++ }", {"apple"}),
+        ("/apple/ { } else { /pears/ { c++ } }", {"pears"}),
+        ('/fruit (?P<x>\\S+)/ { $x == "apple" { c++ } }', {"apple"}),
+        ('/fruit (?P<x>\\S+)/ { "apple" == $x { c++ } }', {"apple"}),
+        ('/fruit (?P<x>\\S+)/ { $x != "apple" { c++ } }', {"fruit "}),
+        ('/fruit (?P<x>\\S+)/ { tolower($x) == "apple" { c++ } }', {"fruit "}),
+        ("/fruit (?P<x>.*)/ { $x =~ /apple/ { c++ } }", {"apple"}),
+        ("/fruit (?P<x>.*)/ { $x !~ /apple/ { c++ } }", {"fruit "}),
+        ("/fruit (?P<x>.*)/ { $x =~ /^(?P<y>.*) / { $y =~ /apple/ { c++ } } }", {"apple"}),
+        ("/fruit (?P<x>.*)/ { tolower($x) =~ /apple/ { c++ } }", {"fruit "}),
+        ('/(?P<x>.*)/ { strptime($x, "2006")\n/apple/ { c++ } }', {"apple"}),
+        ("/fruit (?P<x>\\d+)/ { settime($x)\n/apple/ { c++ } }", {"fruit "}),
+        ('getfilename() == "/log" { /apple/ { c++ } }', {"apple"}),
+        ("getfilename() =~ /log/ { /apple/ { c++ } }", {"apple"}),
+        ("/fruit (?P<x>\\S+)/ { len($x) > 3 { /apple/ { c++ } } }", {"apple"}),
+        ("/fruit (?P<x>\\d+)/ { $x > 3 { /apple/ { c++ } } }", {"fruit "}),
+        ("/fruit (?P<x>\\S+)/ { int($x) > 3 { /apple/ { c++ } } }", {"fruit "}),
+        ("/apple/ { stop }\n/pears/ { c++ }", {"pears"}),
+        ("/apple (?P<x>\\S+)/ { del d[$x] }", {"apple "}),
+        ("def fruit { /apple (?P<x>.*)/ { next } }\n@fruit { $x =~ /pears/ { c++ } }", {"pears"}),
+        ("def fruit { /apple/ { next } }\n@fruit { c++ }", {"apple"}),
+        ("/^\\d+ \\d/ { c++ }", {r"^(?:[\x30-\x39]{1,})\x20[\x30-\x39]"}),
+        ("/^\\d+ \\d/ { /apple/ { c++ } }", {"apple"}),
+    ],
+)
+def test_probes(text: str, probes: set[str] | None) -> None:
+    """Of two conditions that must hold, the one that says more, and else the inner one."""
+    assert find_probes(text) == probes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/$/ { c++ }",
+        "/ab/ { c++ }",
+        "/a b/ { } else { c++ }",
+        "/apple/ { c++ }\notherwise { c++ }",
+        "c++",
+        "g = 1",
+        "g > 1 { /apple/ { c++ } }",
+        "/(?P<x>\\S+) (\\d+)/ { c++ }",
+        "/ap\\x{fffd}le/ { c++ }",
+        "/apple\\x00pear/ { c++ }",
+    ],
+)
+def test_program_that_any_line_may_concern(text: str) -> None:
+    """What reads a metric may create it, and so has an effect too."""
+    assert find_probes(text) is None
+
+
+def test_program_without_effect_needs_no_line() -> None:
+    """No probe can be in a line, and so no line comes through."""
+    assert find_probes("/apple/ { }") == set()
+
+
+def test_program_that_writes_out_too_much_is_not_walked() -> None:
+    """Each decorator doubles what the one before writes out."""
+    levels = MAX_EXPANSIONS.bit_length()
+    text = "def d0 { /apple/ { next } }\n"
+    for level in range(1, levels):
+        text += f"def d{level} {{ @d{level - 1} {{ c++ }} @d{level - 1} {{ next }} }}\n"
+    assert find_probes(text + f"@d{levels - 1} {{ c++ }}") is None
+
+
+def test_texts_are_tested_in_place_of_searches() -> None:
+    """The function behind the sieve asks the mask where a text alone decides."""
+    compiled = compile_program(SourceFile("case.mtail", "counter c\n/apple/ {\n  c++\n}\n/pears \\d/ {\n  c++\n}\n"))
+    assert compiled.generated_sieved is not None
+    listing = compiled.generated_sieved.listing
+    assert "if found & 1:" in listing
+    assert "if found & 2 and " in listing
+    assert "find(b" not in listing

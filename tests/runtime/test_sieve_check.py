@@ -1,0 +1,67 @@
+"""The check of the sieve finds what the sieve gets wrong."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import replace
+
+import pytest
+
+from pipeline.batch import Batch
+from pipeline.errors import SettingError
+from pipeline.language import Guard, Probe, SourceFile, compile_program
+from pipeline.metrics import Store
+from pipeline.runtime import Dispatcher, Program
+from pipeline.runtime.sieve import load_hyperscan
+from pipeline.settings import SieveMode
+from pipeline.telemetry import Telemetry
+
+NOW = 1_700_000_000 * 10**9
+TEXT = "counter fruit by name limit 2\nhistogram h buckets 1, 2\n/an (?P<name>\\S+)/ {\n  fruit[$name]++\n  h = 1\n}\n"
+
+
+def check(lines: list[bytes], guard: Guard | None = None) -> Program:
+    """Run lines under the check, with another guard than the program's own if one is given."""
+    store = Store()
+    telemetry = Telemetry(store)
+    compiled = compile_program(SourceFile("a.mtail", TEXT))
+    if guard is not None:
+        compiled = replace(compiled, guard=guard)
+    program = Program(compiled, store.register(compiled.metrics), telemetry.program("a.mtail"))
+    dispatcher = Dispatcher(telemetry, SieveMode.CHECK)
+    dispatcher.use([program])
+    for line in lines:
+        dispatcher.dispatch(Batch.of([line, line], b"/log"), NOW)
+        store.sweep(NOW)
+    return program
+
+
+def test_right_guard_has_no_fault() -> None:
+    """Whatever the line, and when series are evicted and swept meanwhile."""
+    program = check([b"an apple", b"a", "an \u00e4pple".encode(), b"an \xff", b"an x"])
+    assert program.counts.sieve_faults == 0
+    assert program.counts.lines == 10
+    assert [len(metric.data) for metric in program.metrics] == [2, 1]
+
+
+@pytest.mark.parametrize("probes", [frozenset({Probe(b"apple")}), frozenset()])
+def test_wrong_guard_is_found(probes: frozenset[Probe], caplog: pytest.LogCaptureFixture) -> None:
+    """On each line that is lost; the metrics are those without the sieve."""
+    with caplog.at_level(logging.ERROR):
+        program = check([b"-", b"an pear", b"-"], Guard(probes))
+    assert program.counts.sieve_faults == 2
+    assert "The sieve is wrong about program a.mtail" in caplog.text
+    assert "an pear" in caplog.text
+    assert [datum.labels for datum in program.metrics[0].data.values()] == [(b"pear",)]
+
+
+def test_check_needs_hyperscan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be no check without."""
+    monkeypatch.setitem(sys.modules, "hyperscan", None)
+    load_hyperscan.cache_clear()
+    try:
+        with pytest.raises(SettingError, match="--sieve=check"):
+            check([b"-"])
+    finally:
+        load_hyperscan.cache_clear()
