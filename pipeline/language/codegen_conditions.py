@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import cache
 
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Environment
@@ -138,13 +139,19 @@ class ConditionGenerator(ValueGenerator):
 def search_maker(plan: SearchPlan, *, second: bool) -> Callable[[Environment], object]:
     """Return what makes the search of a plan, or the second step of it."""
     if second:
-        return lambda environment: plan.compile_second(ascii_only=environment.ascii_lines)
-    return lambda environment: plan.compile_ascii() if environment.ascii_lines else plan.compile_utf8()
+        return remember(lambda ascii_only: plan.compile_second(ascii_only=ascii_only))
+    return remember(lambda ascii_only: plan.compile_ascii() if ascii_only else plan.compile_utf8())
 
 
 def first_maker(plan: SearchPlan) -> Callable[[Environment], object]:
     """Return what makes the first step of a search."""
-    return lambda environment: plan.compile_first(ascii_only=environment.ascii_lines)
+    return remember(lambda ascii_only: plan.compile_first(ascii_only=ascii_only))
+
+
+def remember(compile_search: Callable[[bool], object]) -> Callable[[Environment], object]:
+    """Return what makes a search once for each kind of lines: a program is bound each time that its metrics move."""
+    compile_once = cache(compile_search)
+    return lambda environment: compile_once(environment.ascii_lines)
 
 
 def test_hits(mask: int) -> ast.expr:

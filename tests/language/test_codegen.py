@@ -276,3 +276,16 @@ def test_label_values_are_reused_only_where_they_were_computed() -> None:
         (b"y",): 0,
     }
     assert run.compiled.listing.count("get_b(k)") == 1
+
+
+def test_searches_are_made_once() -> None:
+    """A program is bound anew when its metrics move, and to make its searches takes longer than all the rest."""
+    compiled = compile_text("counter c by k\n/a (\\w+) b/ {\n  c[$1]++\n}\n")
+    searches = []
+    for _ in range(2):
+        process = compiled.bind(Store().register(compiled.metrics), lambda _error, _line: None).process_ascii
+        assert isinstance(process, FunctionType)
+        assert process.__defaults__ is not None
+        parameters = process.__code__.co_varnames[: process.__code__.co_argcount]
+        searches.append(dict(zip(reversed(parameters), reversed(process.__defaults__), strict=False))["find1"])
+    assert searches[0] is searches[1]
