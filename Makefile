@@ -55,7 +55,7 @@ bench: setup
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 format: .venv/dev.stamp
-	@$(BIN)/python -m tools.tables
+	@$(BIN)/python -m tests.grammar_tables
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 

@@ -1,6 +1,6 @@
 """The tables of the parser, as they stand in `grammar.json`.
 
-`tools/tables.py` makes that file of `grammar.lark`; a test compares the two.
+`tests/grammar_tables.py` makes that file of `grammar.lark`; a test compares the two.
 """
 
 from __future__ import annotations

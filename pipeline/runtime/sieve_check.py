@@ -14,8 +14,7 @@ from copy import deepcopy
 from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.language import BoundProgram, Probe
-from pipeline.metrics import Metric
-from pipeline.metrics.snapshot import copy_data
+from pipeline.metrics import Datum, HistogramDatum, Metric
 from pipeline.runtime.program import Program, show_bytes
 from pipeline.runtime.sieve import Sieve, SieveError
 
@@ -49,7 +48,16 @@ class Shadow:
     def agrees(self) -> bool:
         """Tell whether the metrics are those of the program."""
         pairs = zip(self.program.metrics, self.metrics, strict=True)
-        return all(copy_data(ours.data.values()) == copy_data(theirs.data.values()) for ours, theirs in pairs)
+        return all(
+            [*map(describe, ours.data.values())] == [*map(describe, theirs.data.values())] for ours, theirs in pairs
+        )
+
+
+def describe(series: Datum | HistogramDatum) -> tuple[object, ...]:
+    """Return all that a series holds."""
+    if isinstance(series, Datum):
+        return series.labels, series.value, series.time, series.expiry
+    return series.labels, tuple(series.counts), series.total, series.time, series.expiry
 
 
 def ignore_failure(_error: Exception, _line: bytes) -> None:

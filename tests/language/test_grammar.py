@@ -16,7 +16,7 @@ from pipeline.language.automaton import KEYWORDS, Repeated, Token, UnexpectedTok
 from pipeline.language.builder import Builder
 from pipeline.language.tables import TABLES_FILE, load_tables
 from tests.generators.program_texts import SAMPLE, program_texts
-from tools.tables import make_lark, make_tables, spell_tables
+from tests.grammar_tables import make_lark, make_tables, spell_tables
 
 PROGRAMS = sorted((Path(__file__).parents[2] / "pipeline" / "programs").glob("*.mtail"))
 

@@ -1,4 +1,4 @@
-"""The parser's tables, made of its grammar by Lark: `python -m tools.tables`, which `make format` runs.
+"""The parser's tables, made of its grammar by Lark: `python -m tests.grammar_tables`, which `make format` runs.
 
 Lark works out the LALR(1) automaton of `grammar.lark`, for which it needs 0.1 s. `grammar.json` keeps
 what comes of it, so that a command starts without Lark. The same grammar gives the same file,
