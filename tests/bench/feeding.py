@@ -62,6 +62,7 @@ def write_pipe(pipe: int, data: bytes, daemon: RunningDaemon) -> None:
 def send_datagrams(path: Path, data: bytes, daemon: RunningDaemon) -> None:
     """Send each line, its line feed included, as a datagram; the kernel makes us wait while too many wait."""
     lines = data.splitlines(keepends=True)
+    wait_until(path.exists, daemon)  # mtail answers scrapes before it has bound this
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sender:
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALL_SECONDS, 0))
         try:

@@ -19,7 +19,7 @@ class Plan:
 
     runs: int = 3
     start_runs: int = 5
-    dense_lines: int = 600_000
+    dense_lines: int = 500_000
     sparse_lines: int = 2_000_000
     mixed_lines: int = 300_000
     pipe_lines: int = 300_000
@@ -34,7 +34,7 @@ QUICK = Plan(
     runs=1,
     dense_lines=200_000,
     sparse_lines=1_000_000,
-    mixed_lines=60_000,
+    mixed_lines=100_000,
     pipe_lines=30_000,
     datagram_lines=20_000,
     memory_lines=100_000,

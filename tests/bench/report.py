@@ -79,10 +79,10 @@ class Report:
 def spell_section(tables: Sequence[Table], machine: Mapping[str, str], how: str) -> str:
     """Return the results as a section of a Markdown page: summary first, a shared legend below its first table."""
     rows = [f"| {name} | {value} |" for name, value in machine.items()]
-    parts = ["## Results", "", how, "", "| | |", "|---|---|", *rows]
+    parts = ["## Results", "", how, "", "| | |", "|---|---|", *rows, ""]
     shown = {""}
     for table in sorted(tables, key=lambda each: each.title not in SUMMARIES):
-        parts += ["", table.as_markdown()]
+        parts += [table.as_markdown()]
         parts += [table.legend, ""] if table.legend not in shown else []
         shown.add(table.legend)
     return "\n".join(parts)
