@@ -53,6 +53,9 @@ FUNCTIONS: dict[str, object] = {
 }
 """What generated code may call by name; everything else it sees is its own metrics and patterns."""
 
+PURE_FUNCTIONS = frozenset(FUNCTIONS) - {"step_value", "zip"}
+"""Those that change nothing and depend on nothing but their arguments."""
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:

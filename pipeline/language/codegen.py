@@ -25,7 +25,7 @@ from types import CodeType, FunctionType
 
 from pipeline.errors import LineError
 from pipeline.language import pyast as py
-from pipeline.language.bindings import Bindings, Environment
+from pipeline.language.bindings import PURE_FUNCTIONS, Bindings, Environment
 from pipeline.language.codegen_conditions import ConditionGenerator
 from pipeline.language.codegen_statements import ExpansionError, StatementGenerator, says_otherwise
 from pipeline.language.codegen_values import StrptimeMaker
@@ -34,6 +34,7 @@ from pipeline.language.nodes import Statement
 from pipeline.language.patterns import SearchPlan
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, PatternUse
+from pipeline.language.sharing import Sharer
 from pipeline.language.source import Position
 
 Process = Callable[[Sequence[bytes], bytes, int], None]
@@ -77,7 +78,10 @@ def generate_process(
             break
         # Which matches are read without being certain is known only now, and changes their code.
         uncertain = values.groups.uncertain
+    sharer = Sharer(PURE_FUNCTIONS, values.groups.counts())
+    body = sharer.share(body)
     tree = build_function(name, values, body, uses_otherwise=says_otherwise(checked.block.statements))
+    tree.body[0:0] = sharer.fixed
     module = ast.fix_missing_locations(ast.Module([tree], []))
     code = compile(module, report.source.name, "exec")
     function = next(constant for constant in code.co_consts if isinstance(constant, CodeType))
@@ -99,7 +103,9 @@ def generate_body(values: ConditionGenerator, statements: Sequence[Statement], r
         raise
 
 
-def build_function(name: str, values: ConditionGenerator, body: list[ast.stmt], *, uses_otherwise: bool) -> ast.stmt:
+def build_function(
+    name: str, values: ConditionGenerator, body: list[ast.stmt], *, uses_otherwise: bool
+) -> ast.FunctionDef:
     """Put the loop and the handler around the code for one line."""
     start: list[ast.stmt] = []
     if values.sets_time:

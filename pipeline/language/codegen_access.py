@@ -53,8 +53,8 @@ class MetricAccess:
         return f"metric{symbol.index + 1}"
 
     def lookup(self, symbol: MetricSymbol, key: ast.expr) -> ast.expr:
-        """Return code that finds the series `key` (code that also sets the local `k`) or creates it."""
-        found = py.call(self.member(symbol, "get"), key)
+        """Return code that finds the series `key` or creates it."""
+        found = py.call(self.member(symbol, "get"), py.walrus("k", key))
         return py.either(found, py.call(self.member(symbol, "new"), py.name("k"), py.name("now")))
 
     def scalar(self, symbol: MetricSymbol) -> ast.expr:
@@ -102,6 +102,10 @@ class GroupAccess:
         if not isinstance(use.subject, Capture):
             return False
         return all(self.searches_line(other) for other, _ in self.checked.capture_candidates[use.subject])
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of groups in the match of each pattern, by the local that keeps it."""
+        return {match_name(use): len(plan.group_index) - 1 for use, plan in self.plans.items()}
 
     def text(self, node: Capture, known: frozenset[PatternUse]) -> ast.expr:
         """Return code for the text of a group; empty if it took no part in the match."""

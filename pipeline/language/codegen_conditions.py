@@ -68,7 +68,6 @@ class ConditionGenerator(ValueGenerator):
             code = right.code
         else:
             code = py.both(as_code(left.code), as_code(right.code))
-        self.key_in_hand = None  # the right side may not have been reached
         return Test(code, left.if_true | right.if_true, left.if_false & right.if_false)
 
     def disjunction(self, node: Binary) -> Test:
@@ -80,7 +79,6 @@ class ConditionGenerator(ValueGenerator):
             code = right.code
         else:
             code = py.either(as_code(left.code), as_code(right.code))
-        self.key_in_hand = None  # the right side may not have been reached
         return Test(code, left.if_true & right.if_true, left.if_false | right.if_false)
 
     def test_given(self, node: Expression, matched: frozenset[PatternUse], *, undecided: bool) -> Test:
@@ -95,7 +93,6 @@ class ConditionGenerator(ValueGenerator):
         """Return code that tries a pattern and keeps its match if the program reads it."""
         plan = self.groups.plan(use)
         self.tried.append(use)
-        self.key_in_hand = None
         subject = py.name("line") if use.subject is None else self.as_type(use.subject, Type.STRING)
         if plan.never and use not in self.groups.uncertain:
             return Test(self.after(use, False))

@@ -225,10 +225,8 @@ class StatementGenerator:
         """Return the code of a block that is entered only when the patterns in `matched` have matched."""
         before = self.values.known
         self.values.known = before | matched
-        self.values.key_in_hand = None
         code = self.block(block.statements, seen_later=seen_later)
         self.values.known = before
-        self.values.key_in_hand = None
         return code
 
     def decorator(self, node: DecoratorUse, *, seen_later: bool) -> list[ast.stmt]:

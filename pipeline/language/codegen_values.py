@@ -69,7 +69,6 @@ class ValueGenerator(ABC):
         self.known: frozenset[PatternUse] = frozenset()
         self.tried: list[PatternUse] = []
         self.sets_time = False
-        self.key_in_hand: str | None = None
         self.last_texts: list[str] = []
 
     # Places
@@ -236,16 +235,8 @@ class ValueGenerator(ABC):
         """Return code for the series that a name or an index stands for, created if it is missing."""
         symbol = self.metrics.symbol(node)
         if isinstance(node, Index):
-            return self.metrics.lookup(symbol, self.held_key(self.key(node)))
+            return self.metrics.lookup(symbol, self.key(node))
         return self.metrics.scalar(symbol)
-
-    def held_key(self, key: ast.expr) -> ast.expr:
-        """Return code for a key that leaves it in the local `k`, where it may still be from the statement before."""
-        text = ast.dump(key)
-        if text == self.key_in_hand:
-            return py.name("k")
-        self.key_in_hand = text if is_steady(key) else None
-        return py.walrus("k", key)
 
     def key(self, node: Index) -> ast.expr:
         """Return code for the tuple of label values."""
@@ -424,13 +415,3 @@ class ValueGenerator(ABC):
     @abstractmethod
     def test(self, node: Expression, *, undecided: bool) -> Test:
         """Return the code of a condition. A Float or a text counts as `undecided` (spec section 7.4)."""
-
-
-def is_steady(key: ast.expr) -> bool:
-    """Whether a key is the same wherever no pattern is tried in between: made of literals and groups only."""
-    assert isinstance(key, ast.Tuple)
-    return all(
-        isinstance(item, ast.Constant | ast.Subscript)
-        or (isinstance(item, ast.Call) and all(isinstance(argument, ast.Subscript) for argument in item.args))
-        for item in key.elts
-    )

@@ -13,6 +13,8 @@ class SpanMatch(Protocol):
 
     def span(self, index: int, /) -> tuple[int, int]: ...
 
+    def groups(self) -> tuple[bytes | None, ...]: ...
+
 
 def repair(subject: bytes) -> tuple[bytes, Sequence[int]]:
     """Return the subject with invalid bytes replaced, and for each of its bytes the place it came from.
@@ -59,3 +61,7 @@ class RepairedMatch:
     def __getitem__(self, index: int) -> bytes | None:
         start, end = self.match.span(index)
         return None if start < 0 else self.subject[self.offsets[start] : self.offsets[end]]
+
+    def groups(self) -> tuple[bytes | None, ...]:
+        """Return the texts of all groups."""
+        return tuple(self[index] for index in range(1, len(self.match.groups()) + 1))

@@ -25,6 +25,8 @@ class Match(Protocol):
 
     def __getitem__(self, index: int, /) -> bytes | None: ...
 
+    def groups(self) -> tuple[bytes | None, ...]: ...
+
 
 Search = Callable[[bytes], Match | None]
 Find = Callable[[bytes], MatchLike | None]
