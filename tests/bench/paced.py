@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from tests.bench import series
 from tests.bench.contenders import OURS
@@ -18,16 +19,18 @@ from tests.bench.mixed import write_mixed_log
 from tests.bench.plan import Bench
 from tests.bench.program_sets import copy_five
 from tests.bench.waits import BOUNDS_MS, count_buckets
+from tests.generators.strewing import write_strewn_log
 
 RATE = 100_000
+ONE_IN = 10
 PAUSE_SECONDS = 0.5
 """Between two scrapes."""
 
 ABOUT = (
     f"our daemon with the 5 programs and that of the series; the mixed stream comes through a pipe at {RATE:,} lines a "
-    "second, 500 lines each 5 ms. In the second row the page is scraped meanwhile, with "
-    f"{PAUSE_SECONDS:g} s between two scrapes. The columns count the chunks of 500 lines by how long they waited, "
-    "in ms: from when they were due to when the daemon had read them. The writer looks about every 0.2 ms."
+    "second, 500 lines each 5 ms, and one line in ten changes one of the series. In the second row the page is scraped "
+    f"meanwhile, with {PAUSE_SECONDS:g} s between two scrapes. The columns count the chunks of 500 lines by how long they "
+    "waited, in ms: from when they were due to when the daemon had read them. The writer looks about every 0.2 ms."
 )
 
 
@@ -44,7 +47,7 @@ def measure_paced(bench: Bench, count: int) -> None:
     headings = ("stream", "lines", "lost", "scrapes", "slowest s")
     bounds = (*(f"≤ {bound}" for bound in BOUNDS_MS), f"> {BOUNDS_MS[-1]}", "max ms")
     table = bench.report.open_table(f"Lines while {count:,} series are scraped", ABOUT, (*headings, *bounds))
-    log = write_mixed_log(bench, int(RATE * bench.plan.paced_seconds))
+    log = write_stream(bench, count)
     for name, is_scraped in (("not scraped", False), ("scraped", True)):
         run = run_paced(bench, log, count, is_scraped=is_scraped)
         longest = max(run.waits, default=0.0) * 1e3
@@ -54,6 +57,16 @@ def measure_paced(bench: Bench, count: int) -> None:
         figures = (f"{RATE * bench.plan.paced_seconds / 1e6:g} M", str(run.lost), str(len(run.scrapes)), slowest)
         bench.report.add_row(table, name, *figures, *map(str, count_buckets(run.waits)), f"{longest:.1f}")
     log.unlink()
+
+
+def write_stream(bench: Bench, count: int) -> Path:
+    """Write the mixed stream with a line in ten that changes a series, of which an answer may so hold none ready."""
+    mixed, path = write_mixed_log(bench, int(RATE * bench.plan.paced_seconds)), bench.folder / "paced.log"
+    groups = int(RATE * bench.plan.paced_seconds) // ONE_IN
+    with mixed.open("rb") as lines:
+        write_strewn_log(path, series.pick_lines(count, Random(1)), lines, groups=groups, one_in=ONE_IN)
+    mixed.unlink()
+    return path
 
 
 def run_paced(bench: Bench, log: Path, count: int, *, is_scraped: bool) -> PacedRun:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.bench import series
 from tests.bench.contenders import OURS
-from tests.bench.daemons import RunningDaemon, running
+from tests.bench.daemons import RunningDaemon, running, wait_until
 from tests.bench.paced import measure_paced
 from tests.bench.plan import Bench, head_ratio, spell_ratio
 from tests.bench.report import Table
@@ -25,12 +27,29 @@ NAMES = (*map(str, SCRAPES), PACED)
 SETTLE_SECONDS = 0.1
 """What a daemon does after an answer, such as to collect its garbage, belongs to the scrape."""
 
-ENCODINGS = ("identity", "gzip")
+IDLE_SECONDS = 0.4
+"""Longer than both daemons wait before they look at a file again."""
+
+IDLE_CPU_SECONDS = 0.02
+"""What a daemon that does nothing may use in that time."""
+
 ABOUT = (
-    "one counter by two labels, scraped with `GET /metrics` over one connection on the unix socket, plain or "
-    "compressed with gzip. CPU is the server's user and system time for a scrape, wall the client's wait for it. "
-    "Ratio is another's CPU time by ours."
+    "one counter by two labels, scraped with `GET /metrics` over one connection on the unix socket: as it was at the "
+    "last scrape, plain or compressed with gzip, and after a line for each series has changed them all. CPU is the "
+    "server's user and system time for a scrape, wall the client's wait for it. Ratio is another's CPU time by ours."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the page is asked for, and whether all series change before. Then a run is one scrape."""
+
+    name: str
+    encoding: str = "identity"
+    is_changed: bool = False
+
+
+MANNERS = (Manner("plain"), Manner("gzip", encoding="gzip"), Manner("all changed", is_changed=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +59,22 @@ class ScrapeRun:
     cpu_seconds: float
     wall_seconds: float
     wire_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Daemons that all follow the same log, each with the same `count` series."""
+
+    count: int
+    log: Path
+    daemons: tuple[RunningDaemon, ...]
+
+    def change_all(self) -> None:
+        """Append a line for each series, and wait until nobody is busy with them."""
+        with self.log.open("ab") as file:
+            file.write(series.spell_lines(self.count))
+        for daemon in self.daemons:
+            wait_until(partial(is_idle, daemon), daemon)
 
 
 def run(bench: Bench) -> None:
@@ -60,10 +95,18 @@ def open_table(bench: Bench) -> Table:
 
 
 def measure_series(bench: Bench, table: Table, count: int) -> None:
-    """Fill all daemons from the same file, which they follow, and scrape them in turn."""
+    with open_scene(bench, count) as scene:
+        for manner in MANNERS:
+            add_row(bench, table, f"{count:,} series, {manner.name}", scrape_in_turn(bench, scene, manner))
+        for daemon in scene.daemons:
+            require_series(daemon, count)
+
+
+@contextmanager
+def open_scene(bench: Bench, count: int) -> Iterator[Scene]:
+    """Run all daemons, filled."""
     folder = Path(bench.folder, GROUP, str(count))
-    programs = series.write_program(folder / "programs")
-    log = folder / "log"
+    programs, log = series.write_program(folder / "programs"), folder / "log"
     log.touch()
     with ExitStack() as stack:
         daemons = []
@@ -71,27 +114,38 @@ def measure_series(bench: Bench, table: Table, count: int) -> None:
             place = folder / contender.name
             place.mkdir()
             daemons.append(stack.enter_context(running(contender, programs, str(log), place)))
-        with log.open("ab") as file:
-            file.write(series.spell_lines(count))
+        scene = Scene(count, log, tuple(daemons))
+        bench.report.progress(f"{count} series: filling")
+        scene.change_all()
         for daemon in daemons:
-            fill(bench, daemon, count)
-        for encoding in ENCODINGS:
-            add_row(bench, table, count, encoding, scrape_in_turn(bench, daemons, count, encoding))
+            require_series(daemon, count)
+        yield scene
 
 
-def fill(bench: Bench, daemon: RunningDaemon, count: int) -> None:
-    bench.report.progress(f"{count} series: waiting for {daemon.contender.name}")
-    daemon.wait_for_lines(count)
-    if (shown := series.count_series(daemon.scrape())) != count:
-        raise daemon.fail(f"shows {shown} of {count} series")
+def require_series(daemon: RunningDaemon, count: int) -> None:
+    """Make sure that the daemon was measured with all series, and had read all lines."""
+    shown, lines = series.count_series(daemon.scrape()), daemon.count_lines()
+    if shown != count or lines % count:
+        raise daemon.fail(f"shows {shown} of {count} series, after {lines} lines")
 
 
-def scrape_in_turn(bench: Bench, daemons: list[RunningDaemon], count: int, encoding: str) -> dict[str, list[ScrapeRun]]:
-    runs: dict[str, list[ScrapeRun]] = {daemon.contender.name: [] for daemon in daemons}
+def is_idle(daemon: RunningDaemon) -> bool:
+    """Look for `IDLE_SECONDS` whether it does anything."""
+    before = daemon.cpu_seconds
+    time.sleep(IDLE_SECONDS)
+    return daemon.cpu_seconds - before < IDLE_CPU_SECONDS
+
+
+def scrape_in_turn(bench: Bench, scene: Scene, manner: Manner) -> dict[str, list[ScrapeRun]]:
+    """Scrape the daemons in turn; return the runs by contender."""
+    runs: dict[str, list[ScrapeRun]] = {daemon.contender.name: [] for daemon in scene.daemons}
     for number in range(bench.plan.runs):
-        for daemon in daemons:
-            bench.report.progress(f"{count} series, {encoding}: {daemon.contender.name}, run {number + 1}")
-            runs[daemon.contender.name].append(time_scrapes(daemon, SCRAPES[count], encoding))
+        bench.report.progress(f"{scene.count} series, {manner.name}: run {number + 1} of {bench.plan.runs}")
+        if manner.is_changed:
+            scene.change_all()
+        for daemon in scene.daemons:
+            scrapes = 1 if manner.is_changed else SCRAPES[scene.count]
+            runs[daemon.contender.name].append(time_scrapes(daemon, scrapes, manner.encoding))
     return runs
 
 
@@ -105,10 +159,9 @@ def time_scrapes(daemon: RunningDaemon, scrapes: int, encoding: str) -> ScrapeRu
     return ScrapeRun((daemon.cpu_seconds - cpu_before) / scrapes, statistics.median(walls), size)
 
 
-def add_row(bench: Bench, table: Table, count: int, encoding: str, runs: dict[str, list[ScrapeRun]]) -> None:
+def add_row(bench: Bench, table: Table, name: str, runs: dict[str, list[ScrapeRun]]) -> None:
     cpu = {key: statistics.median(run.cpu_seconds for run in each) for key, each in runs.items()}
     ratios: dict[str, float | None] = {other.name: cpu[other.name] / cpu[OURS] for other in bench.others}
-    name = f"{count:,} series, {'plain' if encoding == 'identity' else encoding}"
     bench.compare(GROUP, name, ratios)
     cells: list[str] = []
     for key, each in runs.items():

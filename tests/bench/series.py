@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 METRIC = "bench_requests_total"
 PROGRAM = f"""counter {METRIC} by client, page
@@ -21,10 +23,19 @@ def write_program(folder: Path) -> Path:
     return folder
 
 
+def spell_line(number: int) -> bytes:
+    return b"series client-%d /shelf/%d\n" % (number % CLIENTS, number // CLIENTS)
+
+
 def spell_lines(count: int) -> bytes:
-    """Return lines that make `count` series."""
-    lines = (f"series client-{number % CLIENTS} /shelf/{number // CLIENTS}\n" for number in range(count))
-    return "".join(lines).encode("ascii")
+    """Return lines that make `count` series, or change each of them."""
+    return b"".join(map(spell_line, range(count)))
+
+
+def pick_lines(count: int, rng: Random) -> Iterator[bytes]:
+    """Yield for ever lines that change one of `count` series."""
+    while True:
+        yield spell_line(rng.randrange(count))
 
 
 def count_series(page: bytes) -> int:

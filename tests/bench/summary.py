@@ -96,6 +96,7 @@ def list_targets(bench: Bench) -> list[Target]:
         Target("mixed, 20 programs", find_ratio(bench, "mixed", "20 programs"), 12, "×"),
         Target("scrape, 100,000 series", find_ratio(bench, "scrape", "100,000 series, plain"), 3, "×"),
         Target("the same, with gzip", find_ratio(bench, "scrape", "100,000 series, gzip"), 3, "×"),
+        Target("the same, all changed", find_ratio(bench, "scrape", "100,000 series, all changed"), 3, "×"),
         Target("longest wait, scraped", bench.facts.get("wait"), 50, " ms", is_lower_bound=False),
         Target("resident memory", memory / MEGABYTE if memory else None, 80, " MB", is_lower_bound=False),
         Target("check beyond Python's", bench.facts.get("check"), 0.3, " s", is_lower_bound=False),
