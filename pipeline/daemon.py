@@ -149,12 +149,12 @@ class Daemon:
             await trio.sleep(find_sweep_pause(self.store.next_expiry(), now, interval))
 
     def take_snapshot(self) -> Snapshot:
-        """Return the metrics as they are now, our own included, without what has expired."""
+        """Return a view of the metrics, our own included, without what has expired."""
         now = time.time_ns()
         if self.settings.store.expired_metrics_gc_interval_seconds > 0:
             self.store.sweep(now)
         self.telemetry.collect(now)
-        return self.store.snapshot()
+        return self.store.view()
 
     def read_status(self) -> Status:
         """Return what the status page shows."""

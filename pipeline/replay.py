@@ -44,7 +44,7 @@ class Replay:
 
     def render(self) -> bytes:
         """Return the metrics of the programs, without the daemon's own."""
-        snapshot = self.store.snapshot().select_programs()
+        snapshot = self.store.view().select_programs()
         if self.settings.format_name == "json":
             return json.render_one_shot(snapshot)
         return prometheus.render(snapshot, make_prometheus_options(self.settings.formats), self.problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from pipeline.metrics import format_go_float
+from pipeline.metrics import format_go_float, wrap_int64
 
 JSON_FLOOR = 1e-6
 JSON_LIMIT = 1e21
@@ -15,9 +15,12 @@ def format_sample(value: float | bytes) -> str:
     """Return a Prometheus sample value: FMT_G of the nearest double, 0 for a text.
 
     Negative zero is `0`, not the `-0` of FMT_G, because that is what mtail's client library writes.
+    An Int that has outgrown 64 bits is wrapped.
     """
     if not value or isinstance(value, bytes):
         return "0"
+    if isinstance(value, int):
+        value = wrap_int64(value)
     return format_go_float(value)
 
 
@@ -25,10 +28,10 @@ def format_json_number(value: float) -> str:
     """Return a JSON value. NaN and the infinities, which JSON cannot write, are strings.
 
     mtail fails the whole document instead. A string says which one it was, and a reader that
-    expects a number fails on that series only.
+    expects a number fails on that series only. An Int that has outgrown 64 bits is wrapped.
     """
     if isinstance(value, int):
-        return str(value)
+        return str(wrap_int64(value))
     if not isfinite(value):
         return f'"{format_go_float(value)}"'
     if value == 0 or JSON_FLOOR <= abs(value) < JSON_LIMIT:

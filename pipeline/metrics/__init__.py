@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.metrics.datum import Datum, HistogramDatum, wrap_int64
+from pipeline.metrics.datum import Datum, HistogramDatum, HistogramValue, wrap_int64
 from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.numbers import format_go_float
-from pipeline.metrics.snapshot import HistogramValue, MetricSnapshot, SeriesSnapshot, Snapshot
+from pipeline.metrics.snapshot import MetricSnapshot, SeriesSnapshot, SeriesView, Snapshot
 from pipeline.metrics.store import Store
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Metric",
     "MetricSnapshot",
     "SeriesSnapshot",
+    "SeriesView",
     "Snapshot",
     "Store",
     "ValueType",

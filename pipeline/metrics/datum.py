@@ -6,6 +6,8 @@ a time may therefore leave 64 bits; it is wrapped (`wrap_int64`) when a snapshot
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 INT64_LIMIT = 1 << 63
 UINT64_SPAN = 1 << 64
 
@@ -29,6 +31,15 @@ class Datum:
         self.expiry = expiry
 
 
+@dataclass(frozen=True, slots=True)
+class HistogramValue:
+    """What a histogram series holds. `counts` is one count per upper bound, then +Inf's; not cumulative."""
+
+    counts: tuple[int, ...]
+    total: float
+    count: int
+
+
 class HistogramDatum:
     """A series of buckets. `counts` holds one count per upper bound, then +Inf's; it is not cumulative."""
 
@@ -42,3 +53,8 @@ class HistogramDatum:
         self.count = 0
         self.time = time
         self.expiry = expiry
+
+    @property
+    def value(self) -> HistogramValue:
+        """A copy of what it holds."""
+        return HistogramValue(tuple(self.counts), self.total, self.count)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.errors import StoreConflictError
 from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Metric
-from pipeline.metrics.snapshot import Snapshot, copy_metric
+from pipeline.metrics.snapshot import Snapshot, copy_metric, view_metric
 
 
 class Store:
@@ -78,6 +78,10 @@ class Store:
     def snapshot(self) -> Snapshot:
         """Return a copy of everything as it is now."""
         return Snapshot(tuple(copy_metric(metric) for metric in self))
+
+    def view(self) -> Snapshot:
+        """Return the series that there are now; their values are those of when they are read."""
+        return Snapshot(tuple(view_metric(metric) for metric in self))
 
     def sweep(self, now: int) -> None:
         """Delete what has expired or is over a limit, hidden metrics too (spec 12.7)."""

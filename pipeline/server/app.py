@@ -6,11 +6,10 @@ every path answers GET and HEAD only.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import logging
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,17 +28,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline import __version__
 from pipeline.formats import PrometheusOptions, json, prometheus
 from pipeline.metrics import Snapshot
+from pipeline.server.slices import SlicedResponse, compress, gather, take_step
 
 logger = logging.getLogger(__name__)
 
 PRODUCT = "syslog-pipeline"
 TEMPLATES = Path(__file__).parent / "templates"
-
-# A page of 100,000 series takes 0.06 s at level 1 and 0.13 s at level 6, and is 10 % larger (measured).
-GZIP_LEVEL = 1
-
-# Two scrapers, or one and a person. More wait for their turn; lines need the processor too.
-MAX_RENDERINGS = 2
 
 MAX_REPORTED_PROBLEMS = 100
 
@@ -73,7 +67,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Where answers come from. Both are called for each request."""
+    """Where answers come from. Both are called for each request.
+
+    A snapshot may be a view: its series are read slice by slice, while lines change them.
+    """
 
     take_snapshot: Callable[[], Snapshot]
     read_status: Callable[[], Status]
@@ -81,40 +78,35 @@ class Answers:
 
 def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
     """Return the app that serves what `answers` gives."""
-    limiter = trio.CapacityLimiter(MAX_RENDERINGS)
+    metrics = prometheus.Page(options)
+    refreshing = trio.Lock()
+    turn = trio.Lock()
     reporter = ProblemReporter()
 
     async def answer_metrics(request: Request) -> Response:
-        names = frozenset(request.query_params.getlist("name[]"))
-        problems: list[str] = []
-
-        def render(snapshot: Snapshot) -> bytes:
-            return prometheus.render(select_names(snapshot, names), options, problems)
-
-        response = await answer_page(request, prometheus.CONTENT_TYPE, render)
-        reporter.report(problems)
-        return response
+        if request.method == "HEAD":
+            return answer_head(prometheus.CONTENT_TYPE)
+        async with refreshing:
+            steps = metrics.refresh(answers.take_snapshot(), request.query_params.getlist("name[]"))
+            while await take_step(steps, turn, "end") != "end":
+                pass
+            pieces = metrics.write()
+            reporter.report(metrics.problems)
+        return answer_page(request, prometheus.CONTENT_TYPE, pieces)
 
     async def answer_json(request: Request) -> Response:
-        return await answer_page(request, json.CONTENT_TYPE, json.render)
-
-    async def answer_page(request: Request, content_type: str, render: Callable[[Snapshot], bytes]) -> Response:
-        """Return the page, compressed if the client takes that.
-
-        It is made in a thread, so that lines keep flowing meanwhile: a page of 100,000 series
-        takes 0.6 s, JSON 1 s (measured), in which the loop would stand still.
-        """
-        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
         if request.method == "HEAD":
-            return drop_length(Response(headers=headers))
-        encode = leave
+            return answer_head(json.CONTENT_TYPE)
+        return answer_page(request, json.CONTENT_TYPE, json.write(answers.take_snapshot()))
+
+    def answer_page(request: Request, content_type: str, pieces: Iterator[bytes]) -> Response:
+        """Return the page, compressed if the client takes that, and sent while it is made."""
+        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
+        slices = gather(pieces)
         if accepts_gzip(request.headers.get("accept-encoding", "")):
             headers["Content-Encoding"] = "gzip"
-            encode = compress
-        async with limiter:
-            snapshot = answers.take_snapshot()
-            page = await trio.to_thread.run_sync(lambda: encode(render(snapshot)))
-        return Response(page, headers=headers)
+            slices = compress(slices)
+        return SlicedResponse(slices, turn, headers)
 
     async def answer_status(request: Request) -> Response:
         return HTMLResponse(render_status(answers.read_status()))
@@ -131,18 +123,9 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
     return cast("ASGIFramework", with_security_headers(app))
 
 
-def leave(page: bytes) -> bytes:
-    """Return `page` as it is."""
-    return page
-
-
-def compress(page: bytes) -> bytes:
-    """Return `page` in gzip's format, the same for the same page."""
-    return gzip.compress(page, GZIP_LEVEL, mtime=0)
-
-
-def drop_length(response: Response) -> Response:
-    """Take away the length of a body that was not made."""
+def answer_head(content_type: str) -> Response:
+    """Return the headers of a page that is not made, so that its length is not known."""
+    response = Response(headers={"Content-Type": content_type, "Vary": "Accept-Encoding"})
     del response.headers["content-length"]
     return response
 
@@ -154,15 +137,6 @@ def accepts_gzip(header: str) -> bool:
         name, _, parameters = part.partition(";")
         weights[name.strip()] = parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return weights.get("gzip", weights.get("*", False))
-
-
-def select_names(snapshot: Snapshot, names: frozenset[str]) -> Snapshot:
-    """Return the metrics that the parameters `name[]` name, all if there is none."""
-    if not names:
-        return snapshot
-    return Snapshot(
-        tuple(metric for metric in snapshot.metrics if prometheus.NAME_MISFITS.sub("_", metric.name) in names)
-    )
 
 
 class ProblemReporter:

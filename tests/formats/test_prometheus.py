@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats import PrometheusOptions, prometheus
-from pipeline.metrics import HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
+from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
 
 NOW = 1_700_000_000_000_000_000
 
@@ -234,6 +234,24 @@ def test_series_with_equal_labels_are_left_out() -> None:
     ]
 
 
+def test_histograms_with_equal_labels_are_left_out() -> None:
+    """Whatever their buckets."""
+    other = Metric(
+        "m",
+        kind=Kind.HISTOGRAM,
+        value_type=ValueType.BUCKETS,
+        program="b.mtail",
+        label_names=("k",),
+        source="b.mtail:1:9",
+        buckets=(7, 8),
+    )
+    other.new((b"x",), NOW)
+    page, problems = render(make_metric("m", "k", kind=Kind.HISTOGRAM), other)
+    bounds = [dict(labels)["le"] for name, labels, _ in parse_page(page.encode()) if name == "m_bucket"]
+    assert bounds == ["1", "2", "+Inf"]
+    assert len(problems) == 1
+
+
 @pytest.mark.parametrize("suffix", ["_bucket", "_count", "_sum"])
 def test_name_of_a_histograms_samples_is_taken(suffix: str) -> None:
     """A family of that name is left out, and takes no names itself."""
@@ -258,3 +276,27 @@ def test_not_a_number_is_in_no_bucket() -> None:
     page, _ = render(metric)
     assert 'h_bucket{le="+Inf"} 0\n' in page
     assert page.endswith("h_count 1\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (999_999, "999999"),
+        (1_000_000, "1e+06"),
+        (-999_999, "-999999"),
+        (-1_000_000, "-1e+06"),
+        (1 << 63, "-9.223372036854776e+18"),
+        (1.0, "1"),
+        (1e6, "1e+06"),
+        (b"text", "0"),
+    ],
+)
+def test_values_have_gos_form(value: float | bytes, text: str) -> None:
+    """An exponent from a million on; an Int that a view finds beyond 64 bits is wrapped."""
+    metric = make_metric("m", "k", values=[(b"a",), (b"b",)])
+    series = metric.data[(b"a",)]
+    assert isinstance(series, Datum)
+    series.value = value
+    store = Store()
+    store.register([metric])
+    assert prometheus.render(store.view()).decode().splitlines()[2] == f'm{{k="a",prog="a.mtail"}} {text}'

@@ -1,0 +1,123 @@
+"""Which metrics make which family, and what cannot stand on the page.
+
+Metrics of one exported name form a family; names with other characters than the format knows are
+changed, so metrics of different names can meet in one family. What cannot stand beside the rest of
+the page (another type, names the format reserves) is left out and reported as a problem, because a
+scraper rejects the whole page for one such line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.metrics import Kind, MetricSnapshot, Snapshot
+
+TYPES = {
+    Kind.COUNTER: "counter",
+    Kind.GAUGE: "gauge",
+    Kind.TIMER: "gauge",
+    Kind.HISTOGRAM: "histogram",
+}
+"""Kinds the format can hold. Text is none of them."""
+
+HISTOGRAM_SUFFIXES = ("_bucket", "_count", "_sum")
+
+# A metric name may hold a colon. A label name may not, although mtail would write it there.
+NAME_MISFITS = re.compile("[^A-Za-z0-9_:]|^[0-9]")
+LABEL_NAME_MISFITS = re.compile("[^A-Za-z0-9_]|^[0-9]")
+
+HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusOptions:
+    """What mtail's flags of the same names switch."""
+
+    emit_prog_label: bool = True
+    emit_metric_timestamp: bool = False
+
+
+def select_families(
+    families: dict[str, list[MetricSnapshot]], options: PrometheusOptions, problems: list[str]
+) -> dict[str, list[MetricSnapshot]]:
+    """Return what can stand on the page, sorted by name; a sentence for each thing left out goes to `problems`."""
+    selected: dict[str, list[MetricSnapshot]] = {}
+    reserved: dict[str, str] = {}
+    for name, metrics in sorted(families.items()):
+        if name in reserved:
+            problems.extend(
+                leave_out(metric, f"histogram `{reserved[name]}` has samples of that name") for metric in metrics
+            )
+            continue
+        family = select_metrics(metrics, options, problems)
+        if not family:
+            continue
+        selected[name] = family
+        if family[0].kind is Kind.HISTOGRAM:
+            # A suffix only makes a name sort later, so this comes before the family it concerns.
+            reserved.update((name + suffix, name) for suffix in HISTOGRAM_SUFFIXES)
+    return selected
+
+
+def group_families(snapshot: Snapshot) -> dict[str, list[MetricSnapshot]]:
+    """Return what can be exported, by the name it is exported under."""
+    families: dict[str, list[MetricSnapshot]] = {}
+    for metric in snapshot.metrics:
+        if metric.series and not metric.hidden and metric.kind in TYPES:
+            families.setdefault(NAME_MISFITS.sub("_", metric.name), []).append(metric)
+    return families
+
+
+def select_metrics(
+    metrics: Sequence[MetricSnapshot], options: PrometheusOptions, problems: list[str]
+) -> list[MetricSnapshot]:
+    """Return the metrics that can stand in one family, with the first of them."""
+    family: list[MetricSnapshot] = []
+    for metric in metrics:
+        reason = find_misfit(metric, options)
+        if not reason and family and TYPES[metric.kind] != TYPES[family[0].kind]:
+            reason = f"the name is taken by a {TYPES[family[0].kind]} at {family[0].source}"
+        if reason:
+            problems.append(leave_out(metric, reason))
+        else:
+            family.append(metric)
+    return family
+
+
+def find_misfit(metric: MetricSnapshot, options: PrometheusOptions) -> str:
+    """Return why the format cannot hold `metric` at all, or nothing."""
+    if not metric.name:
+        return "it has no name"
+    for name in map(clean_label_name, metric.label_names):
+        if not name:
+            return "a label has no name"
+        if name.startswith("__"):
+            return f"label names that begin with two underscores, as `{name}`, are reserved"
+        if name == "le" and metric.kind is Kind.HISTOGRAM:
+            return "the label `le` of a histogram is the bound of a bucket"
+        if name == "prog" and has_prog_label(metric, options):
+            return "the label `prog` is the name of the program"
+    return ""
+
+
+def leave_out(metric: MetricSnapshot, reason: str) -> str:
+    """Return the problem that `metric` is left out for `reason`."""
+    return f"Metric `{metric.name}` at {metric.source} is left out of the Prometheus format: {reason}."
+
+
+def has_prog_label(metric: MetricSnapshot, options: PrometheusOptions) -> bool:
+    """Tell whether the program is shown. The daemon's own metrics have none."""
+    return options.emit_prog_label and bool(metric.program)
+
+
+def clean_label_name(name: str) -> str:
+    """Return `name` as the format can hold it."""
+    return LABEL_NAME_MISFITS.sub("_", name)
+
+
+def write_head(name: str, first: MetricSnapshot) -> str:
+    """Return the comments before the samples of a family; `first` is its first metric."""
+    help_text = first.help_text or f"defined at {first.source}"
+    return f"# HELP {name} {help_text.translate(HELP_ESCAPES)}\n# TYPE {name} {TYPES[first.kind]}\n"
