@@ -11,7 +11,7 @@ from pipeline.language.nodes import Capture, Expression, Index, Name
 from pipeline.language.patterns import SearchPlan, plan_search
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
 from pipeline.language.slow_paths import UNTRIED
-from pipeline.language.support import INT_MAX, INT_MIN
+from pipeline.language.support import INT_MAX, INT_MIN, INT_SAFE_DIGITS
 
 INFINITY = 1e999
 
@@ -136,14 +136,21 @@ class GroupAccess:
             arguments += [py.name(match_name(use)), py.constant(self.plan(use).group_index[number])]
         return arguments
 
-    def int_of(self, text: ast.expr) -> ast.expr:
+    def int_of(self, node: Capture, text: ast.expr) -> ast.expr:
         """Return code for the Int that the text of a numeric group spells.
 
         Such a text consists of digits and signs only, so `int` accepts what the language does, but
-        for the range.
+        for the range. Few digits are within it.
         """
         number = py.call(self.bindings.function("int"), text)
-        test = py.between(py.constant(INT_MIN), py.walrus("v", number), "<=", py.constant(INT_MAX))
+        shapes = [use.groups[number - 1] for use, number in self.checked.capture_candidates[node]]
+        if all(shape.longest is not None and shape.longest <= INT_SAFE_DIGITS for shape in shapes):
+            return number
+        value = py.walrus("v", number)
+        if any(shape.signed for shape in shapes):
+            test = py.between(py.constant(INT_MIN), value, "<=", py.constant(INT_MAX))
+        else:
+            test = py.compare(value, "<=", py.constant(INT_MAX))
         return self.unless_failed(test, "the number of a capture group does not fit in 64 bits")
 
     def float_of(self, text: ast.expr) -> ast.expr:

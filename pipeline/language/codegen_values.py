@@ -12,6 +12,7 @@ where their value is looked at.
 from __future__ import annotations
 
 import ast
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -189,6 +190,22 @@ class ValueGenerator(ABC):
         test = py.between(low, py.walrus("v", code), operator, high)
         return py.choose(test, py.name("v"), self.call(repair, py.name("v")))
 
+    def is_number(self, node: Expression) -> bool:
+        """Whether a value is never NaN: a finite one, or one step of arithmetic from that with a literal."""
+        match node:
+            case Binary(operator="+" | "-" | "*", left=left, right=IntLiteral() | FloatLiteral() as right):
+                return self.is_finite(left) and self.is_finite(right)
+            case Binary(operator="/", left=left, right=IntLiteral() | FloatLiteral() as right):
+                return self.is_finite(left) and right.value != 0
+            case _:
+                return self.is_finite(node)
+
+    def is_finite(self, node: Expression) -> bool:
+        if isinstance(node, FloatLiteral):
+            return math.isfinite(node.value)
+        is_float_group = isinstance(node, Capture) and self.runtime_type(node) is Type.FLOAT
+        return is_float_group or self.runtime_type(node) is Type.INT
+
     def may_leave_64_bits(self, node: Expression) -> bool:
         match node:
             case Binary(operator="+" | "-" | "*"):
@@ -255,7 +272,7 @@ class ValueGenerator(ABC):
         text = self.groups.text(node, self.known)
         match self.runtime_type(node):
             case Type.INT:
-                return self.place(self.groups.int_of(text), node.span)
+                return self.place(self.groups.int_of(node, text), node.span)
             case Type.FLOAT:
                 return self.place(self.groups.float_of(text), node.span)
             case _:
@@ -378,8 +395,19 @@ class ValueGenerator(ABC):
         left, right = self.as_type(node.left, want), self.as_type(node.right, want)
         divisor = right.value if isinstance(right, ast.Constant) else None
         if function == "divide_float" and isinstance(divisor, float) and divisor:
-            return py.binary(left, "/", right)
+            function = "/"
+        if function in ("+", "-", "*", "/") and want is Type.FLOAT:
+            left = self.without_float(left, node.left) if self.runtime_type(node.right) is Type.FLOAT else left
+            right = self.without_float(right, node.right) if self.runtime_type(node.left) is Type.FLOAT else right
         return self.apply(function, left, right)
+
+    def without_float(self, code: ast.expr, node: Expression) -> ast.expr:
+        """Return code for an operand whose Int Python makes a float by itself, as the other operand is one."""
+        match code:
+            case ast.Call(func=ast.Name(id="float"), args=[number]) if self.runtime_type(node) is Type.INT:
+                return number
+            case _:
+                return code
 
     def raw_int(self, node: Expression) -> ast.expr:
         """Return code for an Int that need not be wrapped."""
@@ -388,6 +416,10 @@ class ValueGenerator(ABC):
         return self.as_type(node, Type.INT)
 
     def comparison(self, node: Binary) -> ast.expr:
+        match node:
+            case Binary(operator=">" | "!=", left=Call(name="len", arguments=(text,)), right=IntLiteral(value=0)):
+                if node.left not in self.checked.conversions:
+                    return self.as_type(text, Type.STRING)  # it is true unless it is empty
         want = known_type(self.checked.joins[node]) or Type.INT
         if want is Type.BOOL:
             return self.fail("two Bools cannot be compared", node.left, node.right)

@@ -58,6 +58,11 @@ def subscript(value: ast.expr, index: int) -> ast.expr:
     return ast.Subscript(value, ast.Constant(index), ast.Load())
 
 
+def head(value: ast.expr, length: int) -> ast.expr:
+    """Read the first items."""
+    return ast.Subscript(value, ast.Slice(upper=ast.Constant(length)), ast.Load())
+
+
 def make_tuple(*items: ast.expr) -> ast.expr:
     """Write a tuple."""
     return ast.Tuple(list(items), ast.Load())

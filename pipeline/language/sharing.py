@@ -200,6 +200,11 @@ class Sharer:
                 is_pure = function.id in self.pure or MADE_FUNCTION.fullmatch(function.id) is not None
                 is_safe = SAFE_FUNCTION.fullmatch(function.id) is not None
                 return self.value_of(function.id, parts, safe=is_safe) if is_pure else None
+            case ast.Subscript(slice=ast.Slice(upper=ast.Constant(value=int(length)))):
+                node.value, subject = self.visit(node.value, known)
+                return self.value_of(f"head {length}", [subject], safe=False)
+            case ast.Set():
+                return self.value_of("set", self.visit_all(node.elts, known), safe=False)
             case ast.Subscript():
                 node.value, subject = self.visit(node.value, known)
                 node.slice, index = self.visit(node.slice, known)

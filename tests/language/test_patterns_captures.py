@@ -36,9 +36,9 @@ def test_unicode_digits_are_no_number() -> None:
 def test_groups_come_in_the_order_of_their_numbers() -> None:
     """With their names, whatever is around them."""
     assert capture_groups(parse_pattern(r"(?P<a>x(\d+))|(?:(?P<c>y)|z)*")) == (
-        Group(1, "a", Type.STRING, optional=True),
-        Group(2, None, Type.INT, optional=True),
-        Group(3, "c", Type.STRING, optional=True),
+        Group(1, "a", Type.STRING, optional=True, longest=None, signed=False),
+        Group(2, None, Type.INT, optional=True, longest=None, signed=False),
+        Group(3, "c", Type.STRING, optional=True, longest=1, signed=False),
     )
 
 
@@ -57,6 +57,25 @@ def test_groups_come_in_the_order_of_their_numbers() -> None:
 def test_group_that_can_be_passed_by_is_optional(text: str, optional: bool) -> None:
     """Only then can it read as nothing after a match."""
     assert [group.optional for group in capture_groups(parse_pattern(text))] == [optional]
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "signed"),
+    [
+        (r"(\d{1,3})", 3, False),
+        (r"(\d{4}|\d\d)", 4, False),
+        (r"(-?\d{2})", 3, True),
+        (r"([+-]?\d+)", None, True),
+        (r"((?:\d\d){3})", 6, False),
+        (r"(\d+)", None, False),
+        (r"(^\d$)", 1, False),
+        (r"([^x])", 1, True),
+    ],
+)
+def test_extent_of_a_group_is_known(text: str, longest: int | None, signed: bool) -> None:
+    """How many characters it holds at most, and whether a minus may be among them."""
+    group = capture_groups(parse_pattern(text))[0]
+    assert (group.longest, group.signed) == (longest, signed)
 
 
 def test_deep_nesting_has_types_too() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pipeline.language.patterns.captures import Group, capture_groups
 from pipeline.language.patterns.engines import Engine, Match, Search, SearchPlan, plan_search
+from pipeline.language.patterns.heads import HEAD_BYTES, find_heads
 from pipeline.language.patterns.literals import required_literals
 from pipeline.language.patterns.parse import parse_pattern
 from pipeline.language.patterns.prefixes import find_prefix
@@ -15,6 +16,7 @@ from pipeline.language.patterns.replace import replacer
 from pipeline.language.patterns.tree import PatternError, Regex
 
 __all__ = [
+    "HEAD_BYTES",
     "Engine",
     "Group",
     "Match",
@@ -23,6 +25,7 @@ __all__ = [
     "Search",
     "SearchPlan",
     "capture_groups",
+    "find_heads",
     "find_prefix",
     "parse_pattern",
     "plan_search",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import reduce
 
+from pipeline.language.patterns.classes import contains_char
 from pipeline.language.patterns.tree import (
     Alternate,
     Capture,
@@ -23,12 +24,18 @@ from pipeline.language.types import Type, join_types
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One capture group. An optional one may take no part in a match."""
+    """One capture group. An optional one may take no part in a match.
+
+    `longest` is the most characters that it can hold, None without a bound; `signed` tells whether a
+    minus can be among them.
+    """
 
     number: int
     name: str | None
     type: Type
     optional: bool
+    longest: int | None
+    signed: bool
 
 
 class Alphabet(IntEnum):
@@ -82,16 +89,26 @@ def join_branches(left: Type, right: Type) -> Type:
 
 def capture_groups(regex: Regex) -> tuple[Group, ...]:
     """Return the groups in the order of their numbers, without group 0."""
-    found: dict[int, tuple[Type, bool]] = {}
+    types: dict[int, Type] = {}
+    extents: dict[int, Extent] = {}
     optional = find_optional(regex.root)
 
     def examine(node: Node, parts: list[Shape]) -> Shape:
         if isinstance(node, Capture):
-            found[node.number] = (parts[0].type, node.number in optional)
+            types[node.number] = parts[0].type
         return find_shape(node, parts)
 
+    def measure(node: Node, parts: list[Extent]) -> Extent:
+        if isinstance(node, Capture):
+            extents[node.number] = parts[0]
+        return find_extent(node, parts)
+
     fold(regex.root, examine)
-    return tuple(Group(number, name, *found[number]) for number, name in enumerate(regex.names, 1))
+    fold(regex.root, measure)
+    return tuple(
+        Group(number, name, types[number], number in optional, extents[number].longest, extents[number].signed)
+        for number, name in enumerate(regex.names, 1)
+    )
 
 
 def find_optional(root: Node) -> frozenset[int]:
@@ -105,6 +122,31 @@ def find_optional(root: Node) -> frozenset[int]:
         skipped = skipped or isinstance(node, Alternate) or (isinstance(node, Repeat) and node.least == 0)
         pending.extend((child, skipped) for child in node.children)
     return frozenset(optional)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many characters a part matches at most, None without a bound, and whether a minus may be one of them."""
+
+    longest: int | None
+    signed: bool
+
+
+def find_extent(node: Node, parts: list[Extent]) -> Extent:
+    signed = any(part.signed for part in parts)
+    lengths = [part.longest for part in parts if part.longest is not None]
+    bounded = len(lengths) == len(parts)
+    match node:
+        case Literal(text=text):
+            return Extent(len(text), "-" in text)
+        case CharClass(ranges=ranges):
+            return Extent(1, contains_char(ranges, ord("-")))
+        case Repeat(most=most):
+            return Extent(lengths[0] * most if bounded and most is not None else None, signed)
+        case Alternate():
+            return Extent(max(lengths) if bounded else None, signed)
+        case _:
+            return Extent(sum(lengths) if bounded else None, signed)
 
 
 def find_shape(node: Node, parts: list[Shape]) -> Shape:
