@@ -1,6 +1,6 @@
 # make run     set up what running needs, and run the main job on embedded defaults in ./run
 # make test    set up what is missing, then all that CI runs: style, types, tests
-# make bench   compare our speed with mtail's
+# make bench   compare our speed with mtail's, in half an hour; ARGS=--quick in minutes
 # make setup   set up for development, and nothing else
 # make format  format the code, make the parser's tables, and repair what can be repaired
 

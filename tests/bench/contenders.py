@@ -18,8 +18,8 @@ HEAD_VARIABLE = "MTAIL_HEAD"
 
 EAGER_POLL = "10us"
 """mtail reads a pipe or a datagram socket once in each `--poll_interval`, 250 ms by default. Debian's took 148 lines
-a second from a pipe so, whatever the pipe holds. At 1 ms it took 36,000, at 10 µs 107,000, at 1 µs 166,000 for 1.7 times the
-CPU time (linecount, 200,000 lines, 2 cores)."""
+a second from a pipe so, whatever the pipe holds. At 1 ms it took 36,000, at 10 µs 107,000, at 1 µs 166,000 for 1.7
+times the CPU time (linecount, 200,000 lines, 2 cores)."""
 
 
 class Contender(Protocol):

@@ -16,7 +16,7 @@ ABOUT = (
     "(sftp) to all. linecount counts every line; nocode holds no code, so what it costs is the reading."
 )
 
-MORE_LINES = {"linecount": 5, "nocode": 5}
+MORE_LINES = {"linecount": 5, "nocode": 10}
 """Times as many lines where a line costs so little that the start's noise would hide it."""
 
 

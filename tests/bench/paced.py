@@ -29,8 +29,8 @@ PAUSE_SECONDS = 0.5
 ABOUT = (
     f"our daemon with the 5 programs and that of the series; the mixed stream comes through a pipe at {RATE:,} lines a "
     "second, 500 lines each 5 ms, and one line in ten changes one of the series. In the second row the page is scraped "
-    f"meanwhile, with {PAUSE_SECONDS:g} s between two scrapes. The columns count the chunks of 500 lines by how long they "
-    "waited, in ms: from when they were due to when the daemon had read them. The writer looks about every 0.2 ms."
+    f"meanwhile, with {PAUSE_SECONDS:g} s between two scrapes. The columns count the chunks of 500 lines by how long "
+    "they waited, in ms: from when they were due to when the daemon had read them. The writer looks about every 0.2 ms."
 )
 
 

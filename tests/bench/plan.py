@@ -19,7 +19,7 @@ class Plan:
 
     runs: int = 3
     start_runs: int = 5
-    dense_lines: int = 500_000
+    dense_lines: int = 400_000
     sparse_lines: int = 2_000_000
     mixed_lines: int = 300_000
     pipe_lines: int = 300_000
