@@ -11,7 +11,7 @@ from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.source import Position
 from pipeline.metrics import Datum, Store
 from pipeline.runtime import LineFailure, Program
-from pipeline.runtime.program import REPORT_INTERVAL, RateLimit, show_bytes
+from pipeline.runtime.program import CALLS_PER_SAMPLE, REPORT_INTERVAL, RateLimit, show_bytes
 from pipeline.telemetry import ProgramCounts
 
 NOW = 1_700_000_000 * 10**9
@@ -83,6 +83,19 @@ def test_failure_in_begin_is_like_any_other(caplog: pytest.LogCaptureFixture) ->
     assert program.last_failure is not None
     assert program.last_failure.origin == b"a.mtail"
     assert program.last_failure.position.line == 3
+
+
+def test_batch_of_one_line_is_measured_as_that_line() -> None:
+    """What the line took stands for as many calls as are not measured."""
+    program = make_program("counter lines\nlines++\n")
+    for _ in range(CALLS_PER_SAMPLE * 3):
+        program.run(Batch.of([b"-"], b"/log"), NOW)
+    times = program.counts.times
+    assert sum(times.by_bound) == 3
+    assert times.run_ns == times.line_ns * CALLS_PER_SAMPLE
+    (lines,) = program.compiled.metrics[0].data.values()
+    assert isinstance(lines, Datum)
+    assert lines.value == CALLS_PER_SAMPLE * 3
 
 
 def test_log_filter_admits_its_origins_only() -> None:
