@@ -9,7 +9,7 @@ not seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.language.nodes import (
     Assignment,
@@ -28,12 +28,13 @@ from pipeline.language.nodes import (
     IntLiteral,
     LogFilter,
     MetricDeclaration,
+    Name,
     Next,
     Statement,
     Stop,
     StringLiteral,
 )
-from pipeline.language.patterns import find_prefix, required_literals
+from pipeline.language.patterns import find_prefix, required_literals, required_suffix
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.source import Span
 from pipeline.language.types import Type, known_type
@@ -58,7 +59,10 @@ COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 @dataclass(frozen=True, slots=True, order=True)
 class Probe:
-    """What the sieve looks for: a text anywhere in the line, or a regular expression over bytes at its beginning."""
+    """What the sieve looks for: a text anywhere in the line, or a regular expression over bytes at its beginning.
+
+    A text may end in the line feed: it then stands at the end of the line.
+    """
 
     text: bytes
     is_prefix: bool = False
@@ -68,11 +72,14 @@ class Probe:
 class Guard:
     """The probes of which one must be in a line; None when the program may have an effect on any line.
 
-    `span` is then an effect that a line need hold nothing certain to reach.
+    `span` is then an effect that a line need hold nothing certain to reach. `reads` are the indexes of the metrics
+    without labels that every line reads: the first to do so creates their series, so the guard holds only
+    once they all exist.
     """
 
     probes: frozenset[Probe] | None
     span: Span | None = None
+    reads: frozenset[int] = frozenset()
 
 
 NO_LINE = Guard(frozenset())
@@ -93,7 +100,9 @@ def strength(guard: Guard) -> int:
         return 0
     if not guard.probes:
         return LONG_LITERAL_BYTES + 1
-    return min(LONG_LITERAL_BYTES, *(1 if probe.is_prefix else len(probe.text) for probe in guard.probes))
+    return min(
+        LONG_LITERAL_BYTES, *(MIN_LITERAL_BYTES if probe.is_prefix else len(probe.text) for probe in guard.probes)
+    )
 
 
 def either(*guards: Guard) -> Guard:
@@ -122,7 +131,9 @@ class Outcome:
 
 def derive_guard(checked: CheckedProgram) -> Guard:
     """Return the guard of a program, `begin` blocks apart."""
-    return GuardFinder(checked).of_block(checked.block.statements, frozenset())
+    finder = GuardFinder(checked)
+    guard = finder.of_block(checked.block.statements, frozenset())
+    return guard if guard.probes is None else replace(guard, reads=frozenset(finder.reads))
 
 
 class GuardFinder:
@@ -134,6 +145,7 @@ class GuardFinder:
     def __init__(self, checked: CheckedProgram) -> None:
         self.checked = checked
         self.bodies: list[Block] = []
+        self.reads: set[int] = set()
         self.expansions = 0
 
     def of_block(self, statements: Sequence[Statement], known: frozenset[PatternUse]) -> Guard:
@@ -231,6 +243,8 @@ class GuardFinder:
         """Return the guard of the effects that the evaluation of an expression has by itself."""
         if isinstance(node, Call) and node.name == "strptime":
             node = node.arguments[0]
+        if isinstance(node, Call) and node.name == "settime" and isinstance(node.arguments[0], Name):
+            node = node.arguments[0]
         return Guard(None, node.span) if self.harmless_type(node, known) is None else NO_LINE
 
     def harmless_type(self, node: Expression, known: frozenset[PatternUse]) -> Type | None:
@@ -244,6 +258,8 @@ class GuardFinder:
                 return Type.STRING
             case Capture():
                 return Type.STRING if is_sure_text(self.checked, node, known) else None
+            case Name() if not known:
+                return self.read_type(node)
             case Call(name=name, arguments=arguments) if name in HARMLESS_CALLS:
                 takes_text = all(self.harmless_type(argument, known) is Type.STRING for argument in arguments)
                 return HARMLESS_CALLS[name] if takes_text else None
@@ -252,6 +268,14 @@ class GuardFinder:
                 return Type.BOOL if types == {known_type(self.checked.joins[node])} else None
             case _:
                 return None
+
+    def read_type(self, node: Name) -> Type | None:
+        """Return the type of a metric without labels, where every line reads it; None if it cannot be read."""
+        symbol = self.checked.metric_names[node]
+        if symbol.node.kind == "histogram":
+            return None
+        self.reads.add(symbol.index)
+        return known_type(symbol.value_type) or Type.INT
 
 
 def guard_of(probes: Sequence[Probe]) -> Guard:
@@ -269,8 +293,12 @@ def needed_probes(checked: CheckedProgram, use: PatternUse, known: frozenset[Pat
     texts = required_literals(use.regex)
     if texts and all(map(is_useful, texts)):
         return tuple(map(Probe, texts))
-    prefix = find_prefix(use.regex) if use.subject is None else None
-    return () if prefix is None else (Probe(prefix, is_prefix=True),)
+    if use.subject is not None:
+        return ()
+    prefix, suffix = find_prefix(use.regex), required_suffix(use.regex)
+    if prefix is not None:
+        return (Probe(prefix, is_prefix=True),)
+    return (Probe(suffix + b"\n"),) if suffix and is_findable(suffix) else ()
 
 
 def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> bytes | None:
@@ -284,17 +312,17 @@ def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[Patter
 
 
 def is_useful(literal: bytes) -> bool:
-    """Whether a text is worth looking for, and can be looked for.
+    """Whether a text is worth looking for, and can be looked for."""
+    return len(literal) >= MIN_LITERAL_BYTES and is_findable(literal)
+
+
+def is_findable(literal: bytes) -> bool:
+    """Whether a text can be looked for.
 
     U+FFFD also stands for invalid bytes, a line feed is in no line, and Hyperscan's binding reads a
     text only up to a NUL.
     """
-    return (
-        len(literal) >= MIN_LITERAL_BYTES
-        and b"\n" not in literal
-        and b"\0" not in literal
-        and "\ufffd" not in literal.decode("utf-8", "replace")
-    )
+    return b"\n" not in literal and b"\0" not in literal and "\ufffd" not in literal.decode("utf-8", "replace")
 
 
 def is_part_of_line(checked: CheckedProgram, node: Expression, known: frozenset[PatternUse]) -> bool:

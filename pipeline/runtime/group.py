@@ -15,18 +15,24 @@ from dataclasses import dataclass
 
 from pipeline.batch import Batch
 from pipeline.runtime.program import Program
-from pipeline.runtime.sieve import Sieve, SieveError
+from pipeline.runtime.sieve import Sieve, SieveError, holds_guard
 
 logger = logging.getLogger(__name__)
 
 TRIAL_BYTES = 64 * 1024
-"""Of lines run in each of the two ways: some 600 lines, in a few milliseconds."""
+"""Of lines run in each of the two ways, in one round of a trial: some 600 lines, in a few milliseconds."""
+
+MAX_ROUNDS = 4
+"""A trial ends earlier when the two ways differ clearly for every program."""
 
 TRIAL_INTERVAL_BYTES = 64 * 1024 * 1024
-"""Of lines between two trials. The lines that a trial runs without need are then under a thousandth of all."""
+"""Of lines between two trials. A round runs a thousandth of them without need."""
 
-CLEARLY = 0.8
-"""A program changes its place only for one that costs at most so much of its own: both are measured on few lines."""
+CLEARLY = 0.5
+"""One way costs so much of the other, or less."""
+
+MARGIN = 0.8
+"""A program changes its place only for one that costs at most so much of its own."""
 
 
 @dataclass(slots=True)
@@ -42,11 +48,23 @@ class Guarded:
     sieved_ns: float = 0.0
     full_ns: float = 0.0
 
-    def decide(self, sieved_bytes: int, full_bytes: int) -> None:
-        """Put the program where it costs less for each byte."""
-        sieved, full = self.sieved_ns / sieved_bytes, self.full_ns / full_bytes
-        margin = CLEARLY if self.is_decided else 1.0
-        self.is_sieved = full >= sieved * margin if self.is_sieved else sieved < full * margin
+    @property
+    def is_ready(self) -> bool:
+        """Whether the program can be sieved already."""
+        return holds_guard(self.program.compiled.guard, self.program.metrics)
+
+    def is_clear(self) -> bool:
+        """Tell whether the trial needs no further round for this program."""
+        low, high = sorted((self.sieved_ns, self.full_ns))
+        return low <= CLEARLY * high
+
+    def decide(self) -> None:
+        """Put the program where it costs less."""
+        margin = MARGIN if self.is_decided else 1.0
+        if self.is_sieved:
+            self.is_sieved = self.full_ns >= self.sieved_ns * margin
+        else:
+            self.is_sieved = self.sieved_ns < self.full_ns * margin
         self.is_decided = True
         self.sieved_ns = self.full_ns = 0.0
 
@@ -55,41 +73,57 @@ class ProgramGroup:
     """Runs programs on batches, one after the other. `has_sieve` says whether a sieve may stand before them."""
 
     def __init__(self, programs: Sequence[Program], *, has_sieve: bool = True) -> None:
-        self.programs = tuple(programs)
-        self.guarded: list[Guarded] = []
         self.full_sieve: Sieve | None = None
         if has_sieve:
             self.full_sieve, has_sieve = make_sieve(programs)
-        if has_sieve:
-            self.guarded = [Guarded(program) for program in programs if program.probes]
-        self.idle = tuple(program for program in programs if program.probes == () and has_sieve)
-        self.unguarded = tuple(program for program in programs if program.probes is None or not has_sieve)
+        self.guarded = [Guarded(program) for program in programs if program.probes and has_sieve]
+        self.idle = [program for program in programs if program.probes == () and has_sieve]
+        self.unguarded = [program for program in programs if program.probes is None or not has_sieve]
+        self.waiting = [guarded for guarded in self.guarded if not guarded.is_ready]
+        self.round = 0
         self.trial_bytes = [0, 0]
         self.bytes_to_trial = 0
         self.place()
 
     def place(self) -> None:
         """Put the sieve before the programs for which it pays."""
-        self.sieved = [guarded.program for guarded in self.guarded if guarded.is_sieved]
-        self.unsieved = [*self.unguarded, *(guarded.program for guarded in self.guarded if not guarded.is_sieved)]
+        for guarded in self.guarded:
+            guarded.program.counts.sieved = guarded.is_sieved and guarded not in self.waiting
+        self.sieved = [guarded.program for guarded in self.guarded if guarded.program.counts.sieved]
+        self.unsieved = [*self.unguarded, *(g.program for g in self.guarded if not g.program.counts.sieved)]
         if len(self.sieved) == len(self.guarded):
             self.sieve = self.full_sieve
         else:
             self.sieve, _ = make_sieve(self.sieved)
-        for guarded in self.guarded:
-            guarded.program.counts.sieved = guarded.is_sieved
 
     def run(self, batch: Batch, now: int) -> None:
         """Run all programs on `batch`; `now` is the wall clock in nanoseconds since 1970."""
         for program in self.idle:
             program.run_sieved((), (), batch, now)
-        if self.guarded:
-            if self.bytes_to_trial > 0:
-                self.bytes_to_trial -= len(batch.block)
-            else:
-                self.run_trial(batch, now)
-                return
-        self.run_placed(batch, now)
+        if not self.waiting:
+            self.run_ready(batch, now)
+            return
+        # The first line that a program gets mostly ends its wait.
+        first, rest = batch.cut(1)
+        self.run_placed(first, now)
+        self.end_waiting()
+        if rest is not None:
+            self.run_ready(rest, now)
+
+    def end_waiting(self) -> None:
+        """Let the sieve stand before the programs that can be sieved by now."""
+        waiting = [guarded for guarded in self.waiting if not guarded.is_ready]
+        if len(waiting) < len(self.waiting):
+            self.waiting = waiting
+            self.place()
+
+    def run_ready(self, batch: Batch, now: int) -> None:
+        """Run the programs in a trial, if one is due, or where they were put."""
+        if self.guarded and self.bytes_to_trial <= 0:
+            self.run_trial(batch, now)
+        else:
+            self.bytes_to_trial -= len(batch.block)
+            self.run_placed(batch, now)
 
     def run_placed(self, batch: Batch, now: int) -> None:
         """Run the programs where they were put."""
@@ -104,30 +138,43 @@ class ProgramGroup:
 
     def run_trial(self, batch: Batch, now: int) -> None:
         """Run the programs on `batch`, first in the two ways of a trial, as far as it is not over, then as placed."""
-        for way, measure in enumerate((self.measure_sieved, self.measure_full)):
-            missing = TRIAL_BYTES - self.trial_bytes[way]
-            if missing <= 0:
-                continue
-            piece, rest = batch.cut(missing)
+        rest: Batch | None = batch
+        while rest is not None and self.round < MAX_ROUNDS:
+            way = 0 if self.trial_bytes[0] < TRIAL_BYTES else 1
+            measure = self.measure_full if way else self.measure_sieved
+            piece, rest = rest.cut(TRIAL_BYTES - self.trial_bytes[way])
             measure(piece, now)
             self.trial_bytes[way] += len(piece.block)
-            if rest is None:
-                return
-            batch = rest
-        self.finish_trial()
-        self.run_placed(batch, now)
+            if self.trial_bytes[1] >= TRIAL_BYTES:
+                self.finish_round()
+        if self.round == MAX_ROUNDS:
+            self.finish_trial()
+        if rest is not None:
+            self.run_placed(rest, now)
+
+    def finish_round(self) -> None:
+        """Begin another round, or none if all is clear."""
+        self.trial_bytes = [0, 0]
+        self.round += 1
+        if all(guarded.is_clear() for guarded in self.guarded):
+            self.round = MAX_ROUNDS
 
     def measure_sieved(self, batch: Batch, now: int) -> None:
         """Run with the sieve before every guarded program; each bears its share of what the sieve took."""
         for program in self.unguarded:
             program.run(batch, now)
         assert self.full_sieve is not None
+        # What has not run for a while is slow the first time.
+        self.full_sieve.sift(batch.block)
         begin = time.thread_time_ns()
         candidates = self.full_sieve.sift(batch.block)
         sifting = time.thread_time_ns() - begin
         counts = self.full_sieve.count_events()
         total = sum(counts)
         for guarded, count, (lines, hits) in zip(self.guarded, counts, candidates, strict=True):
+            if guarded in self.waiting:
+                guarded.program.run(batch, now)
+                continue
             begin = time.thread_time_ns()
             guarded.program.run_sieved(lines, hits, batch, now)
             guarded.sieved_ns += time.thread_time_ns() - begin + (sifting * count / total if total else 0)
@@ -147,8 +194,8 @@ class ProgramGroup:
     def finish_trial(self) -> None:
         """Put each program where it took less time."""
         for guarded in self.guarded:
-            guarded.decide(*self.trial_bytes)
-        self.trial_bytes = [0, 0]
+            guarded.decide()
+        self.round = 0
         self.bytes_to_trial = TRIAL_INTERVAL_BYTES
         if [guarded.program for guarded in self.guarded if guarded.is_sieved] != self.sieved:
             self.place()

@@ -19,7 +19,8 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pipeline.language import Probe
+from pipeline.language import Guard, Probe
+from pipeline.metrics import Metric
 
 if TYPE_CHECKING:
     import hyperscan
@@ -73,12 +74,14 @@ class Sieve:
         find, rfind = block.find, block.rfind
         targets, shift = self.targets, self.shift
         number_mask = (1 << shift) - 1
-        line_end = -1
+        line_stop = 0
         for event in events:
             end = event >> shift
-            if end > line_end:
-                line_end = find(b"\n", end)
-                line = block[rfind(b"\n", 0, end) + 1 : line_end]
+            if end > line_stop:
+                # Of a text at the end of its line, the last byte is the line feed.
+                line_end = find(b"\n", end - 1)
+                line = block[rfind(b"\n", 0, end - 1) + 1 : line_end]
+                line_stop = line_end + 1
                 for lines, hits, bit in targets[event & number_mask]:
                     lines.append(line)
                     hits.append(bit)
@@ -98,6 +101,11 @@ class Sieve:
             mine = [number for number, targets in enumerate(self.targets) if any(t[0] is lines for t in targets)]
             counts.append(sum(found[number] for number in mine))
         return counts
+
+
+def holds_guard(guard: Guard, metrics: Sequence[Metric]) -> bool:
+    """Tell whether the guard of a program holds: the series that every line reads exist, so no line creates them."""
+    return all(metrics[index].data for index in guard.reads)
 
 
 def find_targets(

@@ -16,7 +16,7 @@ from pipeline.errors import SettingError
 from pipeline.language import BoundProgram, Probe
 from pipeline.metrics import Datum, HistogramDatum, Metric
 from pipeline.runtime.program import Program, show_bytes
-from pipeline.runtime.sieve import Sieve, SieveError
+from pipeline.runtime.sieve import Sieve, SieveError, holds_guard
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +38,14 @@ class Shadow:
 
     def run(self, line: Batch, now: int) -> None:
         """Run on a batch of one line, if the sieve lets it through."""
-        if self.sieve is None:
-            return
-        ((lines, hits),) = self.sieve.sift(line.block)
         bound = self.bound
-        process = bound.process_sieved_ascii if line.is_ascii else bound.process_sieved_utf8
-        process(lines, hits, line.origin, now)
+        if not holds_guard(self.program.compiled.guard, self.metrics):
+            process = bound.process_ascii if line.is_ascii else bound.process_utf8
+            process(line.lines, line.origin, now)
+        elif self.sieve is not None:
+            ((lines, hits),) = self.sieve.sift(line.block)
+            process_sieved = bound.process_sieved_ascii if line.is_ascii else bound.process_sieved_utf8
+            process_sieved(lines, hits, line.origin, now)
 
     def agrees(self) -> bool:
         """Tell whether the metrics are those of the program."""

@@ -55,6 +55,12 @@ def find_probes(text: str) -> set[str] | None:
         ("/apple (?P<x>\\S+)/ { del d[$x] }", {"apple "}),
         ("def fruit { /apple (?P<x>.*)/ { next } }\n@fruit { $x =~ /pears/ { c++ } }", {"pears"}),
         ("def fruit { /apple/ { next } }\n@fruit { c++ }", {"apple"}),
+        ("g > 1 { /apple/ { c++ } }", {"apple"}),
+        ("settime(g)\n/apple/ { c++ }", {"apple"}),
+        ("/apple/ { g > 1 { /pears/ { c++ } } }", {"apple"}),
+        ("/.*;$/ { c++ }", {";\n"}),
+        ("/.*;$/ && g > 1 { c++ }", {";\n"}),
+        ("/ (a b)$/ { c++ }", {" a b"}),
         ("/^\\d+ \\d/ { c++ }", {r"^(?:[\x30-\x39]{1,})\x20[\x30-\x39]"}),
         ("/^\\d+ \\d/ { /apple/ { c++ } }", {"apple"}),
     ],
@@ -73,15 +79,25 @@ def test_probes(text: str, probes: set[str] | None) -> None:
         "/apple/ { c++ }\notherwise { c++ }",
         "c++",
         "g = 1",
-        "g > 1 { /apple/ { c++ } }",
+        "d[getfilename()] > 1 { /apple/ { c++ } }",
         "/(?P<x>\\S+) (\\d+)/ { c++ }",
         "/ap\\x{fffd}le/ { c++ }",
         "/apple\\x00pear/ { c++ }",
     ],
 )
 def test_program_that_any_line_may_concern(text: str) -> None:
-    """What reads a metric may create it, and so has an effect too."""
+    """What reads a series may create it, and so has an effect too."""
     assert find_probes(text) is None
+
+
+def test_metrics_that_every_line_reads_are_named() -> None:
+    """The first line creates their series, and so cannot be kept back. What a pattern stands before is an effect."""
+    text = (
+        'gauge a\ntext b\ncounter c\na > 1 {\n  /apple/ {\n    c++\n  }\n}\n/pears/ {\n  b == "x" {\n    c++\n  }\n}\n'
+    )
+    compiled = compile_program(SourceFile("case.mtail", text))
+    assert compiled.guard.reads == {0}
+    assert {probe.text for probe in compiled.guard.probes or ()} == {b"apple", b"pears"}
 
 
 def test_program_without_effect_needs_no_line() -> None:

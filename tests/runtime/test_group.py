@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.batch import Batch
 from pipeline.language import SourceFile, compile_program
 from pipeline.metrics import Datum, Store
-from pipeline.runtime.group import TRIAL_BYTES, TRIAL_INTERVAL_BYTES, Guarded, ProgramGroup
+from pipeline.runtime.group import MAX_ROUNDS, TRIAL_BYTES, TRIAL_INTERVAL_BYTES, Guarded, ProgramGroup
 from pipeline.runtime.program import CALLS_PER_SAMPLE, Program
 from pipeline.runtime.sieve import load_hyperscan
 from pipeline.telemetry import Telemetry
@@ -73,8 +73,8 @@ def test_no_line_is_lost_or_doubled_by_a_trial(batches: list[list[str]], has_sie
 def test_trial_comes_again() -> None:
     """After some bytes; in between the programs stay where they were put."""
     group = ProgramGroup(make_programs(FRUIT))
-    batch = Batch.of([b"-" * 99] * 2_000, b"/log")
-    assert len(batch.block) > 2 * TRIAL_BYTES
+    batch = Batch.of([b"-" * 99] * 6_000, b"/log")
+    assert len(batch.block) > 2 * TRIAL_BYTES * MAX_ROUNDS
     left = []
     for _ in range(2):
         group.run(batch, NOW)
@@ -97,10 +97,10 @@ def test_trial_comes_again() -> None:
 def test_program_is_put_where_it_costs_less(
     is_sieved: bool, is_decided: bool, sieved_ns: float, full_ns: float, expected: bool
 ) -> None:
-    """For the first time whatever the difference, then only for a clear one. The two pieces differ in size."""
+    """For the first time whatever the difference, then only for a clear one."""
     (program,) = make_programs(FRUIT)
-    guarded = Guarded(program, is_sieved, is_decided, sieved_ns * 2, full_ns)
-    guarded.decide(2, 1)
+    guarded = Guarded(program, is_sieved, is_decided, sieved_ns, full_ns)
+    guarded.decide()
     assert guarded.is_sieved is expected
 
 
@@ -133,6 +133,32 @@ def test_without_hyperscan_every_program_gets_every_line(
     assert read_values(programs[0]) == {(b"apple",): 1}
     assert [program.counts.lines_skipped for program in programs] == [0, 0]
     assert "Hyperscan is not installed" in caplog.text
+
+
+def test_program_that_reads_a_metric_on_every_line_is_sieved_from_the_second_on() -> None:
+    """The first line creates what is read; until then no line is kept back."""
+    text = "hidden gauge state\ncounter hits\nstate == 0 {\n  /apple/ {\n    hits++\n    state = 1\n  }\n}\n"
+    (program,) = programs = make_programs(text)
+    group = ProgramGroup(programs)
+    group.run(Batch.of([b"-", b"-", b"an apple", b"an apple"], b"/log"), NOW)
+    assert [list(metric.data) for metric in program.metrics] == [[()], [()]]
+    assert [datum.value for datum in program.metrics[1].data.values() if isinstance(datum, Datum)] == [1]
+    assert program.counts.lines_skipped == 1
+    assert program.counts.sieved
+
+
+def test_program_whose_reads_are_not_reached_waits() -> None:
+    """A `stop` before them leaves the series uncreated; the others are sieved meanwhile."""
+    text = "gauge g\n/stop/ {\n  stop\n}\ng == 0 {\n  /apple/ {\n    g = 1\n  }\n}\n"
+    waiting, fruit = programs = make_programs(text, FRUIT)
+    group = ProgramGroup(programs)
+    for _ in range(3):
+        group.run(Batch.of([b"stop", b"stop"], b"/log"), NOW)
+    assert [program.counts.sieved for program in (waiting, fruit)] == [False, True]
+    assert waiting.counts.lines_skipped == 0
+    group.run(Batch.of([b"-", b"-", b"-"], b"/log"), NOW)
+    assert waiting.counts.sieved
+    assert waiting.counts.lines_skipped == 2
 
 
 @pytest.mark.parametrize("line", [b"word a", "word \u00e4".encode()])

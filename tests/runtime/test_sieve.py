@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.language import Probe
 from pipeline.runtime.sieve import Sieve, SieveError, load_hyperscan
 
-TEXTS = [b"abc", b"bca", b"cab", b"aaa", b"abca", b"\xc3\xa4b"]
+TEXTS = [b"abc", b"bca", b"a\n", b"ca\n", b"cab", b"aaa", b"abca", b"\xc3\xa4b"]
 
 
 def sift(guards: list[list[bytes]], block: bytes) -> list[tuple[list[bytes], list[int]]]:
@@ -55,13 +55,16 @@ def test_events_are_counted_per_program() -> None:
 
 @given(
     st.lists(st.lists(st.sampled_from(TEXTS), min_size=1, unique=True), min_size=1, max_size=4),
-    st.lists(st.lists(st.sampled_from([*TEXTS, b"a", b"b", b"c", b"\xff", b"\0"])).map(b"".join), min_size=1),
+    st.lists(
+        st.lists(st.sampled_from([b"abca", b"cab", b"\xc3\xa4b", b"a", b"b", b"c", b"\xff", b"\0"])).map(b"".join),
+        min_size=1,
+    ),
 )
 def test_candidates_are_the_lines_that_hold_a_text(guards: list[list[bytes]], lines: list[bytes]) -> None:
     """Texts that overlap, that many programs share, that hold any bytes."""
     expected = []
     for guard in guards:
-        masks = [sum(1 << bit for bit, text in enumerate(guard) if text in line) for line in lines]
+        masks = [sum(1 << bit for bit, text in enumerate(guard) if text in line + b"\n") for line in lines]
         held = [(line, mask) for line, mask in zip(lines, masks, strict=True) if mask]
         expected.append(([line for line, _ in held], [mask for _, mask in held]))
     assert sift(guards, b"".join(line + b"\n" for line in lines)) == expected

@@ -21,11 +21,11 @@ NOW = 1_700_000_000 * 10**9
 TEXT = "counter fruit by name limit 2\nhistogram h buckets 1, 2\n/an (?P<name>\\S+)/ {\n  fruit[$name]++\n  h = 1\n}\n"
 
 
-def check(lines: list[bytes], guard: Guard | None = None) -> Program:
+def check(lines: list[bytes], guard: Guard | None = None, text: str = TEXT) -> Program:
     """Run lines under the check, with another guard than the program's own if one is given."""
     store = Store()
     telemetry = Telemetry(store)
-    compiled = compile_program(SourceFile("a.mtail", TEXT))
+    compiled = compile_program(SourceFile("a.mtail", text))
     if guard is not None:
         compiled = replace(compiled, guard=guard)
     program = Program(compiled, store.register(compiled.metrics), telemetry.program("a.mtail"))
@@ -43,6 +43,13 @@ def test_right_guard_has_no_fault() -> None:
     assert program.counts.sieve_faults == 0
     assert program.counts.lines == 10
     assert [len(metric.data) for metric in program.metrics] == [2, 1]
+
+
+def test_reads_of_every_line_are_followed() -> None:
+    """The first line creates the series, with and without the sieve."""
+    program = check([b"-", b"an apple"], text="gauge g\ncounter c\ng == 0 {\n  /apple/ {\n    c++\n    g = 1\n  }\n}\n")
+    assert program.counts.sieve_faults == 0
+    assert [len(metric.data) for metric in program.metrics] == [1, 1]
 
 
 @pytest.mark.parametrize("probes", [frozenset({Probe(b"apple")}), frozenset()])

@@ -11,7 +11,7 @@ from pipeline.language.patterns.engines import Engine, Match, Search, SearchPlan
 from pipeline.language.patterns.heads import HEAD_BYTES, find_heads
 from pipeline.language.patterns.literals import required_literals
 from pipeline.language.patterns.parse import parse_pattern
-from pipeline.language.patterns.prefixes import find_prefix
+from pipeline.language.patterns.prefixes import find_prefix, required_suffix
 from pipeline.language.patterns.replace import replacer
 from pipeline.language.patterns.tree import PatternError, Regex
 
@@ -31,4 +31,5 @@ __all__ = [
     "plan_search",
     "replacer",
     "required_literals",
+    "required_suffix",
 ]

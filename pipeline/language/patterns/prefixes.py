@@ -1,4 +1,6 @@
-r"""How the lines begin that a pattern matches, as a regular expression over bytes for a scan of many lines at once.
+r"""How the lines begin and end that a pattern matches.
+
+How they begin is a regular expression over bytes for a scan of many lines at once.
 
 The answer may be wider than the pattern and never narrower, and it never looks beyond a line feed. It
 ends with something of a fixed length, because a scan reports every place where a match may end. A character
@@ -9,8 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.language.patterns.branches import concatenate
 from pipeline.language.patterns.byte_sets import HIGH_BYTES, LINE_FEED, mask_of, write_byte_class
 from pipeline.language.patterns.classes import REPLACEMENT, fold_char
+from pipeline.language.patterns.literals import required_of
 from pipeline.language.patterns.tree import (
     Alternate,
     Anchor,
@@ -36,10 +40,14 @@ MIN_PIECES = 2
 
 @dataclass(frozen=True, slots=True)
 class Widened:
-    """The text of a piece. `wide`: it is a class of bytes, of which one character may take up to four."""
+    """The text of a piece. `wide`: it is a class of bytes, of which one character may take up to four.
+
+    A piece that is not `solid` may match nothing.
+    """
 
     text: bytes
     wide: bool = False
+    solid: bool = True
 
     @property
     def once(self) -> bytes:
@@ -51,19 +59,25 @@ def find_prefix(regex: Regex) -> bytes | None:
     pieces = list_pieces(regex.root)
     if not pieces or pieces[0] not in (Assertion(Anchor.BEGIN_TEXT), Assertion(Anchor.BEGIN_LINE)):
         return None
-    texts: list[bytes] = []
-    shortest: list[bytes] = []
+    known: list[tuple[Node, Widened]] = []
     for piece in pieces[1:]:
         widened = fold(piece, widen)
-        if widened is None or sum(map(len, texts)) + len(widened.once) > MAX_PREFIX_BYTES:
+        if widened is None or sum(len(text.once) for _, text in known) + len(widened.once) > MAX_PREFIX_BYTES:
             break
-        texts.append(widened.once)
-        shortest.append(shorten(piece, widened))
-    while shortest and not shortest[-1]:
-        shortest.pop()
-    if len(shortest) < MIN_PIECES:
+        known.append((piece, widened))
+    while known and not known[-1][1].solid:
+        known.pop()
+    if sum(widened.solid for _, widened in known) < MIN_PIECES:
         return None
-    return b"".join(texts[: len(shortest) - 1]) + shortest[-1]
+    return b"".join(widened.once for _, widened in known[:-1]) + shorten(*known[-1])
+
+
+def required_suffix(regex: Regex) -> bytes:
+    """Return the text in which every line ends that the pattern matches; empty if it is not known."""
+    pieces = list_pieces(regex.root)
+    if not pieces or pieces[-1] not in (Assertion(Anchor.END_TEXT), Assertion(Anchor.END_LINE)):
+        return b""
+    return required_of(concatenate(pieces[:-1])).end if pieces[:-1] else b""
 
 
 def list_pieces(root: Node) -> list[Node]:
@@ -81,10 +95,10 @@ def list_pieces(root: Node) -> list[Node]:
 
 def shorten(piece: Node, widened: Widened) -> bytes:
     """Return the least that must be there of a piece at the end."""
-    if isinstance(piece, Repeat):
-        part = fold(piece.part, widen)
-        return part.text + b"{%d}" % min(piece.least, MAX_COUNT) if part and part.text and piece.least else b""
-    return widened.text
+    part = fold(piece.part, widen) if isinstance(piece, Repeat) else None
+    if part is None or not isinstance(piece, Repeat):
+        return widened.text
+    return part.text + b"{%d}" % min(piece.least, MAX_COUNT)
 
 
 def widen(node: Node, parts: list[Widened | None]) -> Widened | None:
@@ -94,7 +108,7 @@ def widen(node: Node, parts: list[Widened | None]) -> Widened | None:
         return None
     match node:
         case Empty() | Assertion():
-            return Widened(b"")
+            return Widened(b"(?:)", solid=False)
         case Literal(text=text, fold=folded):
             return widen_literal(text, folded=folded)
         case CharClass(ranges=ranges):
@@ -102,11 +116,12 @@ def widen(node: Node, parts: list[Widened | None]) -> Widened | None:
         case Capture():
             return known[0]
         case Concat():
-            return Widened(b"(?:%s)" % b"".join(part.once for part in known))
+            return Widened(b"(?:%s)" % b"".join(part.once for part in known), solid=any(part.solid for part in known))
         case Alternate():
-            return Widened(b"(?:%s)" % b"|".join(part.once for part in known))
+            return Widened(b"(?:%s)" % b"|".join(part.once for part in known), solid=all(part.solid for part in known))
         case Repeat(least=least, most=most):
-            return Widened(b"(?:%s)" % print_repeat(known[0], least, most))
+            repeat = b"(?:%s)" % print_repeat(known[0], least, most)
+            return Widened(repeat, solid=least > 0 and known[0].solid)
 
 
 def widen_literal(text: str, *, folded: bool) -> Widened | None:
@@ -129,7 +144,5 @@ def widen_class(ranges: CharRanges) -> Widened | None:
 
 def print_repeat(part: Widened, least: int, most: int | None) -> bytes:
     """Return a repeat. Of a wide class it counts bytes: as many as characters, or more."""
-    if not part.text:
-        return b""
     upper = b"" if part.wide or most is None or most > MAX_COUNT else b"%d" % most
     return part.text + b"{%d,%s}" % (min(least, MAX_COUNT), upper)
