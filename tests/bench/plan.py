@@ -19,12 +19,12 @@ class Plan:
 
     runs: int = 3
     start_runs: int = 5
-    dense_lines: int = 400_000
-    sparse_lines: int = 2_000_000
-    mixed_lines: int = 300_000
-    pipe_lines: int = 300_000
+    dense_lines: int = 300_000
+    sparse_lines: int = 1_000_000
+    mixed_lines: int = 200_000
+    pipe_lines: int = 200_000
     datagram_lines: int = 100_000
-    memory_lines: int = 1_000_000
+    memory_lines: int = 500_000
     series: tuple[int, ...] = (1_000, 10_000, 100_000)
     paced_seconds: float = 10.0
     examples: frozenset[str] = frozenset()
