@@ -7,15 +7,13 @@ every path answers GET and HEAD only.
 from __future__ import annotations
 
 import hashlib
-import logging
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import cast
 
-import trio
 from hypercorn.typing import ASGIFramework
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -26,16 +24,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline import __version__
-from pipeline.formats import PrometheusOptions, json, prometheus
+from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Snapshot
-from pipeline.server.slices import SlicedResponse, compress, gather, take_step
-
-logger = logging.getLogger(__name__)
+from pipeline.server.pages import Pages
 
 PRODUCT = "syslog-pipeline"
 TEMPLATES = Path(__file__).parent / "templates"
-
-MAX_REPORTED_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +72,7 @@ class Answers:
 
 def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
     """Return the app that serves what `answers` gives."""
-    metrics = prometheus.Page(options)
-    refreshing = trio.Lock()
-    turn = trio.Lock()
-    reporter = ProblemReporter()
-
-    async def answer_metrics(request: Request) -> Response:
-        if request.method == "HEAD":
-            return answer_head(prometheus.CONTENT_TYPE)
-        async with refreshing:
-            steps = metrics.refresh(answers.take_snapshot(), request.query_params.getlist("name[]"))
-            while await take_step(steps, turn, "end") != "end":
-                pass
-            pieces = metrics.write()
-            reporter.report(metrics.problems)
-        return answer_page(request, prometheus.CONTENT_TYPE, pieces)
-
-    async def answer_json(request: Request) -> Response:
-        if request.method == "HEAD":
-            return answer_head(json.CONTENT_TYPE)
-        return answer_page(request, json.CONTENT_TYPE, json.write(answers.take_snapshot()))
-
-    def answer_page(request: Request, content_type: str, pieces: Iterator[bytes]) -> Response:
-        """Return the page, compressed if the client takes that, and sent while it is made."""
-        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
-        slices = gather(pieces)
-        if accepts_gzip(request.headers.get("accept-encoding", "")):
-            headers["Content-Encoding"] = "gzip"
-            slices = compress(slices)
-        return SlicedResponse(slices, turn, headers)
+    pages = Pages(answers.take_snapshot, options)
 
     async def answer_status(request: Request) -> Response:
         return HTMLResponse(render_status(answers.read_status()))
@@ -114,43 +80,13 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
     app = Starlette(
         routes=[
             Route("/", answer_status),
-            Route("/metrics", answer_metrics),
-            Route("/json", answer_json),
+            Route("/metrics", pages.answer_metrics),
+            Route("/json", pages.answer_json),
         ]
     )
     # A redirect would name the scheme and host of this side of a proxy.
     app.router.redirect_slashes = False
     return cast("ASGIFramework", with_security_headers(app))
-
-
-def answer_head(content_type: str) -> Response:
-    """Return the headers of a page that is not made, so that its length is not known."""
-    response = Response(headers={"Content-Type": content_type, "Vary": "Accept-Encoding"})
-    del response.headers["content-length"]
-    return response
-
-
-def accepts_gzip(header: str) -> bool:
-    """Tell whether an `Accept-Encoding` header (RFC 9110 section 12.5.3) allows gzip."""
-    weights = {}
-    for part in header.lower().split(","):
-        name, _, parameters = part.partition(";")
-        weights[name.strip()] = parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return weights.get("gzip", weights.get("*", False))
-
-
-class ProblemReporter:
-    """Logs what a page had to leave out: each thing once, and only so many, since label values are a stranger's."""
-
-    def __init__(self) -> None:
-        self.reported: set[str] = set()
-
-    def report(self, problems: Iterable[str]) -> None:
-        """Log what is new."""
-        for problem in problems:
-            if problem not in self.reported and len(self.reported) < MAX_REPORTED_PROBLEMS:
-                self.reported.add(problem)
-                logger.warning("%s", problem)
 
 
 def render_status(status: Status) -> str:

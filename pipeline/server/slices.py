@@ -38,7 +38,8 @@ def gather(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if size >= SLICE_BYTES:
             yield b"".join(parts)
             parts, size = [], 0
-    yield b"".join(parts)
+    if parts:
+        yield b"".join(parts)
 
 
 def compress(slices: Iterable[bytes]) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ import trio
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Kind, Metric, Store, ValueType
 from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
-from pipeline.server.app import MAX_REPORTED_PROBLEMS, ProblemReporter, accepts_gzip
+from pipeline.server.pages import MAX_REPORTED_PROBLEMS, ProblemReporter, accepts_gzip
 from pipeline.settings import ServerSettings
 
 EMPTY = Status((), ())
@@ -59,6 +59,7 @@ async def test_metrics_are_served_in_the_prometheus_format(tmp_path: Path) -> No
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert answer.text == '# HELP a_total defined at a.mtail:1:9\n# TYPE a_total counter\na_total{prog="a.mtail"} 0\n'
     assert "content-encoding" not in answer.headers
+    assert answer.headers["content-length"] == str(len(answer.content))
 
 
 async def test_names_select_families(tmp_path: Path) -> None:

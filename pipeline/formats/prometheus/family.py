@@ -43,7 +43,7 @@ class Family:
         return tuple(content for content in self.contents if isinstance(content, Block))
 
     def update(self, current: list[tuple[SeriesView, ...]]) -> Iterator[None]:
-        """Take in which series each metric has now, in order of creation.
+        """Take in which series each metric has now, in order of creation. If they are the same it takes no step.
 
         An update that is not carried through to its end leaves the family of no use.
         """
@@ -120,5 +120,4 @@ def find_changes(
             else:
                 gone.append(one)
         yield
-    yield
     return gone, current[spot:]

@@ -1,0 +1,91 @@
+"""The pages of metrics: made for each scrape, in turns with everything else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+import trio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipeline.formats import PrometheusOptions, json, prometheus
+from pipeline.metrics import Snapshot
+from pipeline.server.slices import SlicedResponse, compress, gather, take_step
+
+logger = logging.getLogger(__name__)
+
+MAX_REPORTED_PROBLEMS = 100
+
+
+class Pages:
+    """Answers scrapes, and keeps what they have in common."""
+
+    def __init__(self, take_snapshot: Callable[[], Snapshot], options: PrometheusOptions) -> None:
+        self.take_snapshot = take_snapshot
+        self.metrics = prometheus.Page(options)
+        self.reporter = ProblemReporter()
+        self.refreshing = trio.Lock()
+        self.turn = trio.Lock()
+        """Whoever has it may take one step."""
+
+    async def answer_metrics(self, request: Request) -> Response:
+        """Return the Prometheus text format: the families that the parameters `name[]` name, all if there are none."""
+        if request.method == "HEAD":
+            return answer_head(prometheus.CONTENT_TYPE)
+        async with self.refreshing:
+            steps = self.metrics.refresh(self.take_snapshot(), request.query_params.getlist("name[]"))
+            while await take_step(steps, self.turn, "end") != "end":
+                pass
+            pieces = self.metrics.write()
+            self.reporter.report(self.metrics.problems)
+        return await self.answer_page(request, prometheus.CONTENT_TYPE, pieces)
+
+    async def answer_json(self, request: Request) -> Response:
+        """Return all metrics as JSON."""
+        if request.method == "HEAD":
+            return answer_head(json.CONTENT_TYPE)
+        return await self.answer_page(request, json.CONTENT_TYPE, json.write(self.take_snapshot()))
+
+    async def answer_page(self, request: Request, content_type: str, pieces: Iterator[bytes]) -> Response:
+        """Return the page, compressed if the client takes that. One of several slices is sent while it is made."""
+        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
+        slices = gather(pieces)
+        first = await take_step(slices, self.turn, b"")
+        second = await take_step(slices, self.turn, b"")
+        body: Iterator[bytes] = chain((first, second), slices)
+        if accepts_gzip(request.headers.get("accept-encoding", "")):
+            headers["Content-Encoding"] = "gzip"
+            body = compress(body)
+        return SlicedResponse(body, self.turn, headers) if second else Response(b"".join(body), headers=headers)
+
+
+def answer_head(content_type: str) -> Response:
+    """Return the headers of a page that is not made, so that its length is not known."""
+    response = Response(headers={"Content-Type": content_type, "Vary": "Accept-Encoding"})
+    del response.headers["content-length"]
+    return response
+
+
+def accepts_gzip(header: str) -> bool:
+    """Tell whether an `Accept-Encoding` header (RFC 9110 section 12.5.3) allows gzip."""
+    weights = {}
+    for part in header.lower().split(","):
+        name, _, parameters = part.partition(";")
+        weights[name.strip()] = parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return weights.get("gzip", weights.get("*", False))
+
+
+class ProblemReporter:
+    """Logs what a page had to leave out: each thing once, and only so many, since label values are a stranger's."""
+
+    def __init__(self) -> None:
+        self.reported: set[str] = set()
+
+    def report(self, problems: Iterable[str]) -> None:
+        """Log what is new."""
+        for problem in problems:
+            if problem not in self.reported and len(self.reported) < MAX_REPORTED_PROBLEMS:
+                self.reported.add(problem)
+                logger.warning("%s", problem)
