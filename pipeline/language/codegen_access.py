@@ -105,7 +105,7 @@ class GroupAccess:
 
     def counts(self) -> dict[str, int]:
         """Return the number of groups in the match of each pattern, by the local that keeps it."""
-        return {match_name(use): len(plan.group_index) - 1 for use, plan in self.plans.items()}
+        return {match_name(use): plan.group_count for use, plan in self.plans.items()}
 
     def text(self, node: Capture, known: frozenset[PatternUse]) -> ast.expr:
         """Return code for the text of a group; empty if it took no part in the match."""

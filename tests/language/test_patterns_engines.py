@@ -78,9 +78,9 @@ def test_usual_pattern_of_a_log_is_run_by_re(text: str) -> None:
         "^(.*)(.*)(.*)x",
         r"(x+x+)+y",
         r"^(?:\s*\w*)*$",
-        r":.*, size=(\d+)",
-        r"a.*b.*c",
-        r"(\d+) .* bytes",
+        r":(?:.*, size=)?(\d+) ",
+        r"a.*b.*?c(.)",
+        r"(\w+) \S+ .* bytes",
         "a[^b]*b",
         "^a?a?a?a?a?ab",
         "^[ab]*[bc]{4}[ac]*![de]*[ef]{4}[df]*!",
@@ -183,6 +183,31 @@ def test_search_is_a_bound_method_without_a_wrapper() -> None:
 def test_pattern_is_run_by_re_where_no_line_feed_can_be(text: str) -> None:
     """Then `.*` matches to the end, so that nothing in front of it is tried again."""
     assert plan_all(text, in_line=True).engine is Engine.RE
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "groups"),
+    [
+        (r":.*, size=(\d+), nrcpt=(\d+)", b"a: b, size=1, nrcpt=2, size=3, nrcpt=4", [b"3", b"4"]),
+        (r".*, relay=(\S+), .*, delays=(\d)/(\d),", b"x, relay=a, , relay=b, , delays=1/2, ", [b"b", b"1", b"2"]),
+        (r".*, relay=(\S+), .*, delays=(\d)/(\d),", b"x, relay=a, , delays=1/2, , relay=b, ", [b"a", b"1", b"2"]),
+        (r"^(INSERT|UPDATE) .* # (.*);$", b"INSERT # a # b;", [b"INSERT", b"b"]),
+        (r"a(\d).+b", b"a1b a2b a3b", [b"1"]),
+        (r"a(.+)b(\d)", b"aab1", [b"a", b"1"]),
+        (r"a((.*))b(\d)", b"aab1", [b"a", b"a", b"1"]),
+        (r"a([xy]) .*[b-d](\d)", b"ax ay b1 c2", [b"x", b"2"]),
+    ],
+)
+def test_pattern_is_split_at_a_run_of_any_characters(text: str, subject: bytes, groups: list[bytes]) -> None:
+    """The half behind it is found where it last stands, and the half before it in what is left."""
+    found = plan_all(text, in_line=True)
+    assert found.split is not None
+    search = found.compile_ascii()
+    match = search(subject)
+    assert match is not None
+    assert [match[found.group_index[number]] for number in range(1, len(groups) + 1)] == groups
+    assert len(match.groups()) == found.group_count
+    assert search(b"b1 a") is None
 
 
 def test_pattern_that_begins_with_a_run_is_searched_in_two_steps() -> None:

@@ -7,7 +7,7 @@ Four engines (measured on 79-byte lines): none, if the pattern always matches; a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from pipeline.language.patterns.certainty import find_literal, is_certain, is_impossible
@@ -35,6 +35,7 @@ from pipeline.language.patterns.searches import (
     search_in_turn,
 )
 from pipeline.language.patterns.simplify import inner_of, make_concat, simplify
+from pipeline.language.patterns.splitting import Split, find_split, search_halves
 from pipeline.language.patterns.tree import CharClass, Node, Regex, Repeat
 
 __all__ = ["Engine", "Match", "Search", "SearchPlan", "plan_search"]
@@ -60,8 +61,8 @@ class SearchPlan:
     `startswith`, `endswith` or `equals`) and for what. `guard`: a text that every match holds, worth
     a test before the search. `group_index`: where in a match a wanted group is. `elsewhere`: what
     `re` searches for where the pattern does not match at the beginning of the subject.
-    `reads_with_re`: RE2 only finds where the match begins, because it is slow at groups, and `re`
-    reads them.
+    `split`: the halves that `re` searches for one after the other. `reads_with_re`: RE2 only finds
+    where the match begins, because it is slow at groups, and `re` reads them.
     """
 
     engine: Engine
@@ -72,7 +73,13 @@ class SearchPlan:
     guard: bytes | None = None
     group_index: dict[int, int] = field(default_factory=dict)
     elsewhere: Node | None = None
+    split: Split | None = None
     reads_with_re: bool = False
+
+    @property
+    def group_count(self) -> int:
+        """How many groups a match has, group 0 apart."""
+        return max(self.group_index.values(), default=0)
 
     @property
     def has_two_steps(self) -> bool:
@@ -102,6 +109,9 @@ class SearchPlan:
         """Return the search for subjects that are ASCII."""
         if self.has_two_steps:
             return search_in_turn(self.compile_first(ascii_only=True), self.compile_second(ascii_only=True))
+        if self.split is not None:
+            find_first = search_by_re(make_concat(self.split.first))
+            return search_halves(self.split, find_first, read_by_re(self.split.marked_root))
         if self.reads_with_re:
             return find_then_read(self.root)
         return search_by_re(self.root) if self.engine is Engine.RE else search_by_re2(self.root)
@@ -139,35 +149,36 @@ def plan_search(regex: Regex, wanted: frozenset[int], *, in_line: bool = False) 
 
 def plan_engine(pieces: Sequence[Node], wanted: frozenset[int], index: dict[int, int]) -> SearchPlan:
     """Return how to search for a pattern that needs an engine: `re` if a proof is found."""
-    root = make_concat(pieces)
-    required = required_of(root)
-    guard = find_guard(required)
-    reason = "backtracking is proved bounded"
+    required = required_of(make_concat(pieces))
+    plan = SearchPlan(
+        engine=Engine.RE,
+        reason="backtracking is proved bounded",
+        root=make_concat(pieces),
+        guard=find_guard(required),
+        group_index=index,
+    )
     try:
         prove_linear(pieces)
     except UnprovedError as error:
-        elsewhere = None if 0 in wanted else find_elsewhere(pieces)
-        if elsewhere is not None:
-            place = make_concat(elsewhere)
-            return SearchPlan(
-                engine=Engine.RE, reason=reason, root=root, guard=guard, group_index=index, elsewhere=place
-            )
-        return plan_re2(pieces, wanted, str(error), guard, index)
+        return plan_unproved(plan, pieces, wanted, str(error))
     # An attempt at one place fails as fast as the guard, and so does a search that begins with a text.
-    guard = None if is_anchored(pieces) or len(required.begin) >= MIN_GUARD_BYTES else guard
-    return SearchPlan(engine=Engine.RE, reason=reason, root=root, guard=guard, group_index=index)
+    is_guarded = not is_anchored(pieces) and len(required.begin) < MIN_GUARD_BYTES
+    return plan if is_guarded else replace(plan, guard=None)
 
 
-def plan_re2(
-    pieces: Sequence[Node], wanted: frozenset[int], reason: str, guard: bytes | None, index: dict[int, int]
-) -> SearchPlan:
-    """Return how to search for a pattern that is unproved for `reason`."""
-    root = make_concat(pieces)
-    compile_re2(print_tree(root, BYTES), utf8=False)
+def plan_unproved(plan: SearchPlan, pieces: Sequence[Node], wanted: frozenset[int], reason: str) -> SearchPlan:
+    """Return how to search for a pattern that is unproved for `reason`, given how it would be by `re`."""
+    if 0 not in wanted and (elsewhere := find_elsewhere(pieces)) is not None:
+        return replace(plan, elsewhere=make_concat(elsewhere))
+    if 0 not in wanted and (split := find_split(pieces)) is not None:
+        shift = 1 if split.is_read_in_second else 0
+        index = {number: place + shift for number, place in plan.group_index.items()}
+        return replace(plan, root=split.root, split=split, group_index=index)
+    compile_re2(print_tree(plan.root, BYTES), utf8=False)
     reads = bool(wanted) and is_linear_from_place(pieces)
     if reads:
         reason += "; `re` reads the groups from where RE2 finds the match"
-    return SearchPlan(engine=Engine.RE2, reason=reason, root=root, guard=guard, group_index=index, reads_with_re=reads)
+    return replace(plan, engine=Engine.RE2, reason=reason, reads_with_re=reads)
 
 
 def find_guard(required: Required) -> bytes | None:

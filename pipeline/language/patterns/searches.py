@@ -35,8 +35,8 @@ Find = Callable[[bytes], MatchLike | None]
 # By `re` -----------------------------------------------------------------------------------------------
 
 
-def search_by_re(root: Node) -> Search:
-    """Return the search by `re` alone."""
+def search_by_re(root: Node) -> Callable[..., re.Match[bytes] | None]:
+    """Return the search by `re` alone; it can be told where to begin and end."""
     return read_by_re(root) if is_anchored(flatten(root)) else compile_re(print_for_re(root)).search
 
 
