@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from pipeline.formats.numbers import format_json_number
-from pipeline.formats.text import decode_lines
 from pipeline.metrics import HistogramValue, Kind, MetricSnapshot, SeriesView, Snapshot, format_go_float, wrap_int64
 
 CONTENT_TYPE = "application/json"
@@ -22,8 +21,7 @@ ESCAPES.update({ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"):
 ESCAPES.update(dict.fromkeys(range(0xDC80, 0xDD00), "\\ufffd"))
 """Go writes an invalid byte ("surrogateescape" makes one of these of it) as an escape, a real U+FFFD as it is."""
 
-ESCAPED = re.compile('[\x00-\x09\x0b-\x1f<>&"\\\\\u2028\u2029]')
-"""What is escaped, but for line feeds and invalid bytes."""
+ESCAPED = re.compile(f"[{re.escape(''.join(map(chr, ESCAPES)))}]")
 
 SERIES = "\0"
 """Stands where the series of a metric go. No escaped string holds it."""
@@ -156,17 +154,17 @@ def quote_text(text: str) -> str:
 
 def quote_bytes(data: bytes) -> str:
     """Return `data` as a JSON string."""
-    return f'"{escape_bytes(data)}"'
+    return quote_text(decode_bytes(data))
 
 
-def escape_bytes(data: bytes) -> str:
-    """Return `data` as it stands in a JSON string."""
-    return data.decode(errors="surrogateescape").translate(ESCAPES)
+def decode_bytes(data: bytes) -> str:
+    """Return `data` as a text that may hold what `ESCAPES` has for invalid bytes."""
+    return data.decode(errors="surrogateescape")
 
 
 def escape_values(values: list[bytes]) -> list[str]:
-    """Return `values` as they stand in JSON strings; all at once if no byte of them is special."""
-    text = decode_lines(values)
-    if text is None or ESCAPED.search(text):
-        return list(map(escape_bytes, values))
-    return text.split("\n")
+    """Return `values` as they stand in JSON strings; most logs have none that needs an escape."""
+    texts = list(map(decode_bytes, values))
+    if ESCAPED.search("".join(texts)):
+        return [text.translate(ESCAPES) for text in texts]
+    return texts

@@ -26,17 +26,3 @@ def encode_text(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return INVALID.sub("\ufffd", text).encode()
-
-
-def decode_lines(values: list[bytes]) -> str | None:
-    """Return `values` as one text, a line for each; None if one has a line feed or is not UTF-8.
-
-    It is for many values that are to be texts: one by one they take three times as long.
-    """
-    joined = b"\n".join(values)
-    if joined.count(b"\n") != len(values) - 1:
-        return None
-    try:
-        return joined.decode()
-    except UnicodeDecodeError:
-        return None

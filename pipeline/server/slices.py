@@ -18,10 +18,10 @@ T = TypeVar("T")
 E = TypeVar("E")
 
 # With 64 KiB the server's share of a page of 8 MB takes 18 ms, with this 13 ms, with 256 KiB 11 ms (measured).
-# To write this much takes 0.5 ms, to compress it 1 ms more.
+# To make this much takes 0.3 ms, to compress it as long again.
 SLICE_BYTES = 128 * 1024
 
-# A page of 100,000 series takes 0.06 s at level 1 and 0.13 s at level 6, and is 10 % larger (measured).
+# A page of 100,000 series takes 0.02 s at level 1 and 0.04 s at level 6, and is 16 % larger (measured).
 GZIP_LEVEL = 1
 
 GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS

@@ -18,7 +18,7 @@ from pipeline.metrics import SeriesView
 T = TypeVar("T")
 
 STEP = 512
-"""How many series are looked at before somebody else has a turn: 1 ms at most (measured)."""
+"""How many series are looked at before somebody else has a turn: about 1 ms where their texts are made (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
