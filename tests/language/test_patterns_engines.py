@@ -210,15 +210,24 @@ def test_pattern_is_split_at_a_run_of_any_characters(text: str, subject: bytes, 
     assert search(b"b1 a") is None
 
 
-def test_pattern_that_begins_with_a_run_is_searched_in_two_steps() -> None:
-    """At the beginning of the subject, and then where such a run begins."""
+def test_pattern_that_begins_with_a_run_is_tried_where_runs_begin() -> None:
+    """There it matches if it matches amid a run."""
     found = plan(r"(\d+) bytes", 1)
+    assert found.goes_to_runs
+    match = found.compile_ascii()(b"x 12, 345 6789 bytes")
+    assert match is not None
+    assert match[1] == b"6789"
+
+
+def test_pattern_that_begins_with_a_run_may_need_two_steps() -> None:
+    """At the beginning of the subject by `re`, then anywhere with the help of RE2."""
+    found = plan(r"(\S+) \[([^\]]+)\] x", 1, 2)
     assert found.has_two_steps
     first, second = found.compile_first(ascii_only=True), found.compile_second(ascii_only=True)
-    assert first(b"x 12 bytes") is None
-    match = second(b"x 12 bytes")
+    assert first(b"a b [c] x") is None
+    match = second(b"a b [c] x")
     assert match is not None
-    assert match[1] == b"12"
+    assert match.groups() == (b"b", b"c")
 
 
 def test_same_text_compiles_to_the_same_object() -> None:

@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.language.patterns import Engine, SearchPlan, parse_pattern, plan_search
-from pipeline.language.patterns.simplify import make_concat
+from pipeline.language.patterns.proofs import go_to_runs
+from pipeline.language.patterns.simplify import flatten, make_concat
 from pipeline.language.patterns.tree import Anchor, Assertion, Concat, Node
 from tests.language.backtracking import compile_program, count_steps
 
@@ -69,8 +70,8 @@ def list_steps(found: SearchPlan) -> list[tuple[Node, bool]]:
     if found.split is not None:
         first = make_concat(found.split.first)
         return [(found.split.marked_root, True), (first, is_anchored(first))]
-    if found.elsewhere is not None:
-        return [(found.root, True), (found.elsewhere, False)]
+    if found.goes_to_runs:
+        return [(make_concat(go_to_runs(flatten(found.root))[0]), True)]
     return [(found.root, found.reads_with_re or is_anchored(found.root))]
 
 

@@ -17,9 +17,10 @@ from pipeline.language.patterns.literals import Required, required_of
 from pipeline.language.patterns.printing import BYTES, print_tree
 from pipeline.language.patterns.proofs import (
     MAX_PROVED_HEIGHT,
-    find_elsewhere,
+    find_first_run,
     is_anchored,
     is_linear_from_place,
+    is_linear_from_runs,
     prove_linear,
 )
 from pipeline.language.patterns.re2_library import compile_re2
@@ -33,10 +34,11 @@ from pipeline.language.patterns.searches import (
     search_by_re2,
     search_characters,
     search_in_turn,
+    search_runs,
 )
-from pipeline.language.patterns.simplify import inner_of, make_concat, simplify
+from pipeline.language.patterns.simplify import flatten, make_concat, simplify
 from pipeline.language.patterns.splitting import Split, find_split, search_halves
-from pipeline.language.patterns.tree import CharClass, Node, Regex, Repeat
+from pipeline.language.patterns.tree import Node, Regex
 
 __all__ = ["Engine", "Match", "Search", "SearchPlan", "plan_search"]
 
@@ -59,8 +61,8 @@ class SearchPlan:
 
     `never`: no subject matches. `literal`: for the engine of that name, how to test (`in`,
     `startswith`, `endswith` or `equals`) and for what. `guard`: a text that every match holds, worth
-    a test before the search. `group_index`: where in a match a wanted group is. `elsewhere`: what
-    `re` searches for where the pattern does not match at the beginning of the subject.
+    a test before the search. `group_index`: where in a match a wanted group is. `goes_to_runs`: `re`
+    tries the pattern where a run of the set begins with which it begins, such as a word.
     `split`: the halves that `re` searches for one after the other. `reads_with_re`: RE2 only finds
     where the match begins, because it is slow at groups, and `re` reads them.
     """
@@ -72,7 +74,7 @@ class SearchPlan:
     literal: tuple[str, bytes] | None = None
     guard: bytes | None = None
     group_index: dict[int, int] = field(default_factory=dict)
-    elsewhere: Node | None = None
+    goes_to_runs: bool = False
     split: Split | None = None
     reads_with_re: bool = False
 
@@ -88,7 +90,7 @@ class SearchPlan:
         What holds a pattern that begins with a run of a set, such as a word, mostly begins with it.
         Generated code takes the steps itself: a function around them costs as much as a search.
         """
-        return self.elsewhere is not None or (self.reads_with_re and begins_with_run(self.root))
+        return self.reads_with_re and find_first_run(flatten(self.root)) is not None
 
     @property
     def is_exact(self) -> bool:
@@ -103,12 +105,14 @@ class SearchPlan:
         """Return the second of two steps. Where bytes are not exact, the first has done it all."""
         if not ascii_only and not self.is_exact:
             return find_nothing
-        return find_then_read(self.root) if self.elsewhere is None else search_by_re(self.elsewhere)
+        return find_then_read(self.root)
 
     def compile_ascii(self) -> Search:
         """Return the search for subjects that are ASCII."""
         if self.has_two_steps:
             return search_in_turn(self.compile_first(ascii_only=True), self.compile_second(ascii_only=True))
+        if self.goes_to_runs:
+            return search_runs(self.root)
         if self.split is not None:
             find_first = search_by_re(make_concat(self.split.first))
             return search_halves(self.split, find_first, read_by_re(self.split.marked_root))
@@ -120,12 +124,6 @@ class SearchPlan:
         """Return the search for subjects of any bytes."""
         search = self.compile_ascii()
         return search if self.is_exact else search_characters(self.root, search)
-
-
-def begins_with_run(root: Node) -> bool:
-    """Whether a pattern begins with a repeat of a set, such as a word."""
-    first = inner_of(root.children[0] if root.children else root)
-    return isinstance(first, Repeat) and isinstance(first.part, CharClass)
 
 
 def plan_search(regex: Regex, wanted: frozenset[int], *, in_line: bool = False) -> SearchPlan:
@@ -168,8 +166,8 @@ def plan_engine(pieces: Sequence[Node], wanted: frozenset[int], index: dict[int,
 
 def plan_unproved(plan: SearchPlan, pieces: Sequence[Node], wanted: frozenset[int], reason: str) -> SearchPlan:
     """Return how to search for a pattern that is unproved for `reason`, given how it would be by `re`."""
-    if 0 not in wanted and (elsewhere := find_elsewhere(pieces)) is not None:
-        return replace(plan, elsewhere=make_concat(elsewhere))
+    if 0 not in wanted and is_linear_from_runs(pieces):
+        return replace(plan, goes_to_runs=True)
     if 0 not in wanted and (split := find_split(pieces)) is not None:
         shift = 1 if split.is_read_in_second else 0
         index = {number: place + shift for number, place in plan.group_index.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 from pipeline.language.patterns.ambiguity import prove_unambiguous
@@ -37,21 +38,43 @@ def is_linear_from_place(pieces: Sequence[Node]) -> bool:
     return True
 
 
-def find_elsewhere(pieces: Sequence[Node]) -> list[Node] | None:
-    """Return a pattern that finds any match which does not begin with the subject, if that takes linear time.
+def is_linear_from_runs(pieces: Sequence[Node]) -> bool:
+    """Whether `re` takes linear time to try the pattern where it can begin, which is where a run of a set does.
 
-    A pattern that begins with a run of a set of characters begins where such a run does, since it
-    could begin there as well: behind a character that is not of the set.
+    If it begins with a run of a set and matches from amid such a run, it matches from the beginning of
+    the run as well. So it is enough to look behind characters that are not of the set.
     """
-    first = inner_of(pieces[0]) if pieces else None
-    if not isinstance(first, Repeat) or not isinstance(first.part, CharClass) or first.most is not None:
-        return None
-    elsewhere = [CharClass(negate_ranges(first.part.ranges)), *pieces]
+    first = find_first_run(pieces)
+    if first is None or not is_linear_from_place(pieces):
+        return False
     try:
-        prove_linear(elsewhere)
+        prove_linear([outside_of(first), *pieces])
     except UnprovedError:
+        return False
+    return True
+
+
+def find_first_run(pieces: Sequence[Node]) -> CharClass | None:
+    """Return the set of which a pattern begins with a run, None if it begins with something else."""
+    first = inner_of(pieces[0]) if pieces else None
+    if not isinstance(first, Repeat) or not first.least or first.most is not None:
         return None
-    return elsewhere if is_linear_from_place(pieces) else None
+    return first.part if isinstance(first.part, CharClass) else None
+
+
+def outside_of(part: CharClass) -> CharClass:
+    return CharClass(negate_ranges(part.ranges))
+
+
+def go_to_runs(pieces: Sequence[Node]) -> tuple[list[Node], Hints]:
+    """Return the same pattern for an attempt at the beginning of the subject that goes on from run to run."""
+    first = find_first_run(pieces)
+    assert first is not None
+    start = Repeat(outside_of(first), 0, None)
+    run, gap = Repeat(first, 1, None), Repeat(outside_of(first), 1, None)
+    hints = find_hints(make_concat(pieces))
+    decided = {*hints.decided, *map(id, (start, run, gap))}
+    return [start, Repeat(make_concat((run, gap)), 0, None, greedy=False), *pieces], replace(hints, decided=decided)
 
 
 def find_hints(root: Node) -> Hints:

@@ -13,7 +13,7 @@ from typing import Protocol
 from pipeline.language.patterns.byte_sets import is_partial
 from pipeline.language.patterns.classes import fold_char
 from pipeline.language.patterns.printing import BYTES, RE, UTF8, print_tree
-from pipeline.language.patterns.proofs import find_hints, has_no_word_edge, is_anchored
+from pipeline.language.patterns.proofs import find_hints, go_to_runs, has_no_word_edge, is_anchored
 from pipeline.language.patterns.re2_library import MatchLike, compile_re2
 from pipeline.language.patterns.repair import RepairedMatch, flatten_subject, repair
 from pipeline.language.patterns.simplify import drop_captures, flatten, make_concat
@@ -44,6 +44,12 @@ def read_by_re(root: Node) -> Callable[..., re.Match[bytes] | None]:
     """Return what tries the pattern at one place only: the beginning of the subject, or where it is told to."""
     pieces = flatten(root)
     return compile_re(print_for_re(make_concat(pieces[1:]) if is_anchored(pieces) else root)).match
+
+
+def search_runs(root: Node) -> Search:
+    """Return the search by `re` alone for a pattern that begins with a run of a set."""
+    pieces, hints = go_to_runs(flatten(root))
+    return compile_re(print_tree(make_concat(pieces), RE, hints)).match
 
 
 def print_for_re(root: Node) -> bytes:
