@@ -36,7 +36,7 @@ from pipeline.options import (
 
 if TYPE_CHECKING:
     from pipeline.inspection import Inspection
-    from pipeline.language import Diagnostic
+    from pipeline.language import CompiledProgram, Diagnostic
 
 FAILED = 1
 
@@ -186,29 +186,37 @@ def check(*, paths: tuple[Path, ...], **values: object) -> None:
     short_help="Show what becomes of a program.",
     epilog=SPELLINGS,
 )
-def explain(*, path: Path, **values: object) -> None:
-    """Show what becomes of a program: which engine searches each pattern and why, and the generated Python.
+def explain(*, path: Path, profile: Path | None, **values: object) -> None:
+    """Show what becomes of a program: how each pattern is searched and why, what a line must hold to matter, and
+    the generated Python. With --profile, show what it costs.
 
     PATH is a program or a folder of them. The engines, from fast to slow: none (the pattern always or never
     matches), literal (a plain text), re (Python's, where backtracking is proved impossible), re2 (all else).
+    A line that holds nothing of what is listed cannot matter to the program, and the sieve keeps it away.
+
+    --profile runs the program over the lines of a log, some seconds at most, and shows the share of the time that
+    each pattern takes, on which part of the lines it is searched and found, and whether the sieve pays.
 
     \b
     Why is this pattern slow?
       syslog-pipeline explain sshd.mtail
+    Which pattern costs most on these lines?
+      syslog-pipeline explain --profile /var/log/auth.log sshd.mtail
     """
-    from pipeline.inspection import describe_patterns, inspect_programs
+    from pipeline.inspection import inspect_programs
     from pipeline.wiring import make_compile_options
 
+    show = print_explanation if profile is None else make_profile_printer(str(profile))
+    if show is None:
+        return
+    options = make_compile_options(fill(settings.LanguageSettings, values), sieved=profile is not None)
     failed = False
-    for found in inspect_programs(path, make_compile_options(fill(settings.LanguageSettings, values))):
+    for found in inspect_programs(path, options):
         print_diagnostics(found)
         if found.compiled is None:
             failed = True
-            continue
-        print_heading(f"Patterns of {found.path}")
-        click.echo(describe_patterns(found.compiled))
-        print_heading(f"Python made from {found.path}")
-        print_python(found.compiled.listing)
+        else:
+            show(found.path, found.compiled)
     exit_with(failed=failed)
 
 
@@ -288,6 +296,41 @@ def replay_logs(values: Mapping[str, object]) -> None:
     exit_with(failed=bool(job.report.failures))
 
 
+def print_explanation(path: Path, compiled: CompiledProgram) -> None:
+    """Print how the patterns of a program are searched, what its guard is, and its Python."""
+    from pipeline.inspection import describe_guard, describe_patterns
+
+    print_heading(f"Patterns of {path}")
+    click.echo(describe_patterns(compiled))
+    print_heading(f"Guard of {path}")
+    click.echo(describe_guard(compiled))
+    print_heading(f"Python made from {path}")
+    print_python(compiled.listing)
+
+
+def make_profile_printer(log_name: str) -> Callable[[Path, CompiledProgram], None] | None:
+    """Return what runs a program over a log and prints what it costs; None if the log is empty, which it says."""
+    from pipeline.profiling import Profiler, describe_profile, read_sample
+
+    log = read_sample(log_name)
+    if not log.lines:
+        click.echo(f"There is no line in {log_name}, so nothing can be profiled.")
+        return None
+
+    def show(path: Path, compiled: CompiledProgram) -> None:
+        print_heading(f"Profile of {path} over {log_name}")
+        if compiled.probes == ():
+            click.echo("No line can matter to the program, so the daemon never runs it.\n")
+            return
+        profiler = Profiler(compiled, log)
+        with show_progress(profiler.budget_ns, in_bytes=False) as advance:
+            for used in profiler.run():
+                advance(used)
+        click.echo(describe_profile(profiler.profile))
+
+    return show
+
+
 def print_page(page: bytes) -> None:
     """Write the metrics to standard output."""
     try:
@@ -301,17 +344,18 @@ def print_page(page: bytes) -> None:
 
 
 @contextmanager
-def show_progress(total_bytes: int) -> Iterator[Callable[[int], None]]:
-    """Yield what is to be told of each batch's bytes; on a terminal a bar shows them."""
+def show_progress(total: int, *, in_bytes: bool = True) -> Iterator[Callable[[int], None]]:
+    """Yield what is to be told of each batch's bytes, or of other work; on a terminal a bar shows them."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    of_bytes = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else ()
+    columns = (BarColumn(), *of_bytes, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total_bytes or None)
+        task = progress.add_task("", total=total or None)
         yield partial(progress.advance, task)
 
 

@@ -285,7 +285,15 @@ REPLAY_FLAGS = (
     VERBOSITY,
 )
 CHECK_FLAGS = LANGUAGE_FLAGS
-EXPLAIN_FLAGS = LANGUAGE_FLAGS
+EXPLAIN_FLAGS = (
+    *LANGUAGE_FLAGS,
+    Flag(
+        name="profile",
+        type=PATH,
+        section=MODES,
+        help="Run the program over this log, a file or - for standard input, and show what it costs.",
+    ),
+)
 ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS)
 
 CONFIG = Flag(

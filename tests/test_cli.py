@@ -215,12 +215,13 @@ def test_compile_only_is_check() -> None:
     assert invoke("run", "--progs", "p.mtail", "--compile_only").exit_code == 1
 
 
-def test_explain_shows_patterns_and_python() -> None:
+def test_explain_shows_patterns_guard_and_python() -> None:
     """For a person, without colour where that is no terminal."""
     Path("p.mtail").write_text("counter c\n/^abc/ {\n  c++\n}\n")
     result = invoke("explain", "p.mtail")
     assert result.exit_code == 0
     assert result.stdout.startswith("Patterns of p.mtail\n\n2:1  /^abc/\n    engine ")
+    assert '\nGuard of p.mtail\n\nLines that matter hold one of:\n    "abc"\n\n' in result.stdout
     assert "\nPython made from p.mtail\n\ndef process(" in result.stdout
     assert "\x1b" not in result.stdout
 
@@ -232,6 +233,31 @@ def test_explain_of_a_broken_program_fails() -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("q.mtail:3:1: error: ")
     assert "Python made from p.mtail" in result.stdout
+
+
+@pytest.mark.slow
+def test_explain_profiles_each_program() -> None:
+    """The dearest pattern is named. One that is broken makes the status 1, one that does nothing is not run."""
+    Path("p.mtail").write_text("counter c\n/^needle/ {\n  c++\n}\n/(\\S+)7[a-f]/ {\n  c++\n}\n")
+    Path("q.mtail").write_text(BROKEN)
+    Path("r.mtail").write_text("/x/ {\n}\n")
+    Path("log").write_text("a 7z" * 4000 + "\n")
+    result = invoke("explain", "--profile", "log", ".")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("q.mtail:3:1: error: ")
+    assert result.stdout.startswith("Profile of p.mtail over log\n\n share  ns/line  ")
+    assert "\nThe dearest pattern is the one at 5:1, with " in result.stdout
+    assert result.stdout.endswith(
+        "\nProfile of r.mtail over log\n\nNo line can matter to the program, so the daemon never runs it.\n\n"
+    )
+
+
+def test_explain_with_an_empty_log_says_so() -> None:
+    """In one sentence."""
+    Path("log").write_text("")
+    result = invoke("explain", "--profile", "log", "p.mtail")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "There is no line in log, so nothing can be profiled.\n"
 
 
 @pytest.mark.slow
@@ -260,6 +286,8 @@ def test_run_reads_to_the_end_of_standard_input() -> None:
         (["check", "none"], "The programs in none cannot be read: no such file or directory."),
         (["check", "empty"], "There is no program (*.mtail) in empty."),
         (["explain", "none"], "The programs in none cannot be read: no such file or directory."),
+        (["explain", "--profile=nowhere", "p.mtail"], "{folder}/nowhere cannot be read: no such file or directory."),
+        (["explain", "--profile=log", "none"], "The programs in none cannot be read: no such file or directory."),
         (["check", "p.mtail", "--override_timezone=Mars"], "--override_timezone 'Mars' is unknown: use a name such as "
          "Europe/Berlin, UTC or Local."),
         (["run", "--progs=p.mtail", "--logs=empty"], "{folder}/empty is a directory, not a named pipe or a file."),
@@ -347,4 +375,7 @@ def test_terminal_gets_colours_a_bar_and_a_summary() -> None:
     assert "\x1b[" in explained.partition("Python made from")[2]
     replayed = run_on_terminal("replay", "--progs", "p.mtail", "--logs", "log")
     assert "4/4 bytes" in replayed
+    profiled = run_on_terminal("explain", "--profile", "log", "p.mtail")
+    assert "━" in profiled.partition("Profile of p.mtail over log")[2]
+    assert "lines take a second" in profiled
     assert 'lines_total{prog="p.mtail"} 0' in replayed

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.inspection import describe_patterns, inspect_programs
-from pipeline.language import CompileOptions, SourceFile, compile_program
+from pipeline.inspection import describe_guard, describe_patterns, inspect_programs, show_probe
+from pipeline.language import CompileOptions, Probe, SourceFile, compile_program
 
 OPTIONS = CompileOptions()
 
@@ -75,3 +75,58 @@ def test_program_without_patterns_says_so() -> None:
     """An empty list would leave one wondering."""
     compiled = compile_program(SourceFile("p.mtail", "counter c\nc++\n"), OPTIONS)
     assert describe_patterns(compiled) == "It has no pattern.\n"
+
+
+def describe_guard_of(text: str) -> str:
+    return describe_guard(compile_program(SourceFile("p.mtail", text), OPTIONS))
+
+
+def test_guard_is_a_list_of_texts() -> None:
+    """In quotes, as blanks count."""
+    assert describe_guard_of("counter c\n/plum|an apple / {\n  c++\n}\n/pear/ {\n  c++\n}\n") == (
+        'Lines that matter hold one of:\n    "an apple "\n    "pear"\n    "plum"\n'
+    )
+
+
+def test_guard_may_be_the_beginning_of_a_line() -> None:
+    """As an expression."""
+    assert describe_guard_of("counter c\n/^\\d+\\/[a-f]{2} \\w/ {\n  c++\n}\n") == (
+        "Lines that matter hold one of:\n    /^[0-9]+\\/[a-f]{2,2} [0-9A-Z_a-z]/ at the beginning\n"
+    )
+
+
+def test_effect_on_every_line_is_named() -> None:
+    """With its place."""
+    assert describe_guard_of("counter c\n/^/ {\n  c++\n}\n") == (
+        "Every line may matter: 3:3 has an effect that a line need hold no certain text to reach.\n"
+    )
+
+
+def test_program_without_effect_has_no_lines_that_matter() -> None:
+    """It is never run."""
+    assert describe_guard_of("/apple/ {\n}\n") == "No line matters: the program has no effect.\n"
+
+
+def test_guard_of_too_many_texts_is_none() -> None:
+    """The program runs on every line."""
+    blocks = "".join(f"/fruit {number:04}/ {{\n  c++\n}}\n" for number in range(1001))
+    assert describe_guard_of("counter c\n" + blocks) == (
+        "Every line may matter: there are more texts to look for than are worth it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("probe", "shown"),
+    [
+        (Probe(b'a"b\\'), r'"a\"b\\"'),
+        (Probe("ä\t\u200b".encode()), r'"ä\t\u200b"'),
+        (Probe(b"\xff."), r'"\\xff."'),
+        (Probe(b";\n"), '";" at the end'),
+        (Probe(rb"(?:\x61|\x62\x0a)\x2e(?:[\x30-\x39]{1,})(?:(?:\x63\x64){0,1})", is_prefix=True),
+         r"/^(?:a|b\x0a)\.[0-9]+(?:cd)?/ at the beginning"),
+        (Probe(rb"(?:[\x30-\x39]{1,}){2,3}(?:)\x5b{1}", is_prefix=True), r"/^(?:[0-9]+){2,3}\[/ at the beginning"),
+    ],
+)  # fmt: skip
+def test_probe_is_readable(probe: Probe, shown: str) -> None:
+    """As a person would write it."""
+    assert show_probe(probe) == shown

@@ -27,6 +27,7 @@ from pipeline.language.layouts import make_strptime
 from pipeline.language.nodes import Block
 from pipeline.language.optimizer import fold_constants
 from pipeline.language.parser import check_depth, find_deepest, parse
+from pipeline.language.patterns import Engine, is_faster_anchored
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, MetricSymbol
 from pipeline.language.source import Position, SourceFile, Span
@@ -48,6 +49,7 @@ __all__ = [
     "Severity",
     "SourceFile",
     "compile_program",
+    "is_faster_anchored",
     "note_failure",
 ]
 
@@ -74,6 +76,11 @@ class PatternReport:
     text: str
     engine: str
     reason: str
+
+    @property
+    def has_slow_engine(self) -> bool:
+        """Whether it is searched by RE2, for want of a faster engine."""
+        return self.engine == Engine.RE2.value
 
 
 @dataclass(frozen=True, slots=True)

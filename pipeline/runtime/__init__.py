@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.runtime.dispatch import Dispatcher
+from pipeline.runtime.group import ProgramGroup
 from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader
 from pipeline.runtime.program import LineFailure, Program
 
@@ -12,5 +13,6 @@ __all__ = [
     "LoadFailure",
     "LoadReport",
     "Program",
+    "ProgramGroup",
     "ProgramLoader",
 ]

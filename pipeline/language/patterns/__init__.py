@@ -6,6 +6,7 @@ text → `parse` → tree → `captures` (types of groups) and `engines` (a plan
 
 from __future__ import annotations
 
+from pipeline.language.patterns.anchoring import is_faster_anchored
 from pipeline.language.patterns.captures import Group, capture_groups
 from pipeline.language.patterns.engines import Engine, Match, Search, SearchPlan, plan_search
 from pipeline.language.patterns.heads import HEAD_BYTES, find_heads
@@ -27,6 +28,7 @@ __all__ = [
     "capture_groups",
     "find_heads",
     "find_prefix",
+    "is_faster_anchored",
     "parse_pattern",
     "plan_search",
     "replacer",
