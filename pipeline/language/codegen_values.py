@@ -272,9 +272,9 @@ class ValueGenerator(ABC):
         text = self.groups.text(node, self.known)
         match self.runtime_type(node):
             case Type.INT:
-                return self.place(self.groups.int_of(node, text), node.span)
+                return self.place(self.groups.number(node, text, self.groups.int_of), node.span)
             case Type.FLOAT:
-                return self.place(self.groups.float_of(text), node.span)
+                return self.place(self.groups.number(node, text, self.groups.float_of), node.span)
             case _:
                 return self.place(text, node.span)
 
@@ -392,6 +392,8 @@ class ValueGenerator(ABC):
         function = OPERATORS[node.operator].functions[want]
         if want is Type.INT and function in ("+", "-", "*"):
             return py.binary(self.raw_int(node.left), function, self.raw_int(node.right))
+        if function in ("divide_int", "modulo_int") and isinstance(node.right, IntLiteral) and node.right.value > 0:
+            return self.divided(node, function, node.right.value)
         left, right = self.as_type(node.left, want), self.as_type(node.right, want)
         divisor = right.value if isinstance(right, ast.Constant) else None
         if function == "divide_float" and isinstance(divisor, float) and divisor:
@@ -400,6 +402,22 @@ class ValueGenerator(ABC):
             left = self.without_float(left, node.left) if self.runtime_type(node.right) is Type.FLOAT else left
             right = self.without_float(right, node.right) if self.runtime_type(node.left) is Type.FLOAT else right
         return self.apply(function, left, right)
+
+    def divided(self, node: Binary, function: str, divisor: int) -> ast.expr:
+        """Return code for an Int divided by a positive literal: Python's operators round down, the language to zero."""
+        operator = "//" if function == "divide_int" else "%"
+        left = self.as_type(node.left, Type.INT)
+        if self.is_unsigned(node.left):
+            return py.binary(left, operator, py.constant(divisor))
+        below = py.binary(py.negative(py.name("v")), operator, py.constant(divisor))
+        value = py.binary(py.name("v"), operator, py.constant(divisor))
+        return py.choose(py.compare(py.walrus("v", left), ">=", py.constant(0)), value, py.negative(below))
+
+    def is_unsigned(self, node: Expression) -> bool:
+        """Whether an Int is never below zero."""
+        if isinstance(node, Capture) and self.runtime_type(node) is Type.INT:
+            return not any(group.signed for group in self.groups.shapes(node))
+        return isinstance(node, IntLiteral) and node.value >= 0
 
     def without_float(self, code: ast.expr, node: Expression) -> ast.expr:
         """Return code for an operand whose Int Python makes a float by itself, as the other operand is one."""

@@ -109,6 +109,11 @@ def negate(value: ast.expr) -> ast.expr:
     return ast.UnaryOp(ast.Not(), value)
 
 
+def negative(value: ast.expr) -> ast.expr:
+    """Write `-value`."""
+    return ast.UnaryOp(ast.USub(), value)
+
+
 def assign(identifier: str, value: ast.expr) -> ast.stmt:
     """Set a local."""
     return ast.Assign([ast.Name(identifier, ast.Store())], value)

@@ -1,0 +1,93 @@
+"""Where generated code does less than its program says, it does the same."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import pytest
+
+from pipeline.metrics import Datum, HistogramDatum
+from tests.language.test_codegen import compile_text, run_program
+
+
+@pytest.mark.parametrize(
+    ("number", "quotient", "remainder"),
+    [(b"7", 3, 1), (b"-7", -3, -1), (b"-8", -4, 0), (b"-9223372036854775808", -(2**62), 0)],
+)
+def test_division_by_a_literal_goes_to_zero(number: bytes, quotient: int, remainder: int) -> None:
+    """As any other division does, although Python's own rounds down."""
+    run = run_program("gauge q\ngauge r\n/^([-+]?\\d+)$/ {\n  q = $1 / 2\n  r = $1 % 2\n}\n", number)
+    assert (run.value("q"), run.value("r")) == (quotient, remainder)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "message"),
+    [
+        ("(\\d+)", b"9223372036854775808", "does not fit in 64 bits"),
+        ("(-?\\d+)", b"-9223372036854775809", "does not fit in 64 bits"),
+        ("(\\d+\\.\\d+)", b"1" * 400 + b".0", "too large for a Float"),
+        ("(-?\\d+\\.\\d+)", b"-" + b"1" * 400 + b".0", "too large for a Float"),
+        ("(?:(\\d+)|-)", b"-", "not a number"),
+        ("(?:(\\d\\.\\d)|-)", b"-", "not a number"),
+        ("(\\d*)", b"", "not a number"),
+    ],
+)
+def test_number_of_a_group_is_within_its_range(pattern: str, text: bytes, message: str) -> None:
+    """However its digits are bounded."""
+    run = run_program(f"gauge g\n/^{pattern}$/ {{\n  g = $1\n}}\n", text)
+    assert message in run.messages()[0]
+
+
+def test_number_of_few_digits_needs_no_test() -> None:
+    """Its pattern says that it fits."""
+    assert "fail_value" not in compile_text("gauge g\n/(\\d{1,18})/ {\n  g = $1\n}\n").listing
+
+
+@pytest.mark.parametrize("value", ["$1", "$1 / 1000", "$1 / 1000.0", "0.5", "float($2)"])
+def test_bucket_is_the_first_whose_bound_is_not_exceeded(value: str) -> None:
+    """Of few and of many buckets, for Ints and Floats."""
+    text = f"histogram h buckets 0, 1, 2.5, 4\n/^(\\d+) (\\S+)$/ {{\n  h = {value}\n}}\n"
+    numbers = (0, 1, 2, 3, 4, 5, 1000, 2500, 4000)
+    for number in numbers:
+        run = run_program(text, b"%d %d" % (number, number))
+        series = run.metrics[0].data[()]
+        assert isinstance(series, HistogramDatum)
+        assert series.counts == [int(place == bisect_left((1, 2.5, 4), series.total)) for place in range(4)]
+
+
+def test_bucket_of_many_is_found() -> None:
+    """Where the code would grow with the bounds they are looked up."""
+    text = f"histogram h buckets {', '.join(map(str, range(100)))}\n/^(\\d+)$/ {{\n  h = $1\n}}\n"
+    run = run_program(text, b"50", b"99", b"100")
+    series = run.metrics[0].data[()]
+    assert isinstance(series, HistogramDatum)
+    assert [place for place, count in enumerate(series.counts) if count] == [49, 98, 99]
+
+
+def test_beginning_of_a_line_tells_patterns_apart() -> None:
+    """Four bytes of it; a pattern with less of a certain beginning is tried."""
+    text = "counter c by k\n" + "".join(
+        f'/{pattern}/ {{\n  c["{number}"]++\n}}\n'
+        for number, pattern in enumerate(("^abcd", "^abcx", "^(?:abcd|wxyz)+e", "^abc", "^ab[cd]d", "abcd", "^(abcde)"))
+    )
+    run = run_program(text, b"abcde", b"abc", b"xabcd", b"")
+    assert {labels[0]: series.value for labels, series in run.metrics[0].data.items() if isinstance(series, Datum)} == {
+        b"0": 1, b"2": 1, b"3": 2, b"4": 1, b"5": 2, b"6": 1,
+    }  # fmt: skip
+    assert "line[:4]" in run.compiled.listing
+
+
+def test_length_above_zero_is_not_counted() -> None:
+    """Whether there is a text can be asked of itself."""
+    text = 'counter c by k\n/^(a)?b$/ {\n  len($1) > 0 {\n    c[$1]++\n  } else {\n    c["none"]++\n  }\n}\n'
+    run = run_program(text, b"ab", b"b")
+    assert sorted(run.metrics[0].data) == [(b"a",), (b"none",)]
+    assert "len(" not in run.compiled.listing
+
+
+def test_flag_of_otherwise_is_kept_where_one_looks_at_it() -> None:
+    """On its own level, not for one within the block of another conditional."""
+    inner = "counter c\n/a/ {\n  c++\n}\n/b/ {\n  /c/ {\n  }\n  otherwise {\n    c++\n  }\n}\n"
+    listing = compile_text(inner).listing
+    assert listing.count("matched = True") == 1
+    assert run_program(inner, b"ab", b"abc", b"c").value("c") == 3
