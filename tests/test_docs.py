@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import main
 from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.operators import OPERATORS
@@ -16,12 +18,22 @@ from pipeline.telemetry import OWN_METRICS, PREFIX
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAM = re.compile(r"^```mtail\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXPLAINED = re.compile(
+    r"^```mtail\n([^`]*)^```\n\n```console\n\$ syslog-pipeline explain ([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+COST_ROW = re.compile(r"(\d+:\d+) +(\w+) +/(.*)/$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 EXAMPLES = [
     pytest.param(page, match, id=f"{page.stem}-{number}")
     for page in PAGES
     for number, match in enumerate(PROGRAM.finditer(page.read_text(encoding="utf-8")), 1)
+]
+
+EXPLANATIONS = [
+    pytest.param(*match.groups(), id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, match in enumerate(EXPLAINED.finditer(page.read_text(encoding="utf-8")), 1)
 ]
 
 
@@ -35,6 +47,23 @@ def test_program_in_document_compiles_without_warning(page: Path, example: re.Ma
     """A reader may copy any program from a document."""
     program = compile_program(SourceFile(page.name, example[1]), CompileOptions())
     assert [warning.render() for warning in program.warnings] == []
+
+
+@pytest.mark.parametrize(("program", "arguments", "shown"), EXPLANATIONS)
+def test_explanation_in_document_is_of_its_program(
+    program: str, arguments: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command prints what is shown; of a profile, whose figures are those of one run, the patterns are compared."""
+    monkeypatch.chdir(tmp_path)
+    name = arguments.split()[-1]
+    Path(name).write_text(program)
+    told = CliRunner().invoke(main, ["explain", name]).stdout
+    if "--profile" not in arguments:
+        assert shown in told
+        return
+    rows = [f"{place}  /{text}/\n    engine {engine}: " for place, engine, text in COST_ROW.findall(shown)]
+    assert rows
+    assert [row for row in rows if row not in told] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
