@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.language import pyast as py
-from pipeline.language.unused_locals import drop_unused
+from pipeline.language.tidying import tidy
 
 MADE_FUNCTION = re.compile(r"(?:find|read|replace)\d+|strtol_\d+")
 """Functions made for one program that depend on their arguments only: searches, replacements, conversions."""
@@ -69,7 +69,7 @@ class Sharer:
 
     def share(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
         """Return the code for one line with its values shared."""
-        return drop_unused(self.block(body, {}))
+        return tidy(self.block(body, {}))
 
     # Statements
 

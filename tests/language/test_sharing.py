@@ -99,3 +99,25 @@ def test_origin_is_asked_once_for_a_batch() -> None:
     """So that a program for one file costs little on the lines of others."""
     listing = compile_text("counter c\ngetfilename() =~ /x.*y/ {\n  c++\n}\n").listing
     assert listing.index("(origin)") < listing.index("for line")
+
+
+def test_tests_for_different_texts_exclude_each_other() -> None:
+    """After one that held, the others need not be made."""
+    code = "if m[1] == b'a':\n    c\nif m[1] == b'b':\n    d\nif m[1] == b'c':\n    e"
+    shared = "if (g1 := m[1]) == b'a':\n    c\nelif g1 == b'b':\n    d\nelif g1 == b'c':\n    e"
+    assert share(code) == shared
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if m[1] == b'a':\n    c\nif m[1] == b'a':\n    d",
+        "if m[1] == b'a':\n    c\nif m[1] == b'b':\n    d\nelse:\n    e",
+        "if m[1] == b'a':\n    c\nelse:\n    d\nif m[1] == b'b':\n    e",
+        "if m[1] == b'a':\n    c\nd\nif m[1] == b'b':\n    e",
+        "if m[1] == b'a':\n    c\nif m[1] != b'b':\n    e",
+    ],
+)
+def test_other_tests_stand_alone(code: str) -> None:
+    """Where the outcome of one does not decide the next, or something stands between them."""
+    assert "elif" not in share(code)
