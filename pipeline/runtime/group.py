@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.batch import Batch
-from pipeline.runtime.program import Program
+from pipeline.runtime.program import BATCHES_PER_SAMPLE, Program
 from pipeline.runtime.sieve import Sieve, SieveError, holds_guard
 
 logger = logging.getLogger(__name__)
@@ -80,6 +80,8 @@ class ProgramGroup:
         self.idle = [program for program in programs if program.probes == () and has_sieve]
         self.unguarded = [program for program in programs if program.probes is None or not has_sieve]
         self.waiting = [guarded for guarded in self.guarded if not guarded.is_ready]
+        self.batches_to_sample = BATCHES_PER_SAMPLE
+        self.sampled = False
         self.round = 0
         self.trial_bytes = [0, 0]
         self.bytes_to_trial = 0
@@ -97,7 +99,11 @@ class ProgramGroup:
             self.sieve, _ = make_sieve(self.sieved)
 
     def run(self, batch: Batch, now: int) -> None:
-        """Run all programs on `batch`; `now` is the wall clock in nanoseconds since 1970."""
+        """Run all programs on `batch`, measured now and then; `now` is the wall clock in ns since 1970."""
+        self.batches_to_sample -= 1
+        self.sampled = self.batches_to_sample == 0
+        if self.sampled:
+            self.batches_to_sample = BATCHES_PER_SAMPLE
         for program in self.idle:
             program.run_sieved((), (), batch, now)
         if not self.waiting:
@@ -127,11 +133,12 @@ class ProgramGroup:
 
     def run_placed(self, batch: Batch, now: int) -> None:
         """Run the programs where they were put."""
+        sampled = self.sampled
         for program in self.unsieved:
-            program.run(batch, now)
+            program.run(batch, now, sampled=sampled)
         if self.sieve is not None:
             for program, (lines, hits) in zip(self.sieved, self.sieve.sift(batch.block), strict=True):
-                program.run_sieved(lines, hits, batch, now)
+                program.run_sieved(lines, hits, batch, now, sampled=sampled)
             self.sieve.clear()
 
     # Trials
@@ -161,8 +168,9 @@ class ProgramGroup:
 
     def measure_sieved(self, batch: Batch, now: int) -> None:
         """Run with the sieve before every guarded program; each bears its share of what the sieve took."""
+        sampled = self.sampled
         for program in self.unguarded:
-            program.run(batch, now)
+            program.run(batch, now, sampled=sampled)
         assert self.full_sieve is not None
         # What has not run for a while is slow the first time.
         self.full_sieve.sift(batch.block)
@@ -173,22 +181,23 @@ class ProgramGroup:
         total = sum(counts)
         for guarded, count, (lines, hits) in zip(self.guarded, counts, candidates, strict=True):
             if guarded in self.waiting:
-                guarded.program.run(batch, now)
+                guarded.program.run(batch, now, sampled=sampled)
                 continue
             begin = time.thread_time_ns()
-            guarded.program.run_sieved(lines, hits, batch, now)
+            guarded.program.run_sieved(lines, hits, batch, now, sampled=sampled)
             guarded.sieved_ns += time.thread_time_ns() - begin + (sifting * count / total if total else 0)
         self.full_sieve.clear()
 
     def measure_full(self, batch: Batch, now: int) -> None:
         """Run every program on every line. Where the sieve could spare the split into lines, that counts too."""
+        sampled = self.sampled
         begin = time.thread_time_ns()
         splitting = time.thread_time_ns() - begin if batch.lines and not self.unguarded else 0
         for program in self.unguarded:
-            program.run(batch, now)
+            program.run(batch, now, sampled=sampled)
         for guarded in self.guarded:
             begin = time.thread_time_ns()
-            guarded.program.run(batch, now)
+            guarded.program.run(batch, now, sampled=sampled)
             guarded.full_ns += time.thread_time_ns() - begin + splitting
 
     def finish_trial(self) -> None:

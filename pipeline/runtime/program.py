@@ -23,11 +23,9 @@ logger = logging.getLogger(__name__)
 REPORT_INTERVAL = 60 * 10**9
 """Nanoseconds between two reports on one program's failures."""
 
-CALLS_PER_SAMPLE = 127
-"""Batches, or runs of lines, of which one is measured; a prime, so that no source that takes turns with others is
-always passed over. Of batches of one line that adds 25 ns to a call (measured), most of it for counting the calls:
-0.5 to 2 % of what the dispatch to one program takes, 3 % where eleven programs get each line without the sieve. Of
-batches of 2,000 lines it cannot be told from nothing."""
+BATCHES_PER_SAMPLE = 509
+"""One batch of so many is measured; a prime, so that no source that takes turns with others is always passed over.
+It costs 0.4 to 1.6 % where each batch is one line (measured with 1 and 11 programs)."""
 
 MAX_SHOWN_BYTES = 200
 """What a report shows of a line: enough to know it again, and no flood."""
@@ -83,7 +81,6 @@ class Program:
         self.limit = RateLimit(REPORT_INTERVAL)
         self.origin = b""
         self.now = 0
-        self.calls_to_sample = CALLS_PER_SAMPLE
         self.bind(metrics)
 
     def bind(self, metrics: Sequence[Metric]) -> None:
@@ -107,39 +104,39 @@ class Program:
         """What the sieve looks for in lines, in the order of a mask's bits; None if any line may matter."""
         return self.compiled.probes
 
-    def run(self, batch: Batch, now: int) -> None:
-        """Run on all lines; `now` is the wall clock in nanoseconds since 1970."""
+    def run(self, batch: Batch, now: int, *, sampled: bool = False) -> None:
+        """Run on all lines; `now` is the wall clock in nanoseconds since 1970. A `sampled` batch is measured."""
         self.counts.lines += batch.line_count
+        self.origin = batch.origin
+        self.now = now
+        call = self.measure if sampled else self.call
         if batch.is_ascii:
-            self.call(self.bound.process_ascii, batch.origin, now, batch.lines)
+            call(self.bound.process_ascii, batch.lines)
             return
         for is_ascii, lines in batch.runs:
-            process = self.bound.process_ascii if is_ascii else self.bound.process_utf8
-            self.call(process, batch.origin, now, lines)
+            call(self.bound.process_ascii if is_ascii else self.bound.process_utf8, lines)
 
-    def run_sieved(self, lines: Sequence[bytes], hits: Sequence[int], batch: Batch, now: int) -> None:
+    def run_sieved(
+        self, lines: Sequence[bytes], hits: Sequence[int], batch: Batch, now: int, *, sampled: bool = False
+    ) -> None:
         """Run on those lines of a batch that the sieve has let through, each with its mask."""
         self.counts.lines += batch.line_count
         self.counts.lines_skipped += batch.line_count - len(lines)
         if not lines:
             return
+        self.origin = batch.origin
+        self.now = now
+        call = self.measure if sampled else self.call
         if batch.is_ascii:
-            self.call(self.bound.process_sieved_ascii, batch.origin, now, lines, hits)
+            call(self.bound.process_sieved_ascii, lines, hits)
             return
         for is_ascii, pairs in groupby(zip(lines, hits, strict=True), lambda pair: pair[0].isascii()):
             process = self.bound.process_sieved_ascii if is_ascii else self.bound.process_sieved_utf8
-            self.call(process, batch.origin, now, *zip(*pairs, strict=True))
+            call(process, *zip(*pairs, strict=True))
 
-    def call(self, process: Callable[..., None], origin: bytes, now: int, *columns: Sequence[object]) -> None:
-        """Call one of the functions, and now and then measure what it takes."""
-        self.origin = origin
-        self.now = now
-        self.calls_to_sample -= 1
-        if self.calls_to_sample:
-            process(*columns, origin, now)
-        else:
-            self.calls_to_sample = CALLS_PER_SAMPLE
-            self.measure(process, *columns)
+    def call(self, process: Callable[..., None], *columns: Sequence[object]) -> None:
+        """Call one of the functions."""
+        process(*columns, self.origin, self.now)
 
     def measure(self, process: Callable[..., None], *columns: Sequence[object]) -> None:
         """Call one of the functions, on the first line by itself, and count what that line and all of them took."""
@@ -150,7 +147,7 @@ class Program:
         if len(columns[0]) > 1:
             process(*(column[1:] for column in columns), self.origin, self.now)
             end = time.perf_counter_ns()
-        self.counts.times.run_ns += (end - begin) * CALLS_PER_SAMPLE
+        self.counts.times.run_ns += (end - begin) * BATCHES_PER_SAMPLE
 
     def record_failure(self, error: Exception, line: bytes) -> None:
         """Take note of a failure on `line`; the generated code calls this, and goes on with the next line."""

@@ -13,7 +13,7 @@ from pipeline.batch import Batch
 from pipeline.language import SourceFile, compile_program
 from pipeline.metrics import Datum, Store
 from pipeline.runtime.group import MAX_ROUNDS, TRIAL_BYTES, TRIAL_INTERVAL_BYTES, Guarded, ProgramGroup
-from pipeline.runtime.program import CALLS_PER_SAMPLE, Program
+from pipeline.runtime.program import BATCHES_PER_SAMPLE, Program
 from pipeline.runtime.sieve import load_hyperscan
 from pipeline.telemetry import Telemetry
 
@@ -162,13 +162,13 @@ def test_program_whose_reads_are_not_reached_waits() -> None:
 
 
 @pytest.mark.parametrize("line", [b"word a", "word \u00e4".encode()])
-def test_sampled_call_runs_every_line_once(line: bytes) -> None:
-    """Of as many calls one is measured, the first line apart from the rest."""
+def test_sampled_batch_runs_every_line_once(line: bytes) -> None:
+    """Of as many batches one is measured, the first line apart from the rest."""
     (program,) = programs = make_programs(WORDS)
     group = ProgramGroup(programs)
-    for _ in range(CALLS_PER_SAMPLE * 2):
+    for _ in range(BATCHES_PER_SAMPLE * 2):
         group.run(Batch.of([line] * 3, b"/log"), NOW)
-    assert read_values(program) == {(line.removeprefix(b"word "),): CALLS_PER_SAMPLE * 6}
+    assert read_values(program) == {(line.removeprefix(b"word "),): BATCHES_PER_SAMPLE * 6}
     times = program.counts.times
     assert sum(times.by_bound) == 2
-    assert 0 < times.line_ns * CALLS_PER_SAMPLE < times.run_ns
+    assert 0 < times.line_ns * BATCHES_PER_SAMPLE < times.run_ns

@@ -11,7 +11,7 @@ from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.source import Position
 from pipeline.metrics import Datum, Store
 from pipeline.runtime import LineFailure, Program
-from pipeline.runtime.program import CALLS_PER_SAMPLE, REPORT_INTERVAL, RateLimit, show_bytes
+from pipeline.runtime.program import BATCHES_PER_SAMPLE, REPORT_INTERVAL, RateLimit, show_bytes
 from pipeline.telemetry import ProgramCounts
 
 NOW = 1_700_000_000 * 10**9
@@ -86,16 +86,16 @@ def test_failure_in_begin_is_like_any_other(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_batch_of_one_line_is_measured_as_that_line() -> None:
-    """What the line took stands for as many calls as are not measured."""
+    """What the line took stands for as many batches as are not measured."""
     program = make_program("counter lines\nlines++\n")
-    for _ in range(CALLS_PER_SAMPLE * 3):
-        program.run(Batch.of([b"-"], b"/log"), NOW)
+    for _ in range(3):
+        program.run(Batch.of([b"-"], b"/log"), NOW, sampled=True)
     times = program.counts.times
     assert sum(times.by_bound) == 3
-    assert times.run_ns == times.line_ns * CALLS_PER_SAMPLE
+    assert times.run_ns == times.line_ns * BATCHES_PER_SAMPLE
     (lines,) = program.compiled.metrics[0].data.values()
     assert isinstance(lines, Datum)
-    assert lines.value == CALLS_PER_SAMPLE * 3
+    assert lines.value == 3
 
 
 def test_log_filter_admits_its_origins_only() -> None:
