@@ -42,7 +42,7 @@ from pipeline.language.nodes import (
 from pipeline.language.scopes import MetricSymbol, PatternUse
 from pipeline.language.source import Span
 from pipeline.language.types import Type
-from pipeline.metrics.buckets import divide_bounds
+from pipeline.metrics import divide_bounds
 
 # A definition that uses others twice doubles with each level; no program that people write comes near.
 MAX_EXPANSIONS = 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum, HistogramValue, wrap_int64
 from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.numbers import format_go_float
@@ -21,6 +22,7 @@ __all__ = [
     "Snapshot",
     "Store",
     "ValueType",
+    "divide_bounds",
     "format_go_float",
     "wrap_int64",
 ]
