@@ -209,7 +209,7 @@ def explain(*, path: Path, profile: Path | None, **values: object) -> None:
     show = print_explanation if profile is None else make_profile_printer(str(profile))
     if show is None:
         return
-    options = make_compile_options(fill(settings.LanguageSettings, values), sieved=profile is not None)
+    options = make_compile_options(fill(settings.LanguageSettings, values), sieved=profile is not None, listed=True)
     failed = False
     for found in inspect_programs(path, options):
         print_diagnostics(found)

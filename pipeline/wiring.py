@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from pipeline.telemetry import Telemetry
 
 
-def make_compile_options(settings: LanguageSettings, *, sieved: bool = False) -> CompileOptions:
-    """Return what the compiler needs to know; `sieved` asks for the functions behind the sieve too."""
+def make_compile_options(settings: LanguageSettings, *, sieved: bool = False, listed: bool = False) -> CompileOptions:
+    """Return what the compiler needs to know: whether the functions behind the sieve are wanted, and the text."""
     return CompileOptions(
         max_regexp_length=settings.max_regexp_length,
         max_recursion_depth=settings.max_recursion_depth,
         zone=settings.zone,
         use_current_year=settings.syslog_use_current_year,
         sieved=sieved,
+        listed=listed,
     )
 
 

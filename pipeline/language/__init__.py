@@ -66,6 +66,8 @@ class CompileOptions:
     use_current_year: bool = True
     sieved: bool = True
     """Whether the variant for lines that the sieve lets through is made too."""
+    listed: bool = True
+    """Whether the generated Python is kept as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +174,15 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
         return make_strptime(layout, options.zone, options.use_current_year)
 
     begins = tuple(statement for begin in checked.begins for statement in begin.statements)
-    generated = generate_process(checked, block.statements, report, make_parser)
-    generated_begin = generate_process(checked, begins, report, make_parser, name="begin")
+    generated = generate_process(checked, block.statements, report, make_parser, listed=options.listed)
+    generated_begin = generate_process(checked, begins, report, make_parser, name="begin", listed=False)
     guard = derive_guard(checked)
     generated_sieved = None
     if options.sieved and guard.probes:
         hits = Hits({probe: bit for bit, probe in enumerate(sorted(guard.probes))})
-        generated_sieved = generate_process(checked, block.statements, report, make_parser, hits=hits)
+        generated_sieved = generate_process(
+            checked, block.statements, report, make_parser, hits=hits, listed=options.listed
+        )
     for use, plan in (generated.plans | generated_begin.plans).items():
         if plan.never:
             report.warn(

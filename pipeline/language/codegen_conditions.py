@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Environment
@@ -16,7 +16,7 @@ from pipeline.language.codegen_access import match_name
 from pipeline.language.codegen_values import StrptimeMaker, Test, ValueGenerator
 from pipeline.language.guards import NO_HITS, Hits
 from pipeline.language.nodes import Binary, Capture, Expression
-from pipeline.language.patterns import HEAD_BYTES, Engine, SearchPlan, find_heads
+from pipeline.language.patterns import HEAD_BYTES, MAX_PLANS, Engine, SearchPlan, find_heads
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.source import SourceFile
 from pipeline.language.types import Type
@@ -141,6 +141,7 @@ class ConditionGenerator(ValueGenerator):
         return held if outcome else py.negate(held)
 
 
+@lru_cache(maxsize=MAX_PLANS)
 def search_maker(plan: SearchPlan, *, second: bool) -> Callable[[Environment], object]:
     """Return what makes the search of a plan, or the second step of it."""
     if second:
@@ -148,6 +149,7 @@ def search_maker(plan: SearchPlan, *, second: bool) -> Callable[[Environment], o
     return remember(lambda ascii_only: plan.compile_ascii() if ascii_only else plan.compile_utf8())
 
 
+@lru_cache(maxsize=MAX_PLANS)
 def first_maker(plan: SearchPlan) -> Callable[[Environment], object]:
     """Return what makes the first step of a search."""
     return remember(lambda ascii_only: plan.compile_first(ascii_only=ascii_only))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pipeline.language.patterns.anchoring import is_faster_anchored
 from pipeline.language.patterns.captures import Group, capture_groups
-from pipeline.language.patterns.engines import Engine, Match, Search, SearchPlan, plan_search
+from pipeline.language.patterns.engines import MAX_PLANS, Engine, Match, Search, SearchPlan, plan_search
 from pipeline.language.patterns.heads import HEAD_BYTES, find_heads
 from pipeline.language.patterns.literals import required_literals
 from pipeline.language.patterns.parse import parse_pattern
@@ -18,6 +18,7 @@ from pipeline.language.patterns.tree import PatternError, Regex
 
 __all__ = [
     "HEAD_BYTES",
+    "MAX_PLANS",
     "Engine",
     "Group",
     "Match",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 
 from pipeline.language.patterns.certainty import find_literal, is_certain, is_impossible
 from pipeline.language.patterns.exactness import is_byte_exact
@@ -40,10 +41,14 @@ from pipeline.language.patterns.simplify import flatten, make_concat, simplify
 from pipeline.language.patterns.splitting import Split, find_split, search_halves
 from pipeline.language.patterns.tree import Node, Regex
 
-__all__ = ["Engine", "Match", "Search", "SearchPlan", "plan_search"]
+__all__ = ["MAX_PLANS", "Engine", "Match", "Search", "SearchPlan", "plan_search"]
 
 MIN_GUARD_BYTES = 3
 """A shorter literal is in nearly every line, so that a test for it only costs."""
+
+
+MAX_PLANS = 1024
+"""How many are kept: each pattern of a program is asked for once for each function that is made of it."""
 
 
 class Engine(Enum):
@@ -55,7 +60,7 @@ class Engine(Enum):
     RE2 = "RE2"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SearchPlan:
     """How one pattern is searched, given the groups that are read.
 
@@ -126,6 +131,7 @@ class SearchPlan:
         return search if self.is_exact else search_characters(self.root, search)
 
 
+@lru_cache(maxsize=MAX_PLANS)
 def plan_search(regex: Regex, wanted: frozenset[int], *, in_line: bool = False) -> SearchPlan:
     """Return how to search for a pattern of which the groups in `wanted` (0 is the match) are read.
 
