@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Bindings, Environment
 from pipeline.language.nodes import Capture, Expression, Index, Name
 from pipeline.language.patterns import Group, SearchPlan, plan_search
+from pipeline.language.row_groups import RowPlace
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
 from pipeline.language.slow_paths import UNTRIED
 from pipeline.language.support import INT_MAX, INT_MIN, INT_SAFE_DIGITS
+from pipeline.metrics import Rows, share_rows
 
 INFINITY = 1e999
 NO_NUMBER = "the text of a capture group is not a number"
@@ -22,9 +24,10 @@ NO_NUMBER = "the text of a capture group is not a number"
 class MetricAccess:
     """Code that finds the series of metrics."""
 
-    def __init__(self, checked: CheckedProgram, bindings: Bindings) -> None:
+    def __init__(self, checked: CheckedProgram, bindings: Bindings, places: Mapping[MetricSymbol, RowPlace]) -> None:
         self.checked = checked
         self.bindings = bindings
+        self.places = places
         self.scalars: dict[MetricSymbol, str] = {}
 
     def symbol(self, node: Expression) -> MetricSymbol:
@@ -57,8 +60,27 @@ class MetricAccess:
 
     def lookup(self, symbol: MetricSymbol, key: ast.expr) -> ast.expr:
         """Return code that finds the series `key` or creates it."""
+        place = self.places.get(symbol)
+        if place is not None and is_plain_key(key):
+            return self.lookup_in_row(symbol, place, key)
         found = py.call(self.member(symbol, "get"), py.walrus("k", key))
         return py.either(found, py.call(self.member(symbol, "new"), py.name("k"), py.name("now")))
+
+    def lookup_in_row(self, symbol: MetricSymbol, place: RowPlace, key: ast.expr) -> ast.expr:
+        """Return the same for a metric that has rows together with others. The row is looked up once (`sharing`)."""
+        indexes = [member.index for member in place.members]
+
+        def share(environment: Environment) -> Rows:
+            return share_rows(tuple(environment.metrics[index] for index in indexes))
+
+        rows = self.bindings.add(f"row{place.group}", lambda environment: share(environment).__getitem__)
+        column = place.of(symbol)
+        finder = self.bindings.add(
+            f"find_{self.name(symbol)}", lambda environment: share(environment).make_finder(column)
+        )
+        found = py.subscript(py.call(rows, key), column)
+        row = py.call(rows, copy.deepcopy(key))
+        return py.either(found, py.call(finder, row, copy.deepcopy(key), py.name("now")))
 
     def scalar(self, symbol: MetricSymbol) -> ast.expr:
         """Return code for the only series of a metric without labels.
@@ -194,3 +216,12 @@ def match_name(use: PatternUse) -> str:
 def reset_match(use: PatternUse) -> ast.stmt:
     """Return code that forgets the match of an earlier line."""
     return py.assign(match_name(use), py.constant(UNTRIED))
+
+
+def is_plain_key(key: ast.expr) -> bool:
+    """Whether a key is made of literals, texts of groups and their conversions, so that it may be written twice."""
+    plain = (ast.Tuple, ast.Constant, ast.Subscript, ast.Name, ast.Call, ast.BoolOp, ast.expr_context, ast.boolop)
+    nodes = list(ast.walk(key))
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    names = [function.id for function in calls if isinstance(function, ast.Name)]
+    return all(isinstance(node, plain) for node in nodes) and set(names) <= {"int_text", "float_text", "tolower"}

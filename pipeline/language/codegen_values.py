@@ -37,6 +37,7 @@ from pipeline.language.nodes import (
 )
 from pipeline.language.operators import OPERATORS, Rule
 from pipeline.language.patterns import replacer
+from pipeline.language.row_groups import group_metrics
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
 from pipeline.language.source import SourceFile, Span
 from pipeline.language.support import INT_MAX, INT_MIN, Memo, strtol
@@ -65,7 +66,7 @@ class ValueGenerator(ABC):
         self.source = source
         self.make_strptime = make_strptime
         self.bindings = Bindings()
-        self.metrics = MetricAccess(checked, self.bindings)
+        self.metrics = MetricAccess(checked, self.bindings, group_metrics(checked, source))
         self.groups = GroupAccess(checked, self.bindings)
         self.known: frozenset[PatternUse] = frozenset()
         self.tried: list[PatternUse] = []

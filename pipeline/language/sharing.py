@@ -12,15 +12,19 @@ What depends on nothing but the origin of a batch is computed once, in front of 
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from pipeline.language import pyast as py
 from pipeline.language.tidying import tidy
 
-MADE_FUNCTION = re.compile(r"(?:find|read|replace)\d+|strtol_\d+")
-"""Functions made for one program that depend on their arguments only: searches, replacements, conversions."""
+MADE_FUNCTION = re.compile(r"(?:find|read|replace|row)\d+|strtol_\d+")
+"""Functions made for one program that depend on their arguments only: searches, replacements, conversions, rows."""
+ROW_FUNCTION = re.compile(r"row\d+")
+"""Of these. What a row holds is not shared: its places are filled."""
 SAFE_FUNCTION = re.compile(r"(?:find|read)\d+|len|tolower")
 """Functions that fail on no text, so that they can be called before a line asks for it."""
 SAFE_METHODS = frozenset({"find", "startswith", "endswith"})
@@ -74,9 +78,30 @@ class Sharer:
     # Statements
 
     def block(self, statements: Sequence[ast.stmt], known: Known) -> list[ast.stmt]:
-        for statement in statements:
+        shared: list[ast.stmt] = []
+        for statement, later in zip(statements, list_later_rows(statements), strict=True):
+            if later and isinstance(statement, ast.If):
+                shared += self.look_ahead(statement, later, known)
             self.statement(statement, known)
-        return list(statements)
+            shared.append(statement)
+        return shared
+
+    def look_ahead(self, node: ast.If, later: frozenset[str], known: Known) -> list[ast.stmt]:
+        """Return code that finds the rows that a conditional may need, and what follows needs anyway."""
+        wanted = {ast.dump(call): call for call in ast.walk(node) if is_row(call)}
+        code: list[ast.stmt] = []
+        for text, call in wanted.items():
+            if text in later and self.is_ready(call, known):
+                value, _ = self.visit(copy.deepcopy(call), known)
+                code.append(ast.copy_location(py.statement(value), node))
+        return code
+
+    def is_ready(self, call: ast.Call, known: Known) -> bool:
+        """Whether a row can be looked up without computing a label value, which might fail."""
+        (key,) = call.args
+        assert isinstance(key, ast.Tuple)
+        items = [self.visit(copy.deepcopy(item), dict(known))[0] for item in key.elts]
+        return all(isinstance(item, ast.Name | ast.Constant) for item in items)
 
     def statement(self, node: ast.stmt, known: Known) -> None:
         """Share the values in a statement, in place."""
@@ -205,6 +230,9 @@ class Sharer:
                 return self.value_of(f"head {length}", [subject], safe=False)
             case ast.Set():
                 return self.value_of("set", self.visit_all(node.elts, known), safe=False)
+            case ast.Subscript(value=ast.Call()):
+                node.value, _ = self.visit(node.value, known)
+                return None
             case ast.Subscript():
                 node.value, subject = self.visit(node.value, known)
                 node.slice, index = self.visit(node.slice, known)
@@ -320,15 +348,36 @@ def matched(test: ast.expr) -> Iterator[str]:
                 yield from matched(operand)
 
 
-def surely_read(node: ast.AST, name: str) -> Iterator[object]:
-    """Yield the indexes of the groups that a piece of code reads whenever it runs."""
+def surely_run(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the pieces of code that run whenever a piece of code does."""
+    yield node
     match node:
-        case ast.Subscript(value=ast.Name(id=found), slice=ast.Constant(value=index)) if found == name:
-            yield index
         case ast.If(test=part) | ast.IfExp(test=part):
-            yield from surely_read(part, name)
+            yield from surely_run(part)
         case ast.BoolOp(values=[part, *_]):
-            yield from surely_read(part, name)
+            yield from surely_run(part)
         case _:
             for child in ast.iter_child_nodes(node):
-                yield from surely_read(child, name)
+                yield from surely_run(child)
+
+
+def surely_read(node: ast.AST, name: str) -> Iterator[object]:
+    """Yield the indexes of the groups that a piece of code reads whenever it runs."""
+    for piece in surely_run(node):
+        match piece:
+            case ast.Subscript(value=ast.Name(id=found), slice=ast.Constant(value=index)) if found == name:
+                yield index
+
+
+def is_row(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and bool(ROW_FUNCTION.fullmatch(node.func.id))
+
+
+def list_later_rows(statements: Sequence[ast.stmt]) -> list[frozenset[str]]:
+    """Return for each statement the rows that those behind it surely ask for, as text."""
+    later = frozenset[str]()
+    rows: list[frozenset[str]] = []
+    for statement in reversed(statements):
+        rows.append(later)
+        later |= {ast.dump(piece) for piece in surely_run(statement) if is_row(piece)}
+    return rows[::-1]

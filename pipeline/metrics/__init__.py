@@ -6,6 +6,7 @@ from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum, HistogramValue, wrap_int64
 from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.numbers import format_go_float
+from pipeline.metrics.rows import Rows, share_rows
 from pipeline.metrics.snapshot import MetricSnapshot, SeriesSnapshot, SeriesView, Snapshot
 from pipeline.metrics.store import Store
 
@@ -17,6 +18,7 @@ __all__ = [
     "Kind",
     "Metric",
     "MetricSnapshot",
+    "Rows",
     "SeriesSnapshot",
     "SeriesView",
     "Snapshot",
@@ -24,5 +26,6 @@ __all__ = [
     "ValueType",
     "divide_bounds",
     "format_go_float",
+    "share_rows",
     "wrap_int64",
 ]

@@ -78,6 +78,7 @@ class Metric:
         "overflows",
         "program",
         "queue",
+        "rows",
         "source",
         "value_type",
     )
@@ -114,6 +115,8 @@ class Metric:
         self.lower, self.bounds = divide_bounds(buckets)
         self.data: dict[Labels, Series] = {}
         self.expiring: dict[Labels, Series] = {}
+        self.rows: dict[Labels, list[Series | None]] | None = None
+        """Where the series are also found, together with those of other metrics (`Rows`)."""
         self.queue = EvictionQueue(self.data) if limit > 0 else None
         self.evictions = 0
         self.overflows = 0
@@ -163,6 +166,8 @@ class Metric:
         """Forget the series `key`, if there is one."""
         self.data.pop(key, None)
         self.expiring.pop(key, None)
+        if self.rows is not None:
+            self.rows.pop(key, None)
 
     def expire_after(self, key: Labels, duration: int) -> None:
         """Let the series `key` go `duration` nanoseconds after its last stamp; at once if not positive."""

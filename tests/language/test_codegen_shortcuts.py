@@ -91,3 +91,63 @@ def test_flag_of_otherwise_is_kept_where_one_looks_at_it() -> None:
     listing = compile_text(inner).listing
     assert listing.count("matched = True") == 1
     assert run_program(inner, b"ab", b"abc", b"c").value("c") == 3
+
+
+ROWS = """counter lines by a, b
+counter bytes by a, b
+gauge last by a, b
+counter other by a
+/^(\\w) (\\w) (\\d+|-)$/ {
+  lines[$1][$2]++
+  $3 != "-" {
+    bytes[$1, $2] += int($3)
+  }
+  last[$1][$2] = 7
+  other[$1]++
+}
+"""
+
+
+def test_series_for_the_same_label_values_are_looked_up_once() -> None:
+    """Before the condition behind which one of them is needed, too."""
+    run = run_program(ROWS, b"x y 5", b"x z -", b"x y 6")
+    assert run.compiled.listing.count("row1(") == 1
+    assert (run.value("lines", b"x", b"y"), run.value("bytes", b"x", b"y"), run.value("last", b"x", b"z")) == (2, 11, 7)
+    assert list(run.metrics[1].data) == [(b"x", b"y")]
+    assert run.value("other", b"x") == 3
+
+
+def test_series_that_was_deleted_is_created_anew() -> None:
+    """A row knows it no more."""
+    run = run_program(ROWS, b"x y 5")
+    bound = run.compiled.bind(run.metrics, lambda _error, _line: None)
+    bound.process_ascii([b"x y 5"], b"", 1)
+    run.metrics[0].delete((b"x", b"y"))
+    bound.process_ascii([b"x y 5"], b"", 1)
+    bound.process_utf8([b"x y 5"], b"", 1)
+    assert (run.value("lines", b"x", b"y"), run.value("bytes", b"x", b"y")) == (2, 20)
+
+
+@pytest.mark.parametrize("change", ["del lines[$1][$2]", "del lines[$1, $2] after 1h"])
+def test_metric_of_which_series_are_deleted_has_no_rows(change: str) -> None:
+    """The line that deletes one may create it again."""
+    text = ROWS.replace("  last[$1][$2] = 7", f"  last[$1][$2] = 7\n  {change}\n  lines[$1][$2] += 2")
+    run = run_program(text, b"x y 5", b"x y 5")
+    assert run.value("lines", b"x", b"y") == (2 if "after" not in change else 6)
+    assert "find_bytes" in run.compiled.listing
+    assert "find_lines" not in run.compiled.listing
+
+
+def test_limited_metric_has_no_rows() -> None:
+    """A series may be evicted by the line that holds it."""
+    run = run_program(ROWS.replace("counter lines by a, b", "counter lines by a, b limit 1"), b"x y 5", b"x z 5")
+    assert list(run.metrics[0].data) == [(b"x", b"z")]
+    assert "find_lines" not in run.compiled.listing
+
+
+def test_label_value_that_may_fail_is_computed_in_its_turn() -> None:
+    """Not before a condition behind which it is needed first."""
+    text = ROWS.replace("[$1][$2]", "[tolower($1)][int($2)]").replace("[$1, $2]", "[tolower($1)][int($2)]")
+    run = run_program(text, b"x y 5", b"x 1 5")
+    assert run.messages() == ["`y` is not an integer"]
+    assert run.value("bytes", b"x", b"1") == 5
