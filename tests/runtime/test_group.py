@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.batch import Batch
 from pipeline.language import SourceFile, compile_program
 from pipeline.metrics import Datum, Store
-from pipeline.runtime.group import MAX_ROUNDS, TRIAL_BYTES, TRIAL_INTERVAL_BYTES, Guarded, ProgramGroup
+from pipeline.runtime.group import MAX_ROUNDS, TRIAL_BYTES, TRIAL_INTERVAL_BYTES, WARM_UP_BYTES, Guarded, ProgramGroup
 from pipeline.runtime.program import BATCHES_PER_SAMPLE, Program
 from pipeline.runtime.sieve import load_hyperscan
 from pipeline.telemetry import Telemetry
@@ -59,6 +59,7 @@ def test_no_line_is_lost_or_doubled_by_a_trial(batches: list[list[str]], has_sie
     """Batches of any size: within a trial, at its end, and after it, wherever the programs were put."""
     programs = make_programs(FRUIT, WORDS, LINES)
     group = ProgramGroup(programs, has_sieve=has_sieve)
+    group.bytes_to_trial = 0
     for batch in batches:
         group.run(Batch.of([line.encode() for line in batch], b"/log"), NOW)
     lines = [line for batch in batches for line in batch]
@@ -74,12 +75,13 @@ def test_trial_comes_again() -> None:
     """After some bytes; in between the programs stay where they were put."""
     group = ProgramGroup(make_programs(FRUIT))
     batch = Batch.of([b"-" * 99] * 6_000, b"/log")
-    assert len(batch.block) > 2 * TRIAL_BYTES * MAX_ROUNDS
+    assert len(batch.block) > max(WARM_UP_BYTES, 2 * TRIAL_BYTES * MAX_ROUNDS)
     left = []
-    for _ in range(2):
+    for _ in range(3):
         group.run(batch, NOW)
         left.append(group.bytes_to_trial)
-    assert left == [TRIAL_INTERVAL_BYTES, TRIAL_INTERVAL_BYTES - len(batch.block)]
+    size = len(batch.block)
+    assert left == [WARM_UP_BYTES - size, TRIAL_INTERVAL_BYTES, TRIAL_INTERVAL_BYTES - size]
 
 
 @pytest.mark.parametrize(
