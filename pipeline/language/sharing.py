@@ -14,17 +14,15 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from pipeline.language import pyast as py
+from pipeline.language.code_flow import is_row, list_later_rows, matched, surely_read
 from pipeline.language.tidying import tidy
 
 MADE_FUNCTION = re.compile(r"(?:find|read|replace|row)\d+|strtol_\d+")
 """Functions made for one program that depend on their arguments only: searches, replacements, conversions, rows."""
-ROW_FUNCTION = re.compile(r"row\d+")
-"""Of these. What a row holds is not shared: its places are filled."""
 SAFE_FUNCTION = re.compile(r"(?:find|read)\d+|len|tolower")
 """Functions that fail on no text, so that they can be called before a line asks for it."""
 SAFE_METHODS = frozenset({"find", "startswith", "endswith"})
@@ -70,16 +68,19 @@ class Sharer:
         self.numbers: dict[tuple[object, ...], int] = {}
         self.locals_of: dict[int, frozenset[str]] = {}
         self.made = 0
+        self.has_rows = False
 
     def share(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
         """Return the code for one line with its values shared."""
+        self.has_rows = any(is_row(piece) for statement in body for piece in ast.walk(statement))
         return tidy(self.block(body, {}))
 
     # Statements
 
     def block(self, statements: Sequence[ast.stmt], known: Known) -> list[ast.stmt]:
         shared: list[ast.stmt] = []
-        for statement, later in zip(statements, list_later_rows(statements), strict=True):
+        later_rows = list_later_rows(statements) if self.has_rows else [frozenset[str]()] * len(statements)
+        for statement, later in zip(statements, later_rows, strict=True):
             if later and isinstance(statement, ast.If):
                 shared += self.look_ahead(statement, later, known)
             self.statement(statement, known)
@@ -143,6 +144,8 @@ class Sharer:
     def pays(self, name: str, body: Sequence[ast.stmt]) -> bool:
         """Whether so many groups of a match are surely read that it pays to read them all at once."""
         count = self.groups.get(name, 0)
+        if READ_NANOSECONDS * count <= UNPACK_NANOSECONDS + UNPACK_NANOSECONDS_EACH * count:
+            return False
         read = {index for statement in body for index in surely_read(statement, name)}
         return READ_NANOSECONDS * len(read) > UNPACK_NANOSECONDS + UNPACK_NANOSECONDS_EACH * count
 
@@ -232,7 +235,7 @@ class Sharer:
                 return self.value_of("set", self.visit_all(node.elts, known), safe=False)
             case ast.Subscript(value=ast.Call()):
                 node.value, _ = self.visit(node.value, known)
-                return None
+                return None  # the places of a row are filled
             case ast.Subscript():
                 node.value, subject = self.visit(node.value, known)
                 node.slice, index = self.visit(node.slice, known)
@@ -336,48 +339,3 @@ def restrict(known: Known, other: Known) -> None:
     """Drop what is not known any more after something that may have been evaluated."""
     for number in [number for number, local in known.items() if other.get(number) != local]:
         del known[number]
-
-
-def matched(test: ast.expr) -> Iterator[str]:
-    """Yield the locals that surely hold a match when a condition is true."""
-    match test:
-        case ast.NamedExpr(target=ast.Name(id=name)):
-            yield name
-        case ast.BoolOp(op=ast.And(), values=operands):
-            for operand in operands:
-                yield from matched(operand)
-
-
-def surely_run(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the pieces of code that run whenever a piece of code does."""
-    yield node
-    match node:
-        case ast.If(test=part) | ast.IfExp(test=part):
-            yield from surely_run(part)
-        case ast.BoolOp(values=[part, *_]):
-            yield from surely_run(part)
-        case _:
-            for child in ast.iter_child_nodes(node):
-                yield from surely_run(child)
-
-
-def surely_read(node: ast.AST, name: str) -> Iterator[object]:
-    """Yield the indexes of the groups that a piece of code reads whenever it runs."""
-    for piece in surely_run(node):
-        match piece:
-            case ast.Subscript(value=ast.Name(id=found), slice=ast.Constant(value=index)) if found == name:
-                yield index
-
-
-def is_row(node: ast.AST) -> TypeGuard[ast.Call]:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and bool(ROW_FUNCTION.fullmatch(node.func.id))
-
-
-def list_later_rows(statements: Sequence[ast.stmt]) -> list[frozenset[str]]:
-    """Return for each statement the rows that those behind it surely ask for, as text."""
-    later = frozenset[str]()
-    rows: list[frozenset[str]] = []
-    for statement in reversed(statements):
-        rows.append(later)
-        later |= {ast.dump(piece) for piece in surely_run(statement) if is_row(piece)}
-    return rows[::-1]

@@ -132,10 +132,12 @@ class SearchPlan:
 
 
 @lru_cache(maxsize=MAX_PLANS)
+@lru_cache(maxsize=256)
 def plan_search(regex: Regex, wanted: frozenset[int], *, in_line: bool = False) -> SearchPlan:
     """Return how to search for a pattern of which the groups in `wanted` (0 is the match) are read.
 
-    `in_line` promises that no subject holds a line feed: each is a line, or a piece of one.
+    `in_line` promises that no subject holds a line feed: each is a line, or a piece of one. The last
+    answers are kept, because each variant of a program asks again.
     """
     pieces = simplify(regex.root, wanted, in_line=in_line)
     root = make_concat(pieces)
