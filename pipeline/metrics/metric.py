@@ -81,6 +81,7 @@ class Metric:
         "rows",
         "source",
         "value_type",
+        "zero",
     )
 
     def __init__(
@@ -106,6 +107,7 @@ class Metric:
         self.name = name
         self.kind = kind
         self.value_type = value_type
+        self.zero = ZEROS.get(value_type, 0)
         self.program = program
         self.label_names = label_names
         self.source = source
@@ -142,8 +144,8 @@ class Metric:
     def add(self, key: Labels, time: int) -> Series:
         """Create the series `key` whatever the limits."""
         series = self.data[key] = self.make_series(key, time)
-        if isinstance(series, LimitedDatum | LimitedHistogramDatum):
-            series.queue.enter(series)
+        if self.queue is not None and isinstance(series, LimitedDatum | LimitedHistogramDatum):
+            self.queue.enter(series)
         return series
 
     def make_series(self, key: Labels, time: int) -> Series:
@@ -153,8 +155,8 @@ class Metric:
                 return HistogramDatum(key, len(self.bounds) + 1)
             return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue)
         if self.queue is None:
-            return Datum(key, ZEROS[self.value_type], time)
-        return LimitedDatum(key, ZEROS[self.value_type], time, self.queue)
+            return Datum(key, self.zero, time)
+        return LimitedDatum(key, self.zero, time, self.queue)
 
     def evict_oldest(self, room: int) -> None:
         """Delete the series with the oldest stamps until `room` are left."""
