@@ -34,7 +34,7 @@ from pipeline.language.nodes import (
     Stop,
     StringLiteral,
 )
-from pipeline.language.patterns import find_prefix, required_literals, required_suffix
+from pipeline.language.patterns import find_prefix, prefers_prefix, required_literals, required_suffix
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.source import Span
 from pipeline.language.types import Type, known_type
@@ -290,15 +290,17 @@ def needed_probes(checked: CheckedProgram, use: PatternUse, known: frozenset[Pat
     """
     if use.subject is not None and not is_part_of_line(checked, use.subject, known):
         return ()
+    prefix = find_prefix(use.regex) if use.subject is None else None
+    beginning = () if prefix is None else (Probe(prefix, is_prefix=True),)
+    if beginning and prefers_prefix(use.regex):
+        return beginning
     texts = required_literals(use.regex)
     if texts and all(map(is_useful, texts)):
         return tuple(map(Probe, texts))
-    if use.subject is not None:
-        return ()
-    prefix, suffix = find_prefix(use.regex), required_suffix(use.regex)
-    if prefix is not None:
-        return (Probe(prefix, is_prefix=True),)
-    return (Probe(suffix + b"\n"),) if suffix and is_findable(suffix) else ()
+    suffix = required_suffix(use.regex) if use.subject is None else b""
+    if beginning or not suffix or not is_findable(suffix):
+        return beginning
+    return (Probe(suffix + b"\n"),)
 
 
 def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> bytes | None:

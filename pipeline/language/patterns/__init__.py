@@ -12,7 +12,7 @@ from pipeline.language.patterns.engines import MAX_PLANS, Engine, Match, Search,
 from pipeline.language.patterns.heads import HEAD_BYTES, find_heads
 from pipeline.language.patterns.literals import required_literals
 from pipeline.language.patterns.parse import parse_pattern
-from pipeline.language.patterns.prefixes import find_prefix, required_suffix
+from pipeline.language.patterns.prefixes import find_prefix, prefers_prefix, required_suffix
 from pipeline.language.patterns.replace import replacer
 from pipeline.language.patterns.tree import PatternError, Regex
 
@@ -32,6 +32,7 @@ __all__ = [
     "is_faster_anchored",
     "parse_pattern",
     "plan_search",
+    "prefers_prefix",
     "replacer",
     "required_literals",
     "required_suffix",

@@ -9,6 +9,7 @@ beyond ASCII is any one to four of the high bytes, so that the answer holds for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.language.patterns.branches import concatenate
@@ -36,6 +37,8 @@ MAX_COUNT = 64
 MAX_PREFIX_BYTES = 400
 MIN_PIECES = 2
 """Less, such as one digit, is at the beginning of too many lines."""
+MIN_TEXT_BYTES = 3
+"""A text of so many bytes at the beginning needs nothing behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Widened:
 def find_prefix(regex: Regex) -> bytes | None:
     """Return how every line begins that the pattern matches, `^` left out; None if too little is known."""
     pieces = list_pieces(regex.root)
-    if not pieces or pieces[0] not in (Assertion(Anchor.BEGIN_TEXT), Assertion(Anchor.BEGIN_LINE)):
+    if not is_anchored(pieces):
         return None
     known: list[tuple[Node, Widened]] = []
     for piece in pieces[1:]:
@@ -67,9 +70,28 @@ def find_prefix(regex: Regex) -> bytes | None:
         known.append((piece, widened))
     while known and not known[-1][1].solid:
         known.pop()
-    if sum(widened.solid for _, widened in known) < MIN_PIECES:
+    least = 1 if begins_with_text(pieces) else MIN_PIECES
+    if sum(widened.solid for _, widened in known) < least:
         return None
     return b"".join(widened.once for _, widened in known[:-1]) + shorten(*known[-1])
+
+
+def prefers_prefix(regex: Regex) -> bool:
+    """Whether a pattern says more by how its lines begin than by a text anywhere in them: it begins with that text."""
+    pieces = list_pieces(regex.root)
+    return is_anchored(pieces) and begins_with_text(pieces)
+
+
+def is_anchored(pieces: Sequence[Node]) -> bool:
+    return bool(pieces) and pieces[0] in (Assertion(Anchor.BEGIN_TEXT), Assertion(Anchor.BEGIN_LINE))
+
+
+def begins_with_text(pieces: Sequence[Node]) -> bool:
+    """Whether the piece behind the `^` is a text, or one of several, and long enough."""
+    if len(pieces) < 2 or not isinstance(pieces[1], Literal | Alternate):
+        return False
+    texts = required_of(pieces[1]).best
+    return bool(texts) and min(map(len, texts)) >= MIN_TEXT_BYTES
 
 
 def required_suffix(regex: Regex) -> bytes:
