@@ -196,6 +196,9 @@ def test_pattern_is_run_by_re_where_no_line_feed_can_be(text: str) -> None:
         (r"a(.+)b(\d)", b"aab1", [b"a", b"1"]),
         (r"a((.*))b(\d)", b"aab1", [b"a", b"a", b"1"]),
         (r"a([xy]) .*[b-d](\d)", b"ax ay b1 c2", [b"x", b"2"]),
+        (r"a(\d).*b(\d).*c(\d)", b"a1 a2 b3 b4 c5 c6 b7", [b"1", b"4", b"6"]),
+        (r"a.*b(.*)c.+d(\d)", b"a b b c c d1 d2 c", [b" c ", b"2"]),
+        (r"^a(.*)b.*c.*d", b"a1b2b3cdcb", [b"1b2"]),
     ],
 )
 def test_pattern_is_split_at_a_run_of_any_characters(text: str, subject: bytes, groups: list[bytes]) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.language.patterns import Engine, SearchPlan, parse_pattern, plan_search
 from pipeline.language.patterns.proofs import go_to_runs
 from pipeline.language.patterns.simplify import flatten, make_concat
+from pipeline.language.patterns.splitting import Split
 from pipeline.language.patterns.tree import Anchor, Assertion, Concat, Node
 from tests.language.backtracking import compile_program, count_steps
 
@@ -68,11 +69,18 @@ def count_all(text: str, wanted: frozenset[int], pump: tuple[str, str, str]) -> 
 def list_steps(found: SearchPlan) -> list[tuple[Node, bool]]:
     """Return what `re` searches for, and whether at the beginning of the subject only."""
     if found.split is not None:
-        first = make_concat(found.split.first)
-        return [(found.split.marked_root, True), (first, is_anchored(first))]
+        return list_halves(found.split)
     if found.goes_to_runs:
         return [(make_concat(go_to_runs(flatten(found.root))[0]), True)]
     return [(found.root, found.reads_with_re or is_anchored(found.root))]
+
+
+def list_halves(split: Split) -> list[tuple[Node, bool]]:
+    """Return the same for halves, of which the first may consist of halves again."""
+    if split.nested is not None:
+        return [(split.marked_root, True), *list_halves(split.nested)]
+    first = make_concat(split.first)
+    return [(split.marked_root, True), (first, is_anchored(first))]
 
 
 def count_at(root: Node, subject: str, *, at_start: bool) -> int:

@@ -38,7 +38,7 @@ from pipeline.language.patterns.searches import (
     search_runs,
 )
 from pipeline.language.patterns.simplify import flatten, make_concat, simplify
-from pipeline.language.patterns.splitting import Split, find_split, search_halves
+from pipeline.language.patterns.splitting import Split, find_split, search_split
 from pipeline.language.patterns.tree import Node, Regex
 
 __all__ = ["MAX_PLANS", "Engine", "Match", "Search", "SearchPlan", "plan_search"]
@@ -119,8 +119,7 @@ class SearchPlan:
         if self.goes_to_runs:
             return search_runs(self.root)
         if self.split is not None:
-            find_first = search_by_re(make_concat(self.split.first))
-            return search_halves(self.split, find_first, read_by_re(self.split.marked_root))
+            return search_split(self.split)
         if self.reads_with_re:
             return find_then_read(self.root)
         return search_by_re(self.root) if self.engine is Engine.RE else search_by_re2(self.root)
@@ -175,11 +174,12 @@ def plan_engine(pieces: Sequence[Node], wanted: frozenset[int], index: dict[int,
 def plan_unproved(plan: SearchPlan, pieces: Sequence[Node], wanted: frozenset[int], reason: str) -> SearchPlan:
     """Return how to search for a pattern that is unproved for `reason`, given how it would be by `re`."""
     if 0 not in wanted and is_linear_from_runs(pieces):
-        return replace(plan, goes_to_runs=True)
+        return replace(plan, goes_to_runs=True, reason=f"{plan.reason}, from run to run of what it begins with")
     if 0 not in wanted and (split := find_split(pieces)) is not None:
         shift = 1 if split.is_read_in_second else 0
         index = {number: place + shift for number, place in plan.group_index.items()}
-        return replace(plan, root=split.root, split=split, group_index=index)
+        reason = f"{plan.reason} in each half around a run of any characters"
+        return replace(plan, reason=reason, root=split.root, split=split, group_index=index)
     compile_re2(print_tree(plan.root, BYTES), utf8=False)
     reads = bool(wanted) and is_linear_from_place(pieces)
     if reads:

@@ -8,12 +8,12 @@ again for the sake of the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from pipeline.language.patterns.linearity import UnprovedError, has_assertion
 from pipeline.language.patterns.proofs import is_anchored, prove_linear
-from pipeline.language.patterns.searches import Match
+from pipeline.language.patterns.searches import Match, read_by_re, search_by_re
 from pipeline.language.patterns.simplify import BEGIN, has_capture, inner_of, is_rest, make_concat
 from pipeline.language.patterns.tree import Capture, Empty, Literal, Node, Repeat, fold
 
@@ -31,11 +31,15 @@ class PlacedMatch(Match, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The two halves of a pattern, and the run of any characters between them."""
+    """The two halves of a pattern, and the run of any characters between them.
+
+    `nested` are the halves of the first half, if it is searched for in the same way.
+    """
 
     first: tuple[Node, ...]
     between: Node
     second: tuple[Node, ...]
+    nested: Split | None = None
 
     @property
     def run(self) -> Repeat:
@@ -72,6 +76,12 @@ class Split:
         return any(map(has_capture, self.second)) and not any(map(has_capture, (*self.first, self.between)))
 
     @property
+    def joins(self) -> bool:
+        """Whether groups are read that neither the match of the first half nor that of the second has all."""
+        in_second = any(map(has_capture, self.second)) and not self.is_read_in_second
+        return in_second or self.count_between() > 0
+
+    @property
     def root(self) -> Node:
         """The whole pattern; with the mark if the match of the second half stands for the whole one."""
         return make_concat((*self.first, self.between, *(self.marked if self.is_read_in_second else self.second)))
@@ -81,9 +91,20 @@ def find_split(pieces: Sequence[Node]) -> Split | None:
     """Return halves of which each takes linear time, the second as short as possible; None if there are none."""
     for place in range(len(pieces) - 2, 0, -1):
         split = Split(tuple(pieces[:place]), pieces[place], tuple(pieces[place + 1 :]))
-        if is_greedy_rest(split.between) and is_proved(split):
-            return split
+        if is_greedy_rest(split.between) and is_proved([BEGIN, split.run, *split.second]):
+            return prove_first(split)
     return None
+
+
+def prove_first(split: Split) -> Split | None:
+    """Return the halves if the first one takes linear time as well. It must not look at what follows it."""
+    begin = split.first[1:] if is_anchored(split.first) else split.first
+    if not begin or fold(make_concat(begin), has_assertion):
+        return None
+    if is_proved(split.first):
+        return split
+    nested = find_split(split.first)
+    return None if nested is None else replace(split, nested=nested)
 
 
 def is_greedy_rest(node: Node) -> bool:
@@ -91,14 +112,9 @@ def is_greedy_rest(node: Node) -> bool:
     return is_rest(node) and isinstance(inner, Repeat) and inner.greedy
 
 
-def is_proved(split: Split) -> bool:
-    """Whether both halves take linear time. The first must not look at what follows it."""
-    begin = split.first[1:] if is_anchored(split.first) else split.first
-    if not begin or fold(make_concat(begin), has_assertion):
-        return False
+def is_proved(pieces: Sequence[Node]) -> bool:
     try:
-        prove_linear(split.first)
-        prove_linear((BEGIN, split.run, *split.second))
+        prove_linear(pieces)
     except UnprovedError:
         return False
     return True
@@ -109,7 +125,7 @@ class JoinedMatch:
 
     __slots__ = ("between", "first", "second")
 
-    def __init__(self, first: PlacedMatch, between: Groups, second: PlacedMatch) -> None:
+    def __init__(self, first: FirstMatch, between: Groups, second: PlacedMatch) -> None:
         self.first = first
         self.between = between
         self.second = second
@@ -121,21 +137,35 @@ class JoinedMatch:
     def __getitem__(self, index: int) -> bytes | None:
         return self.groups()[index - 1]
 
+    def end(self) -> int:
+        """Return where the match ends."""
+        return self.second.end()
 
-Find = Callable[..., PlacedMatch | None]
+
+FirstMatch = PlacedMatch | JoinedMatch
+FindFirst = Callable[[bytes, int, int], FirstMatch | None]
 Groups = tuple[bytes | None, ...]
 
 
-def search_halves(split: Split, find_first: Find, find_second: Find) -> Callable[[bytes], Match | None]:
-    """Return the search for a split pattern.
+def search_split(split: Split) -> Callable[[bytes], Match | None]:
+    """Return the search for a split pattern."""
+    return search_halves(split, find_first_of(split), joins=split.joins)
 
-    `find_second` tries the run between the halves and the second half, marked, at the beginning;
-    `find_first` is also told where to end.
-    """
+
+def find_first_of(split: Split) -> FindFirst:
+    """Return what searches for the first half, and is told where to begin and end."""
+    if split.nested is None:
+        return search_by_re(make_concat(split.first))
+    find = search_halves(split.nested, find_first_of(split.nested), joins=True)
+    return lambda subject, start, end: find(subject[start:end])
+
+
+def search_halves(split: Split, find_first: FindFirst, *, joins: bool) -> Callable[[bytes], Any]:
+    """Return the search for halves. With `joins` it returns a JoinedMatch, else the match that has the groups."""
+    find_second = read_by_re(split.marked_root)
     least = split.run.least
     before_mark = len(split.begins_with) + least
     captures_between = split.count_between()
-    joins = captures_between > 0 or (not split.is_read_in_second and any(map(has_capture, split.second)))
     is_read_in_second = split.is_read_in_second
 
     def search(subject: bytes) -> Match | None:
@@ -144,10 +174,10 @@ def search_halves(split: Split, find_first: Find, find_second: Find) -> Callable
             return None
         end = second.start(1) - before_mark
         first = find_first(subject, 0, end)
-        if first is None or is_read_in_second:
-            return first and second
-        if not joins:
-            return first
-        return JoinedMatch(first, (subject[first.end() : end + least],) * captures_between, second)
+        if first is None:
+            return None
+        if joins:
+            return JoinedMatch(first, (subject[first.end() : end + least],) * captures_between, second)
+        return second if is_read_in_second else first
 
     return search
