@@ -18,6 +18,7 @@ FUNCTIONS: dict[str, object] = {
     "Exception": Exception,
     "bisect_left": bisect_left,
     "bytes_of": b"%d".__mod__,
+    "exact_float": slow_paths.exact_float,
     "fail_value": slow_paths.fail_value,
     "float": float,
     "int": int,

@@ -37,6 +37,7 @@ from pipeline.language.patterns import SearchPlan
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.sharing import Sharer
+from pipeline.language.slow_paths import NO_INT
 from pipeline.language.source import Position
 
 Process = Callable[[Sequence[bytes], bytes, int], None]
@@ -197,7 +198,7 @@ def explain_error(error: BaseException) -> str:
         case LineError():
             return str(error)
         case ValueError() if "limit" in str(error):  # of Python, for thousands of digits
-            return "the number of a capture group does not fit in 64 bits"
+            return NO_INT
         case ValueError():
             return NO_NUMBER
         case _:

@@ -13,11 +13,13 @@ from pipeline.language.nodes import Capture, Expression, Index, Name
 from pipeline.language.patterns import Group, SearchPlan, plan_search
 from pipeline.language.row_groups import RowPlace
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
-from pipeline.language.slow_paths import UNTRIED
+from pipeline.language.slow_paths import NO_INT, UNTRIED
 from pipeline.language.support import INT_MAX, INT_MIN, INT_SAFE_DIGITS
 from pipeline.metrics import Rows, share_rows
 
 INFINITY = 1e999
+SURELY_64_BITS = 9e18
+"""A Float below this is that of an Int within 64 bits."""
 NO_NUMBER = "the text of a capture group is not a number"
 
 
@@ -188,7 +190,19 @@ class GroupAccess:
             test = py.between(py.constant(INT_MIN), value, "<=", py.constant(INT_MAX))
         else:
             test = py.compare(value, "<=", py.constant(INT_MAX))
-        return self.unless_failed(test, "the number of a capture group does not fit in 64 bits")
+        return self.unless_failed(test, NO_INT)
+
+    def float_of_digits(self, node: Capture, text: ast.expr) -> ast.expr:
+        """Return code for the Float of the Int that the text of a group spells, which must be without a minus.
+
+        It is the same number as by way of the Int, in half the time.
+        """
+        number = py.call(self.bindings.function("float"), text)
+        if all(shape.longest is not None and shape.longest <= INT_SAFE_DIGITS for shape in self.shapes(node)):
+            return number
+        exact = py.call(self.bindings.function("exact_float"), copy.deepcopy(text))
+        test = py.compare(py.walrus("v", number), "<", py.constant(SURELY_64_BITS))
+        return py.choose(test, py.name("v"), exact)
 
     def float_of(self, node: Capture, text: ast.expr) -> ast.expr:
         """Return code for the Float that the text of a numeric group spells (digits, signs, dot and `e`)."""

@@ -47,6 +47,8 @@ from pipeline.metrics import divide_bounds
 # A definition that uses others twice doubles with each level; no program that people write comes near.
 MAX_EXPANSIONS = 10_000
 
+MAX_EXACT_FLOAT = 2.0**53
+"""Every Int up to here is a Float."""
 MAX_COMPARED_BOUNDS = 32
 """The bounds of more buckets are looked up, so that the code does not grow with them."""
 
@@ -179,8 +181,11 @@ class StatementGenerator:
             message = "a histogram can only be assigned to" if node.operator == "+=" else "a histogram observes numbers"
             return [py.statement(self.values.fail(message, node.value))]
         bounds = divide_bounds(symbol.node.buckets or ())[1]
-        if want is Type.INT:
-            bounds = tuple(int(bound) if bound.is_integer() else bound for bound in bounds)
+        value = self.observed_digits(node.value, want, bounds)
+        if value is None:
+            value = self.values.as_type(node.value, want)
+            if want is Type.INT:
+                bounds = tuple(int(bound) if bound.is_integer() else bound for bound in bounds)
         place = find_bucket(bounds) if len(bounds) <= MAX_COMPARED_BOUNDS else self.bisection(symbol)
         counts = ast.Subscript(py.attribute(target, "counts"), place, ast.Store())
         count: ast.stmt = ast.AugAssign(counts, ast.Add(), py.constant(1))
@@ -188,12 +193,24 @@ class StatementGenerator:
             # Not a number is in no bucket, and is the only value that differs from itself.
             count = py.conditional(py.compare(py.name("x"), "==", py.name("x")), [count], [])
         return [
-            py.assign("x", self.values.as_type(node.value, want)),
+            py.assign("x", value),
             count,
             py.add_to_attribute(target, "count", "+", py.constant(1)),
             py.add_to_attribute(target, "total", "+", py.name("x")),
             self.stamp(target),
         ]
+
+    def observed_digits(self, node: Expression, want: Type, bounds: Sequence[float]) -> ast.expr | None:
+        """Return code for an Int group as the Float that the sum takes it for; None if that could miss its bucket.
+
+        It cannot where the bounds are so small that Floats near them are exact.
+        """
+        if want is not Type.INT or not isinstance(node, Capture) or node in self.checked.conversions:
+            return None
+        if self.values.runtime_type(node) is not Type.INT:
+            return None
+        is_exact = all(abs(bound) < MAX_EXACT_FLOAT for bound in bounds)
+        return self.values.digits_as_float(node) if is_exact and self.values.is_unsigned(node) else None
 
     def bisection(self, symbol: MetricSymbol) -> ast.expr:
         index = symbol.index

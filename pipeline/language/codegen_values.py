@@ -143,6 +143,8 @@ class ValueGenerator(ABC):
             case Type.INT, Type.FLOAT:
                 if isinstance(node, IntLiteral):
                     return py.constant(float(node.value))
+                if isinstance(node, Capture) and self.is_unsigned(node):
+                    return self.digits_as_float(node)
                 return self.call("float", self.value(node))
             case Type.STRING, Type.INT:
                 return self.place(self.call("parse_int", self.value(node)), node.span)
@@ -278,6 +280,11 @@ class ValueGenerator(ABC):
                 return self.place(self.groups.number(node, text, self.groups.float_of), node.span)
             case _:
                 return self.place(text, node.span)
+
+    def digits_as_float(self, node: Capture) -> ast.expr:
+        """Return code for the Float of an Int group without a minus."""
+        text = self.groups.text(node, self.known)
+        return self.place(self.groups.number(node, text, self.groups.float_of_digits), node.span)
 
     def group_text(self, node: Capture) -> ast.expr:
         """Return code for the text of a capture group, whatever its type."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NoReturn, Protocol
 
 from pipeline.errors import LineError
-from pipeline.language.support import raise_no_match
+from pipeline.language.support import INT_MAX, raise_no_match
 from pipeline.metrics import Datum, wrap_int64
+
+NO_INT = "the number of a capture group does not fit in 64 bits"
 
 
 class Match(Protocol):
@@ -49,6 +51,14 @@ def is_defined(name: str, *tried: Match | int | None) -> bool:
 def fail_value(message: str, *_values: object) -> NoReturn:
     """Raise LineError for an operation that cannot take the type of its operand (spec section 6.7)."""
     raise LineError(message)
+
+
+def exact_float(text: bytes) -> float:
+    """Return the Float of the Int that digits spell, which is a large one; LineError if it does not fit in 64 bits."""
+    value = int(text)
+    if value > INT_MAX:
+        raise LineError(NO_INT)
+    return float(value)
 
 
 def step_value(datum: Datum, delta: int, time: int) -> int:

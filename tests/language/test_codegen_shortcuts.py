@@ -151,3 +151,41 @@ def test_label_value_that_may_fail_is_computed_in_its_turn() -> None:
     run = run_program(text, b"x y 5", b"x 1 5")
     assert run.messages() == ["`y` is not an integer"]
     assert run.value("bytes", b"x", b"1") == 5
+
+
+LARGEST = 2**63 - 1
+
+
+@pytest.mark.parametrize("number", [0, 7, 10**15, 2**53, 2**53 + 1, 10**18 - 1, 9 * 10**18, 9 * 10**18 - 1, LARGEST])
+@pytest.mark.parametrize("digits", ["\\d+", "\\d{1,3}\\d*", "[+]?\\d+"])
+@pytest.mark.parametrize("bound", [2**53, 2**53 - 1])
+def test_digits_are_read_as_the_float_that_their_int_is(number: int, digits: str, bound: int) -> None:
+    """In a histogram and where a Float is asked for."""
+    text = f"histogram h buckets 1, {bound}\ngauge g\n/^({digits})$/ {{\n  h = $1\n  g = $1 / 2.0\n}}\n"
+    run = run_program(text, b"%d" % number)
+    series = run.metrics[0].data[()]
+    assert isinstance(series, HistogramDatum)
+    assert series.total == float(number)
+    assert series.counts == [number <= 1, 1 < number <= bound, number > bound]
+    assert run.value("g") == number / 2.0
+
+
+@pytest.mark.parametrize("text", [b"9223372036854775808", b"9" * 400, b"9" * 5000])
+def test_digits_beyond_64_bits_are_no_float_either(text: bytes) -> None:
+    """They are those of an Int."""
+    run = run_program("histogram h buckets 1, 2\n/^(\\d+)$/ {\n  h = $1\n}\n", text)
+    assert run.messages() == ["the number of a capture group does not fit in 64 bits"]
+
+
+def test_minus_zero_is_zero_where_it_is_an_int() -> None:
+    """Only a Float has two of them."""
+    run = run_program("gauge g\n/^(-?\\d+)$/ {\n  g = float($1)\n}\n", b"-0")
+    assert str(run.value("g")) == "0.0"
+
+
+def test_histogram_of_large_bounds_compares_ints() -> None:
+    """Floats near such a bound are not exact."""
+    run = run_program("histogram h buckets 1, 9007199254740994\n/^(\\d+)$/ {\n  h = $1\n}\n", b"9007199254740995")
+    series = run.metrics[0].data[()]
+    assert isinstance(series, HistogramDatum)
+    assert series.counts == [0, 0, 1]
