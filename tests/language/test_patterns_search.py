@@ -31,6 +31,8 @@ def run_plan(found: SearchPlan, wanted: Set[int], subject: bytes, *, is_ascii: b
     if found.guard is not None and found.guard not in subject:
         return None
     match = (found.compile_ascii() if is_ascii else found.compile_utf8())(subject)
+    if match is not None:
+        assert match.groups() == tuple(match[index] for index in range(1, found.group_count + 1))
     groups = None if match is None else {number: match[found.group_index[number]] for number in wanted}
     if found.has_two_steps:
         match = found.compile_first(ascii_only=is_ascii)(subject) or found.compile_second(ascii_only=is_ascii)(subject)
