@@ -10,6 +10,7 @@
     ├── LayoutError         a time layout that cannot be used                   │ each becomes
     ├── PatternError        a pattern that cannot be used                       ┘ a diagnostic
     └── LineError           a program failed on one line; the line is counted, the program goes on
+        └── TimeError       `strptime` failed on it
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class StoreConflictError(PipelineError):
 
 class LineError(PipelineError):
     """A runtime error of a program on one line (spec section 14). Its text names the cause."""
+
+
+class TimeError(LineError):
+    """A text is no time of its layout, or none that exists."""
 
 
 def describe_os_error(error: OSError) -> str:

@@ -165,7 +165,10 @@ class StatementGenerator:
         code, target = self.target(node.target)
         if symbol.node.kind == "histogram":
             return [*code, *self.observation(node, symbol, target, want)]
-        value = self.values.raw_int(node.value) if want is Type.INT else self.values.as_type(node.value, want)
+        if want is Type.INT and not self.values.reads_metric(node.value):
+            value = self.values.raw_int(node.value)
+        else:
+            value = self.values.as_type(node.value, want)
         if node.operator == "=":
             return [*code, py.set_attribute(target, "value", value), self.stamp(target)]
         written = self.values.text(node.value)

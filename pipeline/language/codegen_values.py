@@ -40,12 +40,15 @@ from pipeline.language.patterns import replacer
 from pipeline.language.row_groups import group_metrics
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
 from pipeline.language.source import SourceFile, Span
-from pipeline.language.support import INT_MAX, INT_MIN, Memo, strtol
+from pipeline.language.support import INT_MAX, INT_MIN, Memo, lower_text, strtol
+from pipeline.language.traversal import walk
 from pipeline.language.types import Type, known_type
 
 NANOSECONDS = 1_000_000_000
 MAX_SHIFT = (1 << 31) - 1
 """Counts from here on are runtime errors (spec section 7.2)."""
+LOWER: dict[bool, Callable[[bytes], bytes]] = {True: bytes.lower, False: lower_text}
+"""What puts a piece of a line into lower case, by whether all lines are ASCII."""
 StrptimeMaker = Callable[[str], Callable[[bytes, int], int]]
 
 
@@ -316,9 +319,17 @@ class ValueGenerator(ABC):
             case "timestamp":
                 return py.binary(py.name("t"), "//", py.constant(NANOSECONDS))
             case "tolower":
-                return self.call("tolower", self.as_type(arguments[0], Type.STRING))
+                return self.lowered(arguments[0])
             case _:
                 raise AssertionError(node.name)
+
+    def lowered(self, node: Expression) -> ast.expr:
+        """Return code for a text in lower case; a piece of a line that is ASCII needs no look at its characters."""
+        code = self.as_type(node, Type.STRING)
+        if not isinstance(node, Capture) or not self.groups.is_of_line(node):
+            return self.call("tolower", code)
+        name = self.bindings.add("tolower_line", lambda environment: LOWER[environment.ascii_lines])
+        return py.call(name, code)
 
     def parsed_in_base(self, text: Expression, base: Expression) -> ast.expr:
         """Return code for `strtol`; with a literal base its recent results are remembered."""
@@ -327,7 +338,8 @@ class ValueGenerator(ABC):
             return self.call("strtol", code, self.as_type(base, Type.INT))
         number = base.value
         memo = Memo(lambda text: strtol(text, number))
-        return py.call(self.bindings.add(f"strtol_{abs(number)}", lambda _: memo.__getitem__), code)
+        name = f"strtol_{number}".replace("-", "minus_")
+        return py.call(self.bindings.add(name, lambda _: memo.__getitem__), code)
 
     def substitution(self, node: Call) -> ast.expr:
         old, new, text = node.arguments
@@ -434,6 +446,10 @@ class ValueGenerator(ABC):
                 return number
             case _:
                 return code
+
+    def reads_metric(self, node: Expression) -> bool:
+        """Whether a value is made of that of a metric: unwrapped, it could grow with each line."""
+        return any(isinstance(part, Name) and part in self.checked.metric_names for part, _ in walk(node))
 
     def raw_int(self, node: Expression) -> ast.expr:
         """Return code for an Int that need not be wrapped."""

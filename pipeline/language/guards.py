@@ -243,8 +243,8 @@ class GuardFinder:
         """Return the guard of the effects that the evaluation of an expression has by itself."""
         if isinstance(node, Call) and node.name == "strptime":
             node = node.arguments[0]
-        if isinstance(node, Call) and node.name == "settime" and isinstance(node.arguments[0], Name):
-            node = node.arguments[0]
+        if isinstance(node, Call) and node.name == "settime" and isinstance(time := node.arguments[0], Name):
+            return NO_LINE if self.harmless_type(time, known) is Type.INT else Guard(None, node.span)
         return Guard(None, node.span) if self.harmless_type(node, known) is None else NO_LINE
 
     def harmless_type(self, node: Expression, known: frozenset[PatternUse]) -> Type | None:
@@ -265,7 +265,8 @@ class GuardFinder:
                 return HARMLESS_CALLS[name] if takes_text else None
             case Binary(operator=operator, left=left, right=right) if operator in COMPARISONS:
                 types = {self.harmless_type(side, known) for side in (left, right)}
-                return Type.BOOL if types == {known_type(self.checked.joins[node])} else None
+                compares = types in ({Type.INT}, {Type.STRING}) and types == {known_type(self.checked.joins[node])}
+                return Type.BOOL if compares else None
             case _:
                 return None
 

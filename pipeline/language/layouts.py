@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final, TypeAlias
 
-from pipeline.errors import LineError, PipelineError
+from pipeline.errors import PipelineError, TimeError
 from pipeline.language.layout_elements import (
     ANY_FRACTION,
     MINUTE,
@@ -82,15 +82,15 @@ class Layout:
         return Field.YEAR in self.fields
 
     def parse(self, text: bytes, now: int) -> int:
-        """Return the instant `text` names; `now` is for dates without a year. LineError if it names none."""
+        """Return the instant `text` names; `now` is for dates without a year. TimeError if it names none."""
         return self.locate(self.match_text(text), now)
 
     def match_text(self, text: bytes) -> re.Match[bytes]:
-        """Return the match of the whole `text`, or raise LineError."""
+        """Return the match of the whole `text`, or raise TimeError."""
         match = self.fullmatch(text)
         if match is None:
             layout = show_text(b"".join(self.spell()))
-            raise LineError(f"{'the time ' if text else ''}{show_text(text)} does not match the layout {layout}")
+            raise TimeError(f"{'the time ' if text else ''}{show_text(text)} does not match the layout {layout}")
         return match
 
     def spell(self) -> list[bytes]:
@@ -98,14 +98,14 @@ class Layout:
         return [piece if isinstance(piece, bytes) else piece.text for piece in self.pieces]
 
     def locate(self, match: re.Match[bytes], now: int) -> int:
-        """Return the instant of what `match` read, or raise LineError if its day does not exist."""
+        """Return the instant of what `match` read, or raise TimeError if its day does not exist."""
         # Where an element stands twice, what was read last counts.
         found = {field: text for field, text in zip(self.fields, match.groups(), strict=True) if text is not None}
         year = read_year(found)
         try:
             month, day = read_day(found, year)
-        except LineError as error:
-            raise LineError(f"the time {show_text(match[0])} names {error}") from None
+        except TimeError as error:
+            raise TimeError(f"the time {show_text(match[0])} names {error}") from None
         if year == 0 and self.use_current_year:
             year = year_at(self.zone, now // SECOND)
         seconds = count_days(year, month, day) * DAY_SECONDS + read_clock(found)
@@ -138,21 +138,21 @@ def read_year(found: Found) -> int:
 
 
 def read_day(found: Found, year: int) -> tuple[int, int]:
-    """Return month and day. LineError for a day that does not exist, or that is not the given day of the year."""
+    """Return month and day. TimeError for a day that does not exist, or that is not the given day of the year."""
     month = read_month(found.get(Field.MONTH))
     day = int(found[Field.DAY]) if Field.DAY in found else None
     if Field.YEAR_DAY not in found:
         month, day = month or 1, 1 if day is None else day
         if not 1 <= day <= days_before_month(year, month + 1) - days_before_month(year, month):
-            raise LineError("a day that does not exist")
+            raise TimeError("a day that does not exist")
         return month, day
     year_day = int(found[Field.YEAR_DAY])
     if not 1 <= year_day <= days_before_month(year, 13):
-        raise LineError("a day of the year that does not exist")
+        raise TimeError("a day of the year that does not exist")
     real_month = next(number for number in range(12, 0, -1) if days_before_month(year, number) < year_day)
     real_day = year_day - days_before_month(year, real_month)
     if month not in (None, real_month) or day not in (None, real_day):
-        raise LineError("a day of the year that is another date")
+        raise TimeError("a day of the year that is another date")
     return real_month, real_day
 
 
@@ -373,7 +373,7 @@ class TimeMemory:
         return None if base is None else base + self.times[tail[1]] + read_fraction(tail[2] or b"")
 
     def read(self, text: bytes, now: int) -> int:
-        """Return the instant of `text`, read the whole way, and remember it. LineError if it names none."""
+        """Return the instant of `text`, read the whole way, and remember it. TimeError if it names none."""
         match = self.layout.match_text(text)
         instant = self.layout.locate(match, now)
         if len(text) <= MAX_MEMORY_BYTES and not self.borrows_year(match):
@@ -410,7 +410,7 @@ def make_strptime(layout: str, zone: tzinfo, use_current_year: bool) -> Callable
     """Return what a program calls for `strptime`: the value and `now` to nanoseconds since 1970.
 
     The last value has its own memory, because consecutive lines mostly share it. The unset instant
-    gives `now`, as the language has it. LineError for a value that does not parse.
+    gives `now`, as the language has it. TimeError for a value that does not parse.
     """
     memory = TimeMemory(Layout(layout, zone, use_current_year))
     last_text: bytes | None = None

@@ -98,8 +98,11 @@ class ProgramGroup:
         self.unsieved = [*self.unguarded, *(g.program for g in self.guarded if not g.program.counts.sieved)]
         if len(self.sieved) == len(self.guarded):
             self.sieve = self.full_sieve
-        else:
-            self.sieve, _ = make_sieve(self.sieved)
+            return
+        self.sieve, can_be = make_sieve(self.sieved)
+        if not can_be:
+            self.unsieved += self.sieved
+            self.sieved = []
 
     def run(self, batch: Batch, now: int) -> None:
         """Run all programs on `batch`, measured now and then; `now` is the wall clock in ns since 1970."""

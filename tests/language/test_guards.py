@@ -9,7 +9,7 @@ import pytest
 from pipeline.language import SourceFile, compile_program
 from pipeline.language.guards import MAX_EXPANSIONS
 
-DECLARATIONS = {"c": "counter c\n", "d": "counter d by x\n", "g": "gauge g\n"}
+DECLARATIONS = {"c": "counter c\n", "d": "counter d by x\n", "g": "gauge g\n", "t": "text t\n"}
 
 
 def find_probes(text: str) -> set[str] | None:
@@ -82,6 +82,8 @@ def test_probes(text: str, probes: set[str] | None) -> None:
         "c++",
         "g = 1",
         "d[getfilename()] > 1 { /apple/ { c++ } }",
+        '(getfilename() == "a") == (getfilename() == "b") { /apple/ { c++ } }',
+        "settime(t)\n/apple/ { c++ }",
         "/(?P<x>\\S+) (\\d+)/ { c++ }",
         "/ap\\x{fffd}le/ { c++ }",
         "/apple\\x00pear/ { c++ }",

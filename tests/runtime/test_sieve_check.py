@@ -45,6 +45,19 @@ def test_right_guard_has_no_fault() -> None:
     assert [len(metric.data) for metric in program.metrics] == [2, 1]
 
 
+FAILING = "counter c\n/fruit (?P<x>\\S+)/ {\n  c += strtol($x, 10)\n}\n"
+TIMES = 'counter c\n/(?P<x>\\S+)/ {\n  strptime($x, "2006")\n  /apple/ {\n    c++\n  }\n}\n'
+
+
+def test_failure_that_is_kept_back_is_a_fault() -> None:
+    """Although no metric tells it; but one of `strptime` is none."""
+    assert check([b"fruit x"], text=FAILING).counts.sieve_faults == 0
+    assert check([b"fruit x"], Guard(frozenset({Probe(b"apple")})), FAILING).counts.sieve_faults == 2
+    program = check([b"2020", b"x", b"2020 apple", b"x apple"], text=TIMES)
+    assert program.counts.sieve_faults == 0
+    assert program.counts.runtime_errors == 4
+
+
 def test_reads_of_every_line_are_followed() -> None:
     """The first line creates the series, with and without the sieve."""
     program = check([b"-", b"an apple"], text="gauge g\ncounter c\ng == 0 {\n  /apple/ {\n    c++\n    g = 1\n  }\n}\n")
