@@ -20,6 +20,8 @@ from pipeline.metrics import Rows, share_rows
 INFINITY = 1e999
 SURELY_64_BITS = 9e18
 """A Float below this is that of an Int within 64 bits."""
+PLAIN_FUNCTIONS = frozenset({"int_text", "float_text", "tolower", "tolower_line"})
+"""What may be called twice in a row: it remembers, or takes no time."""
 NO_NUMBER = "the text of a capture group is not a number"
 
 
@@ -126,9 +128,11 @@ class GroupAccess:
         """Whether a pattern is matched against the line or what others captured from it: no line feed is in there."""
         if use.subject is None:
             return True
-        if not isinstance(use.subject, Capture):
-            return False
-        return all(self.searches_line(other) for other, _ in self.checked.capture_candidates[use.subject])
+        return isinstance(use.subject, Capture) and self.is_of_line(use.subject)
+
+    def is_of_line(self, node: Capture) -> bool:
+        """Whether the text of a group is a piece of the line, whichever pattern captured it."""
+        return all(self.searches_line(use) for use, _ in self.checked.capture_candidates[node])
 
     def counts(self) -> dict[str, int]:
         """Return the number of groups in the match of each pattern, by the local that keeps it."""
@@ -238,4 +242,4 @@ def is_plain_key(key: ast.expr) -> bool:
     nodes = list(ast.walk(key))
     calls = [node.func for node in nodes if isinstance(node, ast.Call)]
     names = [function.id for function in calls if isinstance(function, ast.Name)]
-    return all(isinstance(node, plain) for node in nodes) and set(names) <= {"int_text", "float_text", "tolower"}
+    return all(isinstance(node, plain) for node in nodes) and PLAIN_FUNCTIONS.issuperset(names)

@@ -189,3 +189,10 @@ def test_histogram_of_large_bounds_compares_ints() -> None:
     series = run.metrics[0].data[()]
     assert isinstance(series, HistogramDatum)
     assert series.counts == [0, 0, 1]
+
+
+def test_lower_case_of_a_piece_of_a_line_follows_the_characters() -> None:
+    """In every form of the function; and of a text that was kept from another line."""
+    text = "counter c by k\ntext last\n/^(\\S+)$/ {\n  c[tolower($1)]++\n  c[tolower(last)]++\n  last = $1\n}\n"
+    run = run_program(text, "ÄB".encode(), b"CD")
+    assert sorted(run.metrics[0].data) == [(b"",), (b"cd",), ("äb".encode(),)]
