@@ -49,8 +49,6 @@ MAX_SHIFT = (1 << 31) - 1
 """Counts from here on are runtime errors (spec section 7.2)."""
 LOWER: dict[bool, Callable[[bytes], bytes]] = {True: bytes.lower, False: lower_text}
 """What puts a piece of a line into lower case, by whether all lines are ASCII."""
-LOWER: dict[bool, Callable[[bytes], bytes]] = {True: bytes.lower, False: lower_text}
-"""What puts a piece of a line into lower case, by whether all lines are ASCII."""
 StrptimeMaker = Callable[[str], Callable[[bytes, int], int]]
 
 
@@ -324,14 +322,6 @@ class ValueGenerator(ABC):
                 return self.lowered(arguments[0])
             case _:
                 raise AssertionError(node.name)
-
-    def lowered(self, node: Expression) -> ast.expr:
-        """Return code for a text in lower case; a piece of a line that is ASCII needs no look at its characters."""
-        code = self.as_type(node, Type.STRING)
-        if not isinstance(node, Capture) or not self.groups.is_of_line(node):
-            return self.call("tolower", code)
-        name = self.bindings.add("tolower_line", lambda environment: LOWER[environment.ascii_lines])
-        return py.call(name, code)
 
     def lowered(self, node: Expression) -> ast.expr:
         """Return code for a text in lower case; a piece of a line that is ASCII needs no look at its characters."""
