@@ -20,8 +20,8 @@ class Plan:
     runs: int = 3
     start_runs: int = 5
     dense_lines: int = 300_000
-    sparse_lines: int = 1_000_000
-    mixed_lines: int = 200_000
+    sparse_lines: int = 2_000_000
+    mixed_lines: int = 400_000
     pipe_lines: int = 200_000
     datagram_lines: int = 100_000
     memory_lines: int = 500_000
