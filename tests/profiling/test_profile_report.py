@@ -150,7 +150,7 @@ def test_log_that_is_not_admitted_is_told() -> None:
         (make_cost(1, 300.0, engine="RE2", text=r"\w+\s+x", reason="a search could begin again; and more"), "RE2 runs "
          "it, because a search could begin again: if it can match at the beginning only, write `^` there, and `re` "
          "will run it."),
-        (make_cost(1, 300.0, engine="RE2", text=r"(.*) (.*)x(.*) (.*)", reason=BORDER), f"RE2 runs it, because "
+        (make_cost(1, 300.0, engine="RE2", text=r"(\w+)\w+ x(\w+)\w+ y", reason=BORDER), f"RE2 runs it, because "
          f"{BORDER}: let each repeat take only what cannot stand behind it, such as `[^ ]+` before a blank."),
         (make_cost(1, 300.0, engine="RE2", text=r"^.*\Bx", reason=r"`re` reads `\B` in another way"), "RE2 runs it, "
          r"because `re` reads `\B` in another way."),
