@@ -221,7 +221,7 @@ def test_explain_shows_patterns_guard_and_python() -> None:
     result = invoke("explain", "p.mtail")
     assert result.exit_code == 0
     assert result.stdout.startswith("Patterns of p.mtail\n\n2:1  /^abc/\n    engine ")
-    assert '\nGuard of p.mtail\n\nLines that matter hold one of:\n    /^abc/ at the beginning\n\n' in result.stdout
+    assert "\nGuard of p.mtail\n\nLines that matter hold one of:\n    /^abc/ at the beginning\n\n" in result.stdout
     assert "\nPython made from p.mtail\n\ndef process(" in result.stdout
     assert "\x1b" not in result.stdout
 
