@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pipeline.language.nodes import (
     Assignment,
@@ -34,7 +35,7 @@ from pipeline.language.nodes import (
     Stop,
     StringLiteral,
 )
-from pipeline.language.patterns import find_prefix, prefers_prefix, required_literals, required_suffix
+from pipeline.language.patterns import MAX_PLANS, Regex, find_prefix, prefers_prefix, required_literals, required_suffix
 from pipeline.language.scopes import CheckedProgram, PatternUse
 from pipeline.language.source import Span
 from pipeline.language.types import Type, known_type
@@ -291,14 +292,23 @@ def needed_probes(checked: CheckedProgram, use: PatternUse, known: frozenset[Pat
     """
     if use.subject is not None and not is_part_of_line(checked, use.subject, known):
         return ()
-    prefix = find_prefix(use.regex) if use.subject is None else None
+    return find_probes(use.regex, of_line=use.subject is None)
+
+
+@lru_cache(maxsize=MAX_PLANS)
+def find_probes(regex: Regex, *, of_line: bool) -> tuple[Probe, ...]:
+    """Return the probes of a pattern; only one for the whole line says how lines begin and end.
+
+    They are asked for by the guard and by each function that is made of the program.
+    """
+    prefix = find_prefix(regex) if of_line else None
     beginning = () if prefix is None else (Probe(prefix, is_prefix=True),)
-    if beginning and prefers_prefix(use.regex):
+    if beginning and prefers_prefix(regex):
         return beginning
-    texts = required_literals(use.regex)
+    texts = required_literals(regex)
     if texts and all(map(is_useful, texts)):
         return tuple(map(Probe, texts))
-    suffix = required_suffix(use.regex) if use.subject is None else b""
+    suffix = required_suffix(regex) if of_line else b""
     if beginning or not suffix or not is_findable(suffix):
         return beginning
     return (Probe(suffix + b"\n"),)

@@ -44,7 +44,11 @@ class Sieve:
         """
         self.candidates: list[Candidates] = [([], []) for _ in guards]
         probes = list(dict.fromkeys(probe for guard in guards for probe in guard))
-        self.targets = [list(find_targets(probe, guards, self.candidates)) for probe in probes]
+        self.targets: list[list[tuple[list[bytes], list[int], int]]] = [[] for _ in probes]
+        numbers = {probe: number for number, probe in enumerate(probes)}
+        for guard, (lines, hits) in zip(guards, self.candidates, strict=True):
+            for bit, probe in enumerate(guard):
+                self.targets[numbers[probe]].append((lines, hits, 1 << bit))
         self.shift = max(1, len(probes).bit_length())
         self.scans = [database.scan for database in compile_probes(probes)]
         self.events: list[int] = []
@@ -106,15 +110,6 @@ class Sieve:
 def holds_guard(guard: Guard, metrics: Sequence[Metric]) -> bool:
     """Tell whether the guard of a program holds: the series that every line reads exist, so no line creates them."""
     return all(metrics[index].data for index in guard.reads)
-
-
-def find_targets(
-    probe: Probe, guards: Sequence[Sequence[Probe]], candidates: Sequence[Candidates]
-) -> Iterator[tuple[list[bytes], list[int], int]]:
-    """Yield for each program that looks for `probe` its lists of candidates and the bit of the probe."""
-    for guard, (lines, hits) in zip(guards, candidates, strict=True):
-        if probe in guard:
-            yield lines, hits, 1 << guard.index(probe)
 
 
 def make_note(events: list[int], shift: int) -> Callable[[int, int, int, int, object], None]:
