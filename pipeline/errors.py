@@ -6,6 +6,7 @@
     ├── SettingError        a flag, variable or file given by the operator cannot be used (exit 2)
     ├── ProgramError        a line program cannot be loaded; carries its diagnostics
     ├── StoreConflictError  metrics of one name that cannot live in one store
+    ├── StateError          a state file that cannot be taken up; it is set aside
     ├── LiteralError        a number or duration of a program that has no value ┐ inside the compiler:
     ├── LayoutError         a time layout that cannot be used                   │ each becomes
     ├── PatternError        a pattern that cannot be used                       ┘ a diagnostic
@@ -26,6 +27,10 @@ class SettingError(PipelineError):
 
 class StoreConflictError(PipelineError):
     """Metrics of one exported name whose kinds differ."""
+
+
+class StateError(PipelineError):
+    """What is in a state file is not a state that we can take up. Its text ends a sentence: it says why."""
 
 
 class LineError(PipelineError):

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum, HistogramValue, wrap_int64
-from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Kind, Metric, ValueType
+from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.numbers import format_go_float
 from pipeline.metrics.rows import Rows, share_rows
+from pipeline.metrics.saved import MetricCapture, Record, SavedMetrics, capture_metric, write_records
 from pipeline.metrics.snapshot import MetricSnapshot, SeriesSnapshot, SeriesView, Snapshot
-from pipeline.metrics.store import Store
+from pipeline.metrics.store import Store, add_kinds
 
 __all__ = [
+    "DEFAULT_MAX_LABEL_VALUE_BYTES",
     "DEFAULT_MAX_SERIES",
     "Datum",
     "HistogramDatum",
     "HistogramValue",
     "Kind",
     "Metric",
+    "MetricCapture",
     "MetricSnapshot",
+    "Record",
     "Rows",
+    "SavedMetrics",
     "SeriesSnapshot",
     "SeriesView",
     "Snapshot",
     "Store",
     "ValueType",
+    "add_kinds",
+    "capture_metric",
     "divide_bounds",
     "format_go_float",
     "share_rows",
     "wrap_int64",
+    "write_records",
 ]

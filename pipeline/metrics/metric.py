@@ -20,6 +20,10 @@ from pipeline.metrics.eviction import EvictionQueue, Labels, LimitedDatum, Limit
 # under 40 MB.
 DEFAULT_MAX_SERIES = 100_000
 
+# Cortex, Mimir and Loki refuse longer label values unless told otherwise. Without a limit, a stranger whose
+# lines are as long as they may be fills the memory with 100,000 series of 64 KiB.
+DEFAULT_MAX_LABEL_VALUE_BYTES = 2048
+
 
 class Kind(Enum):
     """How a metric is exported. The value is its number in JSON."""
@@ -50,6 +54,7 @@ ZEROS: dict[ValueType, int | float | bytes] = {
 class Metric:
     """One metric and its series.
 
+    A series with a label value of more than `max_label_value_bytes` is never kept, counted in `values_too_long`.
     The number of series is bounded in one of two ways.
 
     - The program says `limit`: a new series evicts the oldest one (spec 12.6), counted in
@@ -74,6 +79,7 @@ class Metric:
         "label_names",
         "limit",
         "lower",
+        "max_label_value_bytes",
         "name",
         "overflows",
         "program",
@@ -81,6 +87,7 @@ class Metric:
         "rows",
         "source",
         "value_type",
+        "values_too_long",
         "zero",
     )
 
@@ -122,7 +129,9 @@ class Metric:
         self.queue = EvictionQueue(self.data) if limit > 0 else None
         self.evictions = 0
         self.overflows = 0
+        self.values_too_long = 0
         self.capacity = sys.maxsize
+        self.max_label_value_bytes = DEFAULT_MAX_LABEL_VALUE_BYTES
         self.cap_series(DEFAULT_MAX_SERIES)
 
     def __repr__(self) -> str:
@@ -132,12 +141,27 @@ class Metric:
         """Set how many series a metric without a `limit` of its own keeps; 0 is any number."""
         self.capacity = self.limit if self.limit > 0 else max_series or sys.maxsize
 
+    def cap_label_values(self, max_bytes: int) -> None:
+        """Set how many bytes a label value of a series may have; 0 is any number."""
+        self.max_label_value_bytes = max_bytes or sys.maxsize
+
+    def is_too_long(self, key: Labels) -> bool:
+        """Tell whether one of the label values is too long for a series to be kept."""
+        longest = self.max_label_value_bytes
+        for value in key:  # noqa: SIM110 - `any` of a generator takes three times as long
+            if len(value) > longest:
+                return True
+        return False
+
     def new(self, key: Labels, now: int) -> Series:
         """Create the series `key`, which must not exist, and make room for it at the limit."""
+        if self.is_too_long(key):
+            self.values_too_long += 1
+            return self.make_unkept(key, now)
         if len(self.data) >= self.capacity:
             if self.queue is None:
                 self.overflows += 1
-                return self.make_series(key, now)
+                return self.make_unkept(key, now)
             self.evict_oldest(self.capacity - 1)
         return self.add(key, now)
 
@@ -150,13 +174,17 @@ class Metric:
 
     def make_series(self, key: Labels, time: int) -> Series:
         """Return an empty series, not yet kept. A histogram's stamp is 0 until it observes."""
-        if self.value_type is ValueType.BUCKETS:
-            if self.queue is None:
-                return HistogramDatum(key, len(self.bounds) + 1)
-            return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue)
         if self.queue is None:
-            return Datum(key, self.zero, time)
+            return self.make_unkept(key, time)
+        if self.value_type is ValueType.BUCKETS:
+            return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue)
         return LimitedDatum(key, self.zero, time, self.queue)
+
+    def make_unkept(self, key: Labels, time: int) -> Series:
+        """Return an empty series that no queue knows."""
+        if self.value_type is ValueType.BUCKETS:
+            return HistogramDatum(key, len(self.bounds) + 1)
+        return Datum(key, self.zero, time)
 
     def evict_oldest(self, room: int) -> None:
         """Delete the series with the oldest stamps until `room` are left."""
@@ -175,7 +203,7 @@ class Metric:
         """Let the series `key` go `duration` nanoseconds after its last stamp; at once if not positive."""
         series = self.data.get(key)
         if series is None:
-            if self.queue is None and len(self.data) >= self.capacity:
+            if self.is_too_long(key) or (self.queue is None and len(self.data) >= self.capacity):
                 return  # the line wrote to a series that was not kept
             values = ", ".join(value.decode("utf-8", "replace") for value in key)
             raise LineError(f"`del … after` found no series [{values}] of metric `{self.name}`")
@@ -219,9 +247,18 @@ class Metric:
         )
 
     def adopt(self, other: Metric) -> None:
-        """Take over series (copies, with value, stamp and expiry) and counts of `other`, which it continues."""
+        """Take over series (copies, with value, stamp and expiry) and counts of `other`, which it continues.
+
+        The bounds of this metric hold. What is beyond its `limit` goes at the next sweep.
+        """
         for key, theirs in other.data.items():
             self.delete(key)
+            if self.is_too_long(key):
+                self.values_too_long += 1
+                continue
+            if self.queue is None and len(self.data) >= self.capacity:
+                self.overflows += 1
+                continue
             ours = self.add(key, theirs.time)
             if isinstance(ours, Datum):
                 assert isinstance(theirs, Datum)
@@ -235,3 +272,4 @@ class Metric:
                 self.expire_after(key, theirs.expiry)
         self.evictions += other.evictions
         self.overflows += other.overflows
+        self.values_too_long += other.values_too_long

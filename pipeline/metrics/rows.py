@@ -35,9 +35,12 @@ class Rows(dict[Labels, Row]):
             metric.rows = self
 
     def __missing__(self, key: Labels) -> Row:
+        row: Row = [None] * len(self.members)
+        if self.members[0].is_too_long(key):
+            return row  # none of its series will be kept
         if len(self) >= MAX_ROWS:
             self.clear()
-        row = self[key] = [None] * len(self.members)
+        self[key] = row
         return row
 
     def __deepcopy__(self, memo: dict[int, object]) -> Rows:

@@ -2,38 +2,46 @@
 
 The rules of behaviour.md 3.4, with what is recommended there: a registration happens as a whole or
 not at all; a metric whose type, label names or bounds changed starts anew in place of the old one;
-expiries move along. Metrics of a program that is unloaded, and metrics a new version no longer
-declares, stay.
+expiries move along. Where programs come and go, the loader takes out what they had (`take_out`), so
+that metrics of a program that is unloaded, and metrics a new version no longer declares, are gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from pipeline.errors import StoreConflictError
-from pipeline.metrics.metric import DEFAULT_MAX_SERIES, Metric
+from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_SERIES, Metric
 from pipeline.metrics.snapshot import Snapshot, copy_metric, view_metric
 
 
 class Store:
     """The metrics of all programs, and the daemon's own."""
 
-    def __init__(self, max_series: int = DEFAULT_MAX_SERIES) -> None:
-        """`max_series` bounds each metric without a `limit` (see `Metric`); 0 is no bound."""
+    def __init__(
+        self,
+        max_series: int = DEFAULT_MAX_SERIES,
+        max_label_value_bytes: int = DEFAULT_MAX_LABEL_VALUE_BYTES,
+    ) -> None:
+        """Bound the metrics of programs: `max_series` those without a `limit` (see `Metric`); 0 is no bound."""
         self.max_series = max_series
+        self.max_label_value_bytes = max_label_value_bytes
         self.by_name: dict[str, list[Metric]] = {}
 
-    def register(self, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    def register(self, metrics: Sequence[Metric], predecessors: Sequence[Metric] = ()) -> tuple[Metric, ...]:
         """Take in the metrics of one program; return for each the one that lives in the store.
 
         Equal declarations share the last of them (spec 12.8). A live metric takes over the series
-        of its predecessor and gets its initial one. StoreConflictError leaves all as it was.
+        of its predecessor, in the store or among `predecessors`, and gets its initial one.
+        StoreConflictError leaves all as it was.
         """
-        self.check_kinds(metrics)
+        add_kinds(self.find_kinds(), metrics)
         live = tuple(next(last for last in reversed(metrics) if last.continues(metric)) for metric in metrics)
-        predecessors = self.remove_predecessors(metrics)
+        predecessors = [*predecessors, *self.remove_predecessors(metrics)]
         for metric in dict.fromkeys(live):
-            metric.cap_series(self.max_series)
+            if metric.program:
+                metric.cap_series(self.max_series)
+                metric.cap_label_values(self.max_label_value_bytes)
             for predecessor in predecessors:
                 if metric.continues(predecessor) and predecessor is not metric:
                     metric.adopt(predecessor)
@@ -41,17 +49,19 @@ class Store:
             self.by_name.setdefault(metric.name, []).append(metric)
         return live
 
-    def check_kinds(self, metrics: Sequence[Metric]) -> None:
-        """Raise StoreConflictError when a name would have metrics of two kinds."""
-        first: dict[str, Metric] = {name: family[0] for name, family in self.by_name.items()}
-        for metric in metrics:
-            other = first.setdefault(metric.name, metric)
-            if other.kind is not metric.kind:
-                raise StoreConflictError(
-                    f"Metric `{metric.name}` is a {metric.kind.name.lower()} at {metric.source}"
-                    f" and a {other.kind.name.lower()} at {other.source};"
-                    " metrics of one name must be of one kind."
-                )
+    def find_kinds(self, leaving: Set[str] = frozenset()) -> dict[str, Metric]:
+        """Return the first metric of each name, as if the programs `leaving` had none."""
+        kinds: dict[str, Metric] = {}
+        for metric in self:
+            if metric.program not in leaving:
+                kinds.setdefault(metric.name, metric)
+        return kinds
+
+    def take_out(self, program: str) -> list[Metric]:
+        """Take out and return all metrics of a program, with their series."""
+        metrics = [metric for metric in self if metric.program == program]
+        self.unregister(metrics)
+        return metrics
 
     def remove_predecessors(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Take out and return the metrics that stand in the place of `metrics`: same name, same program."""
@@ -61,7 +71,7 @@ class Store:
         return predecessors
 
     def unregister(self, metrics: Sequence[Metric]) -> None:
-        """Take out exactly these metrics, with their series. Unloading a program does not: its metrics stay."""
+        """Take out exactly these metrics, with their series."""
         removed = set(metrics)
         for name in {metric.name for metric in metrics}:
             family = [metric for metric in self.by_name.get(name, []) if metric not in removed]
@@ -96,3 +106,17 @@ class Store:
         """
         times = [time for metric in self if (time := metric.next_expiry()) is not None]
         return min(times, default=None)
+
+
+def add_kinds(known: Mapping[str, Metric], metrics: Sequence[Metric]) -> dict[str, Metric]:
+    """Return `known`, a metric for each name, with `metrics`; StoreConflictError when a name has two kinds."""
+    kinds = dict(known)
+    for metric in metrics:
+        other = kinds.setdefault(metric.name, metric)
+        if other.kind is not metric.kind:
+            raise StoreConflictError(
+                f"Metric `{metric.name}` is a {metric.kind.name.lower()} at {metric.source}"
+                f" and a {other.kind.name.lower()} at {other.source};"
+                " metrics of one name must be of one kind."
+            )
+    return kinds

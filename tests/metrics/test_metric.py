@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import LineError
-from pipeline.metrics import DEFAULT_MAX_SERIES, Datum, HistogramDatum, Kind, Metric, ValueType
+from pipeline.metrics import (
+    DEFAULT_MAX_LABEL_VALUE_BYTES,
+    DEFAULT_MAX_SERIES,
+    Datum,
+    HistogramDatum,
+    Kind,
+    Metric,
+    ValueType,
+)
 
 NOW = 1_700_000_000_000_000_000
 
@@ -178,6 +186,40 @@ def test_cap_of_zero_is_none() -> None:
     assert metric.capacity == DEFAULT_MAX_SERIES
     metric.cap_series(0)
     assert metric.capacity > 1 << 60
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_series_with_a_long_label_value_is_not_kept_but_usable(limit: int) -> None:
+    """It takes nobody's place; one at the bound is kept."""
+    metric = make_gauge(limit=limit)
+    metric.cap_label_values(3)
+    fill(metric, b"abc")
+    lost = metric.new((b"abcd",), NOW)
+    assert isinstance(lost, Datum)
+    lost.value, lost.time = 7, NOW - 1
+    metric.expire_after((b"abcd",), 5)
+    metric.sweep(NOW + 10)
+    assert names_of(metric) == [b"abc"]
+    assert (metric.values_too_long, metric.overflows, metric.evictions) == (1, 0, 0)
+
+
+def test_any_label_value_may_be_the_long_one() -> None:
+    """Of a histogram too."""
+    metric = Metric("h", kind=Kind.HISTOGRAM, value_type=ValueType.BUCKETS, label_names=("a", "b"), buckets=(1, 2))
+    metric.cap_label_values(1)
+    for key in ((b"x", b"yy"), (b"xx", b"y"), (b"x", b"y")):
+        assert isinstance(metric.new(key, NOW), HistogramDatum)
+    assert (list(metric.data), metric.values_too_long) == ([(b"x", b"y")], 2)
+
+
+def test_bound_of_zero_for_label_values_is_none() -> None:
+    """The operator can lift it."""
+    metric = make_gauge()
+    fill(metric, b"x" * DEFAULT_MAX_LABEL_VALUE_BYTES, b"x" * (DEFAULT_MAX_LABEL_VALUE_BYTES + 1))
+    assert len(metric.data) == 1
+    metric.cap_label_values(0)
+    fill(metric, b"x" * 100_000)
+    assert len(metric.data) == 2
 
 
 def test_limit_of_the_program_goes_before_the_cap() -> None:

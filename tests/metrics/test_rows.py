@@ -62,6 +62,21 @@ def test_series_beyond_the_limit_is_in_no_row() -> None:
     assert metric.overflows == 2
 
 
+def test_row_of_a_long_label_value_is_forgotten() -> None:
+    """Its series are kept by no metric, and the value not by the rows."""
+    metric, other = make_metric("first"), make_metric("second")
+    for each in (metric, other):
+        each.cap_label_values(3)
+    shared = share_rows((metric, other))
+    long = (b"long",)
+    row = shared[long]
+    shared.make_finder(0)(row, long, 5)
+    shared.make_finder(1)(row, long, 5)
+    assert row == [None, None]
+    assert not shared
+    assert (metric.values_too_long, other.values_too_long) == (1, 1)
+
+
 def test_too_many_rows_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger's lines cannot make ever more of them."""
     monkeypatch.setattr(rows, "MAX_ROWS", 2)

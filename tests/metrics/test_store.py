@@ -141,12 +141,50 @@ def test_reload_starts_a_changed_metric_anew(old: Metric, new: Metric) -> None:
     assert all(series.time == 0 for series in new.data.values())
 
 
-def test_metrics_no_longer_declared_stay() -> None:
-    """And are exported for ever (behaviour.md 3.3)."""
+def test_metrics_that_are_taken_out_leave_nothing() -> None:
+    """All of one program, and of no other."""
     store = Store()
-    (gone, _) = store.register([make_metric("gone"), make_metric("c")])
-    (kept,) = store.register([make_metric("c")])
-    assert list(store) == [kept, gone]
+    (first, second) = store.register([make_metric("c"), make_metric("d")])
+    (other,) = store.register([make_metric("c", program="b.mtail")])
+    assert store.take_out("a.mtail") == [first, second]
+    assert list(store) == [other]
+    assert store.take_out("a.mtail") == []
+
+
+def test_predecessors_need_not_be_in_the_store() -> None:
+    """What was taken out before, or comes from an earlier run; what is none is passed over."""
+    before = make_metric("c", "k")
+    write(before, 5, b"x")
+    other = make_metric("c", "j")
+    write(other, 6, b"x")
+    (live,) = Store().register([make_metric("c", "k")], [before, other])
+    assert read(live) == [((b"x",), 5, NOW, 0)]
+
+
+def test_kinds_are_known_by_their_first_metric() -> None:
+    """Those of programs that leave are not looked at."""
+    store = Store()
+    (first,) = store.register([make_metric("c")])
+    (second,) = store.register([make_metric("c", program="b.mtail")])
+    assert store.find_kinds() == {"c": first}
+    assert store.find_kinds({"a.mtail"}) == {"c": second}
+    assert store.find_kinds({"a.mtail", "b.mtail"}) == {}
+
+
+def test_what_is_taken_over_keeps_the_bounds() -> None:
+    """Of a metric with a limit the oldest stamps go, of one without the last series; both are counted."""
+    capped, limited = make_metric("a", "k"), make_metric("b", "k")
+    for metric in (capped, limited):
+        for time, name in enumerate((b"x", b"y", b"z")):
+            write(metric, 1, name)
+            metric.data[name,].time = NOW - time
+    new_capped, new_limited = Store(max_series=2).register(
+        [make_metric("a", "k"), make_metric("b", "k", limit=2)], [capped, limited]
+    )
+    assert [key for (key,) in new_capped.data] == [b"x", b"y"]
+    new_limited.sweep(NOW)
+    assert [key for (key,) in new_limited.data] == [b"x", b"y"]
+    assert (new_capped.overflows, new_limited.evictions) == (1, 1)
 
 
 def test_reload_carries_the_counts_of_lost_series() -> None:
@@ -249,6 +287,29 @@ def test_store_caps_every_metric_without_limit() -> None:
         free.new((name,), NOW)
     assert (len(capped.data), capped.overflows) == (1, 1)
     assert (len(free.data), free.overflows) == (2, 0)
+
+
+def test_store_bounds_the_label_values_of_programs() -> None:
+    """0 lifts the bound, and the daemon's own metrics have none: no stranger names their series."""
+    (bounded,) = Store(max_label_value_bytes=1).register([make_metric("c", "k")])
+    (free,) = Store(max_label_value_bytes=0).register([make_metric("c", "k")])
+    (own,) = Store(max_series=1, max_label_value_bytes=1).register([make_metric("c", "k", program="")])
+    for name in (b"xx", b"y", b"z"):
+        bounded.new((name,), NOW)
+        free.new((name,), NOW)
+        own.new((name,), NOW)
+    assert (list(bounded.data), bounded.values_too_long) == ([(b"y",), (b"z",)], 1)
+    assert (len(free.data), free.values_too_long) == (3, 0)
+    assert len(own.data) == 3
+
+
+def test_reload_with_a_lower_bound_drops_series() -> None:
+    """What is dropped is counted, and the count goes on."""
+    (old,) = Store(max_label_value_bytes=2).register([make_metric("c", "k")])
+    for name in (b"x", b"yy", b"zzz"):
+        old.new((name,), NOW)
+    (new,) = Store(max_label_value_bytes=1).register([make_metric("c", "k")], [old])
+    assert (list(new.data), new.values_too_long) == ([(b"x",)], 2)
 
 
 def test_sweep_goes_through_all_metrics() -> None:
