@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.language import CompileOptions
-from pipeline.metrics import Store
-from pipeline.runtime import LoadReport, ProgramLoader
+from pipeline.metrics import Datum, Kind, Metric, Store, ValueType
+from pipeline.runtime import Dispatcher, LoadFailure, LoadReport, ProgramGroup, ProgramLoader
 from pipeline.telemetry import ProgramCounts, Telemetry
 
 NOW = 1_700_000_000 * 10**9
 
 COUNTER = "counter lines\n/$/ {\n  lines++\n}\n"
+FRUIT = "counter fruit by name\n/an (?P<name>apple|pear)/ {\n  fruit[$name]++\n}\n"
 BROKEN = COUNTER.replace("}", "  line++\n}")
 
 
@@ -154,7 +158,7 @@ def test_reload_that_fails_keeps_the_old_program(tmp_path: Path) -> None:
 
 
 def test_reload_unloads_what_is_gone_and_loads_what_is_new(tmp_path: Path) -> None:
-    """The metrics of a program that is gone stay, and go on when it comes back."""
+    """The metrics of a program that is gone are gone, and start anew when it comes back."""
     path = tmp_path / "a.mtail"
     path.write_text(COUNTER)
     loader = make_loader(tmp_path)
@@ -163,12 +167,200 @@ def test_reload_unloads_what_is_gone_and_loads_what_is_new(tmp_path: Path) -> No
     path.rename(tmp_path / "b.mtail")
     assert loader.reload(NOW) == LoadReport(loaded=["b.mtail"], unloaded=["a.mtail"])
     run_line(loader)
-    assert read_values(loader) == {"lines a.mtail": [1], "lines b.mtail": [1]}
+    assert read_values(loader) == {"lines b.mtail": [1]}
     assert loader.telemetry.program("a.mtail") == ProgramCounts("a.mtail", lines=1, loads=1, unloads=1)
     path.write_text(COUNTER)
     loader.reload(NOW)
     run_line(loader)
-    assert read_values(loader)["lines a.mtail"] == [2]
+    assert read_values(loader)["lines a.mtail"] == [1]
+
+
+def test_metric_that_is_declared_no_more_is_gone(tmp_path: Path) -> None:
+    """The others of its program keep their values."""
+    path = tmp_path / "a.mtail"
+    path.write_text("counter lines\ncounter more\n/$/ {\n  lines++\n  more++\n}\n")
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    run_line(loader)
+    path.write_text(COUNTER)
+    loader.reload(NOW)
+    assert read_values(loader) == {"lines a.mtail": [1]}
+
+
+def test_metric_of_another_kind_starts_anew(tmp_path: Path) -> None:
+    """Where no other program has one of its name."""
+    path = tmp_path / "a.mtail"
+    path.write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    run_line(loader)
+    path.write_text(COUNTER.replace("counter", "gauge"))
+    assert loader.reload(NOW).loaded == ["a.mtail"]
+    run_line(loader)
+    run_line(loader)
+    assert read_values(loader) == {"lines a.mtail": [2]}
+
+
+def test_programs_that_change_together_are_judged_together(tmp_path: Path) -> None:
+    """Each of them alone would be in conflict with the other's old self."""
+    for name in ("a.mtail", "b.mtail"):
+        (tmp_path / name).write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    for name in ("a.mtail", "b.mtail"):
+        (tmp_path / name).write_text(COUNTER.replace("counter", "gauge"))
+    assert loader.reload(NOW) == LoadReport(loaded=["a.mtail", "b.mtail"])
+
+
+def test_program_gives_a_name_to_another(tmp_path: Path) -> None:
+    """The one is gone when the other comes, whichever comes first in the folder."""
+    (tmp_path / "b.mtail").write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    (tmp_path / "b.mtail").unlink()
+    (tmp_path / "a.mtail").write_text(COUNTER.replace("counter", "gauge"))
+    assert loader.reload(NOW) == LoadReport(loaded=["a.mtail"], unloaded=["b.mtail"])
+
+
+def test_program_in_conflict_with_what_stays_is_refused(tmp_path: Path) -> None:
+    """A program whose new self is refused stays, and so another may be in conflict with its old self."""
+    (tmp_path / "a.mtail").write_text(COUNTER.replace("lines", "other"))
+    (tmp_path / "b.mtail").write_text(COUNTER)
+    (tmp_path / "c.mtail").write_text(COUNTER.replace("lines", "third"))
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    run_line(loader)
+    before = loader.programs
+    (tmp_path / "a.mtail").write_text(COUNTER.replace("counter", "gauge"))
+    (tmp_path / "b.mtail").write_text(COUNTER.replace("counter", "gauge").replace("lines", "third"))
+    report = loader.reload(NOW)
+    assert [(failure.name, failure.text.partition(" at ")[0]) for failure in report.failures] == [
+        ("b.mtail", "Metric `third` is a gauge"),
+        ("a.mtail", "Metric `lines` is a gauge"),
+    ]
+    assert report.unchanged == ["c.mtail"]
+    assert loader.programs == before
+    assert read_values(loader) == {"lines b.mtail": [1], "other a.mtail": [1], "third c.mtail": [1]}
+
+
+def test_lines_are_counted_while_programs_are_compiled(tmp_path: Path) -> None:
+    """By the old ones, until all of the new ones take their places at once."""
+    for name in ("a.mtail", "b.mtail"):
+        (tmp_path / name).write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.load(NOW)
+    for name in ("a.mtail", "b.mtail"):
+        (tmp_path / name).write_text(COUNTER.replace("lines++", "lines += 10"))
+    changes = loader.find_changes()
+    for _ in loader.compile_changes(changes):
+        run_line(loader)
+    assert read_values(loader) == {"lines a.mtail": [2], "lines b.mtail": [2]}
+    loader.swap(changes, NOW)
+    run_line(loader)
+    assert read_values(loader) == {"lines a.mtail": [12], "lines b.mtail": [12]}
+
+
+@pytest.mark.parametrize(
+    ("report", "summary"),
+    [
+        (LoadReport(), "0 loaded, 0 unchanged, 0 failed, 0 removed"),
+        (
+            LoadReport(["a"], ["b", "c"], ["d"], failures=[LoadFailure("old", "")]),
+            "1 loaded, 2 unchanged, 1 failed (kept), 1 removed",
+        ),
+        (LoadReport(failures=[LoadFailure("new", "")]), "0 loaded, 0 unchanged, 1 failed, 0 removed"),
+        (
+            LoadReport(failures=[LoadFailure("new", ""), LoadFailure("old", "")]),
+            "0 loaded, 0 unchanged, 2 failed (1 kept), 0 removed",
+        ),
+    ],
+)
+def test_report_is_summed_up(report: LoadReport, summary: str) -> None:
+    """Of those that failed it tells how many run on as they were."""
+    assert report.summarize({"old"}) == summary
+
+
+SOME_LINES = st.sampled_from(["an apple", "an pear", "word x", "wörd an apple", "-" * 20_000])
+
+
+@given(st.lists(st.tuples(st.lists(SOME_LINES, min_size=1), st.booleans()), max_size=8))
+def test_reload_within_a_trial_of_the_sieve_loses_nothing(steps: list[tuple[list[str], bool]]) -> None:
+    """Each line counts once, wherever the programs were put when they were replaced."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "fruit.mtail").write_text(FRUIT)
+        (folder / "lines.mtail").write_text(COUNTER)
+        loader = make_loader(folder)
+        loader.load(NOW)
+        dispatcher = Dispatcher(loader.telemetry)
+        dispatcher.use(loader.programs)
+        for number, (batch, changes) in enumerate(steps):
+            if changes:
+                (folder / "fruit.mtail").write_text(FRUIT + f"# {number}\n")
+                loader.reload(NOW)
+                dispatcher.use(loader.programs)
+            for group in dispatcher.by_programs.values():
+                assert isinstance(group, ProgramGroup)
+                group.bytes_to_trial = 0
+            dispatcher.dispatch(Batch.of([line.encode() for line in batch], b"/log"), NOW)
+        values = read_values(loader)
+    lines = [line for batch, _ in steps for line in batch]
+    assert sum(int(str(value)) for value in values["fruit fruit.mtail"]) == sum("an " in line for line in lines)
+    assert values["lines lines.mtail"] == [len(lines)]
+
+
+# Values of an earlier run
+
+
+def make_saved(*programs: str, name: str = "lines") -> list[Metric]:
+    """Return counters as they come from a state file."""
+    saved = []
+    for program in programs:
+        metric = Metric(name, kind=Kind.COUNTER, value_type=ValueType.INT, program=program)
+        metric.data[()] = Datum((), 40, NOW)
+        saved.append(metric)
+    return saved
+
+
+def test_program_goes_on_with_the_values_of_an_earlier_run(tmp_path: Path) -> None:
+    """In the place of what `begin` sets; a metric that no program declares is dropped."""
+    (tmp_path / "a.mtail").write_text(COUNTER + "begin {\n  lines += 5\n}\n")
+    loader = make_loader(tmp_path)
+    loader.restore([*make_saved("a.mtail", "gone.mtail"), *make_saved("a.mtail", name="gone")])
+    loader.load(NOW)
+    run_line(loader)
+    assert read_values(loader) == {"lines a.mtail": [41]}
+    assert [metric.program for metric in loader.metrics] == ["a.mtail"]
+
+
+def test_values_wait_for_a_program_that_does_not_load(tmp_path: Path) -> None:
+    """They are still there to be saved, and come back when the program is repaired."""
+    path = tmp_path / "a.mtail"
+    path.write_text(BROKEN)
+    loader = make_loader(tmp_path)
+    loader.restore(make_saved("a.mtail"))
+    for _ in range(2):
+        assert [failure.name for failure in loader.reload(NOW).failures] == ["a.mtail"]
+        assert [metric.data[()].time for metric in loader.metrics] == [NOW]
+    assert read_values(loader) == {}
+    path.write_text(COUNTER)
+    loader.reload(NOW)
+    assert read_values(loader) == {"lines a.mtail": [40]}
+    assert len(loader.metrics) == 1
+
+
+def test_values_do_not_wait_for_a_program_that_is_gone(tmp_path: Path) -> None:
+    """If it comes back it starts anew, as after any reload."""
+    path = tmp_path / "a.mtail"
+    path.write_text(BROKEN)
+    loader = make_loader(tmp_path)
+    loader.restore(make_saved("a.mtail"))
+    loader.load(NOW)
+    path.unlink()
+    loader.reload(NOW)
+    path.write_text(COUNTER)
+    loader.reload(NOW)
+    assert read_values(loader) == {"lines a.mtail": [0]}
 
 
 def test_reload_of_a_folder_that_is_gone_changes_nothing(tmp_path: Path) -> None:
