@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-import click
-
 from pipeline.errors import SettingError, describe_os_error
-from pipeline.flag_types import FlagType
+from pipeline.flag_types import FlagType, SourcesType
 
 
 def read_config(path: Path, types: Mapping[str, FlagType]) -> dict[str, object]:
@@ -38,16 +36,37 @@ def convert_value(path: Path, key: str, value: object, type_: FlagType) -> objec
     failure = SettingError(f"{path}: the setting {key} must be {type_.expectation}, not {spell_toml(value)}.")
     if not isinstance(value, type_.config_types) or (isinstance(value, bool) and bool not in type_.config_types):
         raise failure
-    if isinstance(value, list):
-        # An item of an array is taken as it is: here a path may contain a comma.
-        if not all(isinstance(item, str) and item and "\0" not in item for item in value):
-            raise failure
-        return (tuple(value),)
+    if isinstance(value, dict):
+        return (tuple(read_pairs(path, key, value)),)
+    if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        raise failure
     try:
-        converted = type_.convert(value, None, None)
-    except click.BadParameter as error:
+        if isinstance(type_, SourcesType):
+            # An item of an array is taken as it is: there a path may contain a comma.
+            return (tuple(map(type_.parse_item, value)) if isinstance(value, list) else type_.parse(str(value)),)
+        return type_.parse(value) if isinstance(value, str) else value
+    except ValueError as error:
         raise failure from error
-    return (converted,) if list in type_.config_types else converted
+
+
+def read_pairs(path: Path, key: str, table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield a pair of a program and a source for each source of a table, by programs, of one or several.
+
+    A program's name without quotes, `sshd.mtail`, is to TOML a table `sshd` with a key `mtail`.
+    """
+    for name, value in table.items():
+        if not name:
+            raise SettingError(f"{path}: a name in the table {key} is empty.")
+        if isinstance(value, dict):
+            yield from ((f"{name}.{rest}", source) for rest, source in read_pairs(path, f"{key}.{name}", value))
+            continue
+        items = value if isinstance(value, list) else [value]
+        sources = [item for item in items if isinstance(item, str) and item]
+        if not items or sources != items:
+            raise SettingError(
+                f"{path}: the setting {key}.{name} must be a source or an array of them, not {spell_toml(value)}."
+            )
+        yield from ((name, source) for source in sources)
 
 
 def suggest_setting(name: str, types: Mapping[str, FlagType]) -> str:

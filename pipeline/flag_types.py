@@ -156,13 +156,33 @@ class SourcesType(FlagType):
     name = "sources"
     metavar = "SOURCE"
     expectation = "a source"
-    config_types = (str, list)
+    config_types: tuple[type, ...] = (str, list)
 
     def parse(self, text: str) -> object:
-        """Return the sources of one value; empty ones are left out."""
-        if "\0" in text:
+        """Return the items of one value; empty ones are left out."""
+        return tuple(self.parse_item(part) for part in text.split(",") if part)
+
+    def parse_item(self, text: str) -> object:
+        """Return what one item spells; `ValueError` if it spells nothing."""
+        if not text or "\0" in text:
             raise ValueError(text)
-        return tuple(part for part in text.split(",") if part)
+        return text
+
+
+class BindingsType(SourcesType):
+    """Comma-separated pairs `PROGRAM=SOURCE`; in a file of settings a table of sources by programs, or an array."""
+
+    name = "bindings"
+    metavar = "PROGRAM=SOURCE"
+    expectation = "a program and a source: write PROGRAM=SOURCE"
+    config_types = (str, list, dict)
+
+    def parse_item(self, text: str) -> object:
+        """Return a pair of a program and a source."""
+        program, _, source = text.partition("=")
+        if not program or not source or "\0" in text:
+            raise ValueError(text)
+        return program, source
 
 
 class ChoiceType(FlagType):
@@ -189,6 +209,7 @@ INTEGER = IntegerType()
 DURATION = DurationType()
 MODE = ModeType()
 SOURCES = SourcesType()
+BINDINGS = BindingsType()
 
 
 def one_of(words: tuple[str, ...]) -> ChoiceType:

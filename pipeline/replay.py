@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from pipeline.bindings import Bindings
 from pipeline.formats import json, prometheus
 from pipeline.metrics import Store
 from pipeline.runtime import Dispatcher, LoadReport
@@ -24,11 +25,17 @@ class Replay:
         self.settings = settings
         self.files = [ReplayFile(spec, settings.sources) for spec in settings.sources.logs]
         self.total_bytes = sum(file.measure() for file in self.files)
-        self.store = Store(settings.store.max_series_per_metric)
+        self.store = Store(settings.store.max_series_per_metric, settings.store.max_label_value_bytes)
         telemetry = Telemetry(self.store)
         loader = make_loader(settings.programs, self.store, telemetry)
         self.report: LoadReport = loader.load(time.time_ns())
-        self.dispatcher = Dispatcher(telemetry, settings.programs.sieve)
+        origins = {file.spec: file.counts.origin for file in self.files}
+        bindings = Bindings(settings.programs.bind, lambda item: (origins[item],) if item in origins else ())
+        names = {*origins, *(file.name for file in self.files)}
+        programs = {*loader.running, *(failure.name for failure in self.report.failures)}
+        self.unmatched = bindings.describe_unmatched(programs, names)
+        """What bindings name and is not there, a sentence each."""
+        self.dispatcher = Dispatcher(telemetry, settings.programs.sieve, bindings.admit)
         self.dispatcher.use(loader.programs)
         self.problems: list[str] = []
         """What the page could not hold, after `render`."""

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config_file import read_config
 from pipeline.errors import SettingError
-from pipeline.flag_types import BOOLEAN, DURATION, INTEGER, MODE, SOURCES, TEXT
+from pipeline.flag_types import BINDINGS, BOOLEAN, DURATION, INTEGER, MODE, SOURCES, TEXT
 
 TYPES = {
     "emit_prog_label": BOOLEAN,
@@ -17,6 +17,7 @@ TYPES = {
     "unix_socket_mode": MODE,
     "logs": SOURCES,
     "unix_socket_group": TEXT,
+    "bind": BINDINGS,
 }
 
 
@@ -35,6 +36,22 @@ def test_values_are_converted(tmp_path: Path) -> None:
         "logs": (("a", "b"),),
         "unix_socket_group": "adm",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ('[bind]\n"a.mtail" = ["x", "y,z"]\nb = "w"', [("a.mtail", "x"), ("a.mtail", "y,z"), ("b", "w")]),
+        ('[bind]\na.b.mtail = "x"', [("a.b.mtail", "x")]),
+        ('bind = ["a=x,y", "b=c=d"]', [("a", "x,y"), ("b", "c=d")]),
+        ('bind = "a=x,b=y"', [("a", "x"), ("b", "y")]),
+    ],
+)
+def test_bindings_are_a_table_or_as_on_a_command_line(text: str, pairs: list[object], tmp_path: Path) -> None:
+    """In a table and in an array a comma is a comma; a program's name needs no quotes."""
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    assert read_config(path, TYPES) == {"bind": (tuple(pairs),)}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +77,15 @@ def test_values_are_converted(tmp_path: Path) -> None:
             'poll_interval = "5"',
             '{path}: the setting poll_interval must be a duration: write for example 250ms, 10s or 1h30m, not "5".',
         ),
+        ('logs = [""]', "{path}: the setting logs must be a source, not ['']."),
+        (
+            'bind = ["a=x", "b"]',
+            "{path}: the setting bind must be a program and a source: write PROGRAM=SOURCE, not ['a=x', 'b'].",
+        ),
+        ("[bind]\na = 1", "{path}: the setting bind.a must be a source or an array of them, not 1."),
+        ("[bind]\na.mtail = []", "{path}: the setting bind.a.mtail must be a source or an array of them, not []."),
+        ('[bind]\n"" = "x"', "{path}: a name in the table bind is empty."),
+        ('[bind]\na = ["x", ""]', "{path}: the setting bind.a must be a source or an array of them, not ['x', '']."),
         ("logs = [1]", "{path}: the setting logs must be a source, not [1]."),
         ("[unix_socket_group]\nx = 1", "{path}: the setting unix_socket_group must be a text, not a table."),
         (

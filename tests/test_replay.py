@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,23 @@ def test_each_file_is_read_to_its_end(program: Path, tmp_path: Path) -> None:
         f'lines_total{{file="{tmp_path}/b"}} 1e+06\n'
     )
     assert job.problems == []
+
+
+def test_program_sees_what_it_is_bound_to(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of a file, or as it was written; what is misspelt is told."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("1\n")
+    settings = make_settings(program, tmp_path / "a", Path("b"), tmp_path / "c")
+    bind = (("p", "*/a"), ("p.mtail", "b"), ("q", "*"), ("p", "d.log"))
+    job = Replay(replace(settings, programs=replace(settings.programs, bind=bind)))
+    list(job.run())
+    rows = [row for row in job.render().decode().splitlines() if not row.startswith("#")]
+    assert rows == [f'lines_total{{file="{tmp_path}/{name}"}} 1' for name in ("a", "b")]
+    assert [problem.partition(":")[0] for problem in job.unmatched] == [
+        "The binding of q to * does nothing",
+        "The binding of p to d.log lets no line through",
+    ]
 
 
 def test_json_is_one_shots(program: Path, tmp_path: Path) -> None:

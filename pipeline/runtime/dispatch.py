@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from pipeline.batch import Batch
 from pipeline.runtime.group import ProgramGroup
@@ -12,12 +13,27 @@ from pipeline.settings import SieveMode
 from pipeline.telemetry import Telemetry
 
 
-class Dispatcher:
-    """Runs the programs on batches, one after the other, in the task that calls."""
+def admit_all(_program: str, _origin: bytes) -> bool:
+    """Let every program see every origin."""
+    return True
 
-    def __init__(self, telemetry: Telemetry, sieve: SieveMode = SieveMode.AUTO) -> None:
+
+class Dispatcher:
+    """Runs the programs on batches, one after the other, in the task that calls.
+
+    `admit` says which program, by its file name, may see which origin, besides the program's own `log_filter`. It is
+    asked once for each origin, until the programs change or the origin is forgotten.
+    """
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        sieve: SieveMode = SieveMode.AUTO,
+        admit: Callable[[str, bytes], bool] = admit_all,
+    ) -> None:
         self.telemetry = telemetry
         self.sieve = sieve
+        self.admit = admit
         self.programs: tuple[Program, ...] = ()
         self.by_origin: dict[bytes, ProgramGroup | CheckedGroup] = {}
         self.by_programs: dict[tuple[Program, ...], ProgramGroup | CheckedGroup] = {}
@@ -28,17 +44,25 @@ class Dispatcher:
         self.by_origin = {}
         self.by_programs = {self.programs: self.make_group(self.programs)}
 
+    def forget(self, origin: bytes) -> None:
+        """Forget who sees an origin, from which nothing more comes: names with dates would pile up."""
+        self.by_origin.pop(origin, None)
+
     def dispatch(self, batch: Batch, now: int) -> None:
         """Run all programs on `batch`; `now` is the wall clock in nanoseconds since 1970."""
-        self.telemetry.count_lines(batch.origin, batch.line_count)
+        begin = time.perf_counter_ns()
+        self.telemetry.count_batch(batch.origin, batch.line_count)
         group = self.by_origin.get(batch.origin)
         if group is None:
             group = self.by_origin[batch.origin] = self.find_group(batch.origin)
         group.run(batch, now)
+        self.telemetry.batches.observe(time.perf_counter_ns() - begin)
 
     def find_group(self, origin: bytes) -> ProgramGroup | CheckedGroup:
         """Return the programs that see `origin`. Origins that the same programs see share what is known of them."""
-        programs = tuple(program for program in self.programs if program.admits(origin))
+        programs = tuple(
+            program for program in self.programs if program.admits(origin) and self.admit(program.name, origin)
+        )
         if programs not in self.by_programs:
             self.by_programs[programs] = self.make_group(programs)
         return self.by_programs[programs]

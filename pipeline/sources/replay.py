@@ -18,8 +18,11 @@ class ReplayFile:
     """A file, a pipe or standard input (`-`). `bytes_read` tells how far it has been read."""
 
     def __init__(self, spec: str, settings: SourceSettings) -> None:
-        if spec.startswith(("unix://", "unixgram://")):
+        if spec.startswith("journal://"):
+            raise SettingError(f"{spec} has no end: only files and standard input can be replayed.")
+        if spec.startswith(("unix://", "unixgram://", "tcp://", "udp://")):
             raise SettingError(f"{spec} is a socket, which has no end: only files and standard input can be replayed.")
+        self.spec = spec
         self.is_stdin = spec in STDIN_NAMES
         path = spec.removeprefix("file://")
         self.name = spec if self.is_stdin else os.path.normpath(Path.cwd() / path)

@@ -75,6 +75,30 @@ def test_log_filter_keeps_lines_from_a_program() -> None:
     assert [counts.lines for counts in dispatcher.telemetry.programs.values()] == [2, 3]
 
 
+def test_program_sees_what_both_its_filter_and_its_bindings_admit() -> None:
+    """Asked once for each origin, until it is forgotten or the programs change."""
+    asked: list[tuple[str, bytes]] = []
+
+    def admit(program: str, origin: bytes) -> bool:
+        asked.append((program, origin))
+        return program == "1.mtail" or origin == b"/log"
+
+    dispatcher = make_dispatcher('log_filter "/log", "/b"\n' + COUNT_LINES, COUNT_ORIGINS)
+    dispatcher.admit = admit
+    for origin in (b"/log", b"/b", b"/c", b"/log"):
+        dispatcher.dispatch(Batch.of([b"a"], origin), NOW)
+    assert read_values(dispatcher, "lines") == [(b"a", 2)]
+    assert read_values(dispatcher, "origins") == [(b"/log", 2), (b"/b", 1), (b"/c", 1)]
+    assert asked.count(("1.mtail", b"/log")) == 1
+    dispatcher.forget(b"/log")
+    dispatcher.forget(b"/never")
+    assert set(dispatcher.by_origin) == {b"/b", b"/c"}
+    dispatcher.dispatch(Batch.of([b"a"], b"/log"), NOW)
+    dispatcher.use(dispatcher.programs)
+    dispatcher.dispatch(Batch.of([b"a"], b"/log"), NOW)
+    assert asked.count(("1.mtail", b"/log")) == 3
+
+
 def test_lines_are_counted_per_origin() -> None:
     """Once, however many programs there are, and also when there is none."""
     dispatcher = make_dispatcher(COUNT_LINES, COUNT_ORIGINS)
@@ -83,6 +107,7 @@ def test_lines_are_counted_per_origin() -> None:
     dispatcher.dispatch(Batch.of([b"c"], b"-"), NOW)
     assert dispatcher.telemetry.lines == 3
     assert dispatcher.telemetry.log_lines == {b"/log": 2, b"-": 1}
+    assert sum(dispatcher.telemetry.batches.by_bound) == 2
 
 
 def test_failing_program_does_not_keep_lines_from_the_others() -> None:
