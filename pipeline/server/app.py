@@ -41,6 +41,8 @@ class ProgramStatus:
     load_error: str = ""
     runtime_errors: int = 0
     last_runtime_error: str = ""
+    bound_to: tuple[str, ...] = ()
+    """The sources it is bound to; none if it sees all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,32 +7,30 @@ without end for a client that does not take its answer (even when it is told to 
 from __future__ import annotations
 
 import logging
+import os
 import socket
-from functools import partial
-from typing import cast
+import sys
+import time
+from pathlib import Path
+from traceback import walk_tb
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.logging import Logger
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
+from hypercorn.typing import ASGIFramework
 from hypercorn.utils import wrap_app
 
+from pipeline.descriptors import SOCKET_NAME, Descriptors, identify_descriptor
+from pipeline.errors import describe_os_error
+from pipeline.ownership import Ownership, find_group
+from pipeline.rate_limit import RateLimit
+from pipeline.server.connections import Connection, Places, TimedStream
 from pipeline.settings import ServerSettings
-from pipeline.unix_socket import BoundSocket, bind_unix_socket, find_group
+from pipeline.telemetry import ServerCounts
+from pipeline.unix_socket import BoundSocket, bind_unix_socket, is_listening, is_listening_at
 
 logger = logging.getLogger(__name__)
-
-# A scraper opens one connection, a proxy a few. One that is idle gives its place back
-# after IDLE_SECONDS; until then more clients wait in the kernel's queue.
-MAX_CONNECTIONS = 32
-
-# The time mtail gives an idle connection; nginx keeps its side open for 60 s and reconnects.
-IDLE_SECONDS = 30.0
-
-# Prometheus gives up on a scrape after 10 s. A client that takes less than SEND_BYTES in that time is gone.
-SEND_SECONDS = 10.0
-SEND_BYTES = 64 * 1024
 
 # The request line and headers. nginx passes on up to 32 KiB, Prometheus sends under 1 KiB.
 MAX_REQUEST_BYTES = 32 * 1024
@@ -40,105 +38,128 @@ MAX_REQUEST_BYTES = 32 * 1024
 # What an answer that is under way at the end may still take.
 GRACEFUL_SECONDS = 3.0
 
+ACCEPT_PAUSE_SECONDS = 0.1
+"""How long to wait for a descriptor to come free when there is none for a new connection."""
 
-class TimedStream(trio.abc.HalfCloseableStream):
-    """A connection whose peer must take what is sent within `SEND_SECONDS`."""
+REPORT_INTERVAL = 60 * 10**9
+"""Nanoseconds between two messages of a kind that clients can cause."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream = stream
-        self.socket = stream.socket
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send `data`; a peer that stops taking it is treated as gone."""
-        view = memoryview(data)
-        for start in range(0, max(len(view), 1), SEND_BYTES):
-            with trio.move_on_after(SEND_SECONDS) as scope:
-                await self.stream.send_all(view[start : start + SEND_BYTES])
-            if scope.cancelled_caught:
-                raise trio.BrokenResourceError(f"the client took too little for {SEND_SECONDS:.0f} s")
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until the kernel takes more."""
-        await self.stream.wait_send_all_might_not_block()
-
-    async def send_eof(self) -> None:
-        """Tell the peer that nothing more comes."""
-        await self.stream.send_eof()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Return what has arrived; nothing at the end."""
-        return await self.stream.receive_some(max_bytes)
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        await self.stream.aclose()
-
-    def cut(self) -> None:
-        """Close the connection at once; a send that is under way fails, even one that is shielded."""
-        self.socket.close()
+HTTP_NAME = "http"
+"""What a socket for HTTP that systemd passes may be called, instead of being named by its path."""
 
 
-class Connection(TCPServer):
-    """Hypercorn's connection, which ends when the client has gone.
+class FailureLog(Logger):
+    """Hypercorn's log of failures, of which a client may cause any number: a line each, and few of them."""
 
-    Hypercorn's own lets the timer of an idle connection run out first, and so the connection
-    keeps its place for `IDLE_SECONDS` more.
-    """
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.limit = RateLimit(REPORT_INTERVAL)
 
-    async def _read_data(self) -> None:
-        await super()._read_data()
-        await self.idle_task.stop()
+    async def exception(self, message: str, *args: object, **kwargs: object) -> None:
+        """Report the exception that is being handled."""
+        error = sys.exception()
+        assert error is not None, "called where an exception is handled"
+        if (suppressed := self.limit.admit(time.monotonic_ns())) is not None:
+            logger.error(
+                "An HTTP request failed: %s. Its client gets status 500, or half an answer.%s",
+                describe_failure(error),
+                describe_suppressed(suppressed),
+            )
+            logger.debug("It failed here:", exc_info=error)
 
 
-class LimitedListener(trio.abc.Listener[TimedStream]):
-    """Accepts while fewer than `MAX_CONNECTIONS` are open; `release` tells that one has ended."""
+class Server:
+    """Answers on one socket."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
-        self.places = trio.Semaphore(MAX_CONNECTIONS)
-        self.streams: set[TimedStream] = set()
+    def __init__(self, app: ASGIFramework, listening: socket.socket, counts: ServerCounts) -> None:
+        self.app = wrap_app(app, 0, "asgi")
+        self.listening = listening
+        self.config = make_config()
+        self.context = WorkerContext(None)
+        self.places = Places(counts)
+        self.limit = RateLimit(REPORT_INTERVAL)
 
-    async def accept(self) -> TimedStream:
-        """Wait for a place, then for a connection."""
-        await self.places.acquire()
+    async def accept_connections(self, connections: trio.Nursery) -> None:
+        """Serve all who come, in tasks of `connections`, until cancelled; then listen no more."""
+        with self.listening:
+            while True:
+                await trio.lowlevel.wait_readable(self.listening)
+                await self.places.wait_room()
+                try:
+                    connection, _ = self.listening.accept()
+                except (BlockingIOError, ConnectionAbortedError):
+                    continue  # it has gone again
+                except OSError as error:
+                    await self.put_off(error)
+                    continue
+                connections.start_soon(self.serve_connection, self.places.enter(connection))
+
+    async def put_off(self, error: OSError) -> None:
+        """Close an idle connection where a new one cannot be had, for its descriptor, or wait for one."""
+        if self.places.evict():
+            return
+        if (suppressed := self.limit.admit(time.monotonic_ns())) is not None:
+            logger.warning(
+                "A client for the metrics has to wait: %s. It is tried again every %g s.%s",
+                describe_os_error(error),
+                ACCEPT_PAUSE_SECONDS,
+                describe_suppressed(suppressed),
+            )
+        await trio.sleep(ACCEPT_PAUSE_SECONDS)
+
+    async def serve_connection(self, stream: TimedStream) -> None:
+        """Answer the requests of one connection."""
         try:
-            stream = TimedStream(await self.listener.accept())
-        except BaseException:
-            self.places.release()
-            raise
-        self.streams.add(stream)
-        return stream
+            await Connection(self.app, self.config, self.context, self.places, stream)
+        except Exception:  # noqa: BLE001 - the border of one connection: what goes wrong on it must not end the others
+            await self.config.log.exception("A connection failed")
+        finally:
+            self.places.leave(stream)
 
-    def release(self, stream: TimedStream) -> None:
-        """Give the place of `stream` back."""
-        self.streams.remove(stream)
-        self.places.release()
-
-    async def aclose(self) -> None:
-        """Stop listening."""
-        await self.listener.aclose()
+    async def cut_late_connections(self, connections: trio.CancelScope, seconds: float) -> None:
+        """After some seconds, end what is still under way: answers being made, and being sent."""
+        await trio.sleep(seconds)
+        connections.cancel()
+        for stream in self.places.streams:
+            stream.cut()
 
 
-def bind_server(settings: ServerSettings) -> BoundSocket | None:
-    """Return the listening socket that `settings` ask for, if any; `SettingError` when that cannot be."""
-    if settings.unix_socket is None:
+def bind_server(settings: ServerSettings, descriptors: Descriptors | None = None) -> BoundSocket | None:
+    """Return the listening socket that is set or passed by systemd, if any; `SettingError` when that cannot be."""
+    descriptors = descriptors or Descriptors()
+    path = settings.unix_socket
+    if (passed := take_passed(descriptors, path)) is not None:
+        return BoundSocket(passed)
+    if path is None:
         return None
-    return bind_unix_socket(
-        settings.unix_socket,
-        socket.SOCK_STREAM,
-        mode=settings.unix_socket_mode,
-        group=find_group(settings.unix_socket_group),
-    )
+    ownership = Ownership(settings.unix_socket_mode, group=find_group(settings.unix_socket_group))
+    bound = bind_unix_socket(path, socket.SOCK_STREAM, ownership)
+    is_kept = descriptors.store(bound.socket.fileno(), SOCKET_NAME)
+    return BoundSocket(bound.socket) if is_kept else bound
+
+
+def take_passed(descriptors: Descriptors, path: Path | None) -> socket.socket | None:
+    """Return the socket for HTTP that systemd passes, by its name or by a path that is still there; else None."""
+    names = {one.key for one in descriptors.inherited if one.name == HTTP_NAME}
+
+    def is_wanted(sock: socket.socket) -> bool:
+        is_ours = identify_descriptor(sock.fileno()) in names
+        at_path = path is not None and path.is_socket() and is_listening_at(sock, os.fspath(path))
+        return at_path or (is_ours and sock.type == socket.SOCK_STREAM and is_listening(sock))
+
+    found = descriptors.take_sockets(is_wanted)
+    for superfluous in found[1:]:
+        superfluous.close()
+    return found[0] if found else None
 
 
 def make_config() -> Config:
     """Return Hypercorn's settings."""
     config = Config()
-    config.keep_alive_timeout = IDLE_SECONDS
     config.h11_max_incomplete_size = MAX_REQUEST_BYTES
-    config.h2_max_header_list_size = MAX_REQUEST_BYTES
     config.include_server_header = False
     config.errorlog = logger
+    config.logger_class = FailureLog
     return config
 
 
@@ -146,43 +167,36 @@ async def serve(
     app: ASGIFramework,
     listening: socket.socket,
     shutdown: trio.Event,
+    counts: ServerCounts | None = None,
     *,
+    graceful_seconds: float = GRACEFUL_SECONDS,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer until `shutdown`; then idle connections are closed, busy ones have `GRACEFUL_SECONDS`."""
-    context = WorkerContext(None)
-    listener = LimitedListener(listening)
-    handle = partial(serve_connection, wrap_app(app, 0, "asgi"), make_config(), context, listener)
+    """Answer until `shutdown`; then idle connections are closed, busy ones have `graceful_seconds` at most."""
+    server = Server(app, listening, counts or ServerCounts())
     async with trio.open_nursery() as ending:
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as accepting:
-                accepting.start_soon(partial(trio.serve_listeners, handle, [listener], handler_nursery=connections))
+                accepting.start_soon(server.accept_connections, connections)
                 task_status.started()
                 await shutdown.wait()
                 accepting.cancel_scope.cancel()
-            await context.terminated.set()
-            ending.start_soon(cut_late_connections, listener, connections.cancel_scope)
+            await server.context.terminated.set()
+            ending.start_soon(
+                server.cut_late_connections, connections.cancel_scope, min(graceful_seconds, GRACEFUL_SECONDS)
+            )
         ending.cancel_scope.cancel()
 
 
-async def cut_late_connections(listener: LimitedListener, connections: trio.CancelScope) -> None:
-    """After `GRACEFUL_SECONDS`, end what is still under way: answers being made, and being sent."""
-    await trio.sleep(GRACEFUL_SECONDS)
-    connections.cancel()
-    for stream in listener.streams:
-        stream.cut()
+def describe_failure(error: BaseException) -> str:
+    """Return in one line what failed and where; of several failures, the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = describe_os_error(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    *_, (frame, line) = walk_tb(error.__traceback__)
+    return f"{' '.join(text.split())} ({Path(frame.f_code.co_filename).name}:{line})"
 
 
-async def serve_connection(
-    app: AppWrapper, config: Config, context: WorkerContext, listener: LimitedListener, stream: TimedStream
-) -> None:
-    """Answer the requests of one connection."""
-    # Hypercorn tells a plain connection from one with TLS by its attributes, not by its type.
-    plain = cast("trio.SSLStream[trio.SocketStream]", stream)
-    try:
-        await Connection(app, config, context, ConnectionState({}), plain)
-    except Exception:
-        # The border of one connection: what went wrong on it must not end the others.
-        logger.exception("A connection failed. It was closed.")
-    finally:
-        listener.release(stream)
+def describe_suppressed(count: int) -> str:
+    """Return how many messages were not written, as a sentence to append, or nothing."""
+    return f" {count} more since the last report." if count else ""

@@ -142,6 +142,7 @@ async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
             ProgramStatus("bad.mtail", is_running=False, load_error="bad.mtail:1:1: error: <script>"),
             ProgramStatus("old.mtail", is_running=True, load_error="old.mtail:1:1: error: x"),
             ProgramStatus("torn.mtail", is_running=True, runtime_errors=12345, last_runtime_error="on <b>&amp;"),
+            ProgramStatus("bound.mtail", is_running=True, bound_to=("unix://<x>", "-")),
         ),
         sources=(SourceStatus("/run/<x>.fifo", 1234567),),
     )
@@ -158,9 +159,11 @@ async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
         '<td class="bad">running, the last change does not load</td>',
         '<td class="number">12,345</td>',
         '<pre class="sentence">on &lt;b&gt;&amp;amp;</pre>',
+        '<strong>Sees only</strong><pre class="sentence">unix://&lt;x&gt;, -</pre>',
         '<th scope="row">/run/&lt;x&gt;.fifo</th><td class="number">1,234,567</td>',
     ):
         assert part in text
+    assert text.count("Sees only") == 1
 
 
 async def test_status_page_of_nothing_says_so(tmp_path: Path) -> None:
