@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
 @dataclass(slots=True)
@@ -68,6 +68,21 @@ class Batch:
         if not 0 < end < len(self.block):
             return self, None
         return Batch(self.block[:end], self.origin), Batch(self.block[end:], self.origin)
+
+
+class Rest(NamedTuple):
+    """What is known of a stream beyond what has been delivered: so its next reader goes on where the last one stopped."""
+
+    text: bytes = b""
+    """The beginning of a line whose end has not come."""
+    is_cut: bool = False
+    """Whether some of that line was thrown away."""
+    framing: str = ""
+    """How a connection frames its lines, in the words of `octet_framing.py`."""
+    remaining: int = 0
+    """How many bytes of a frame are still to come."""
+    drops: int = 0
+    """How many datagrams the kernel has dropped at a socket that have been counted."""
 
 
 Deliver: TypeAlias = Callable[[Batch], None]

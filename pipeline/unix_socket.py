@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import grp
 import os
 import socket
 import stat
@@ -14,28 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import SettingError, describe_os_error
+from pipeline.ownership import Ownership
 
-DEFAULT_MODE = 0o660
-"""Its owner and its group may connect, a stranger may not."""
-
-LISTEN_BACKLOG = 128
-
-KEEP_GROUP = -1
-
-MAX_GROUP = 2**32 - 2
-"""The largest number of a group; the one above it is `KEEP_GROUP`."""
+LISTEN_BACKLOG = 1024
+"""How many may wait to be accepted: as when all writers of a machine come back at once. Linux makes it
+net.core.somaxconn if that is less."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoundSocket:
-    """A non-blocking socket and the file it is bound to."""
+    """A non-blocking socket, and the file it is bound to if there is one and it is ours."""
 
     socket: socket.socket
-    path: Path
-    identity: tuple[int, int]
+    path: Path | None = None
+    identity: tuple[int, int] = (0, 0)
 
     def unlink(self) -> None:
         """Remove the socket's file, unless it is no longer ours."""
+        if self.path is None:
+            return
         with suppress(FileNotFoundError):
             if identify(self.path.lstat()) == self.identity:
                 self.path.unlink()
@@ -47,7 +43,9 @@ class BoundSocket:
 
 
 def bind_unix_socket(
-    path: Path, kind: socket.SocketKind, *, mode: int = DEFAULT_MODE, group: int = KEEP_GROUP
+    path: Path,
+    kind: socket.SocketKind,
+    ownership: Ownership = Ownership(),  # noqa: B008 - it is frozen
 ) -> BoundSocket:
     """Bind (a stream socket: listen too); raises `SettingError` when that cannot be.
 
@@ -57,8 +55,8 @@ def bind_unix_socket(
     try:
         bound.setblocking(False)
         with lock_folder(path.parent):
-            remove_stale(path, kind)
-            name_socket(bound, path, mode, group)
+            remove_stale(path)
+            name_socket(bound, path, ownership)
             if kind is socket.SOCK_STREAM:
                 bound.listen(LISTEN_BACKLOG)
             return BoundSocket(bound, path, identify(path.lstat()))
@@ -70,21 +68,15 @@ def bind_unix_socket(
         raise
 
 
-def name_socket(bound: socket.socket, path: Path, mode: int, group: int) -> None:
-    """Bind to `path`; at no time may anybody connect whom `mode` and `group` keep out.
+def name_socket(bound: socket.socket, path: Path, ownership: Ownership) -> None:
+    """Bind to `path`; at no time may anybody connect whom `ownership` keeps out.
 
     Linux gives the file the mode that the socket has when it is bound, less the umask: at first
-    the owner's part only, until the group is right. When that fails the file is removed.
+    the owner's part only, until owner and group are right. When that fails the file is removed.
     """
-    os.fchmod(bound.fileno(), mode & 0o700)
+    os.fchmod(bound.fileno(), ownership.mode & 0o700)
     bound.bind(os.fspath(path))
-    try:
-        if group != KEEP_GROUP:
-            os.chown(path, -1, group)
-        path.chmod(mode)
-    except OSError:
-        path.unlink()
-        raise
+    ownership.apply(path)
 
 
 @contextmanager
@@ -98,7 +90,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_stale(path: Path, kind: socket.SocketKind) -> None:
+def remove_stale(path: Path) -> None:
     """Remove a socket file that nobody answers on; raises `SettingError` for anything else that is there."""
     try:
         status = path.lstat()
@@ -106,37 +98,60 @@ def remove_stale(path: Path, kind: socket.SocketKind) -> None:
         return
     if not stat.S_ISSOCK(status.st_mode):
         raise SettingError(f"{path} exists and is not a socket.")
-    if is_served(path, kind):
+    if is_served(path):
         raise SettingError(f"Somebody already serves the socket {path}.")
     path.unlink()
 
 
-def is_served(path: Path, kind: socket.SocketKind) -> bool:
-    """Return whether a process holds the socket at `path`."""
-    with socket.socket(socket.AF_UNIX, kind) as probe:
+def is_served(path: Path) -> bool:
+    """Return whether a process holds the socket at `path`, of whatever kind.
+
+    A datagram socket asks: to a stream socket it cannot connect, but is told so only if somebody holds that. A
+    stream socket would leave a connection there, which its server would have to serve.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         probe.setblocking(False)
         try:
             probe.connect(os.fspath(path))
         except ConnectionRefusedError:
             return False
         except OSError as error:
-            # A full backlog, or a socket of the other kind: somebody is there.
-            if error.errno in (errno.EAGAIN, errno.EPROTOTYPE):
+            # A stream socket, or a datagram socket that hears one peer only: somebody is there.
+            if error.errno in (errno.EPROTOTYPE, errno.EPERM):
                 return True
             raise
     return True
 
 
-def find_group(name: str) -> int:
-    """Return the number of a group given by name or number; `KEEP_GROUP` for an empty name."""
-    if not name:
-        return KEEP_GROUP
-    if name.isdecimal() and int(name) <= MAX_GROUP:
-        return int(name)
+def bind_abstract_socket(name: str, kind: socket.SocketKind) -> BoundSocket:
+    """Bind to an abstract name (unix(7)), which has no file and goes with the socket; raises `SettingError`."""
+    bound = socket.socket(socket.AF_UNIX, kind)
     try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError as error:
-        raise SettingError(f"There is no group {name!r} for the socket.") from error
+        bound.setblocking(False)
+        bound.bind(b"\0" + os.fsencode(name))
+        if kind is socket.SOCK_STREAM:
+            bound.listen(LISTEN_BACKLOG)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SettingError(f"Somebody already serves the socket @{name}.") from error
+        raise SettingError(f"The socket @{name} cannot be made: {describe_os_error(error)}.") from error
+    return BoundSocket(bound)
+
+
+def is_listening_at(sock: socket.socket, address: str | bytes) -> bool:
+    """Return whether a socket accepts connections at a path, or an abstract name with its leading NUL."""
+    return is_at(sock, socket.SOCK_STREAM, address) and is_listening(sock)
+
+
+def is_at(sock: socket.socket, kind: socket.SocketKind, address: str | bytes) -> bool:
+    """Return whether a unix socket of `kind` has that path or abstract name."""
+    return sock.family == socket.AF_UNIX and sock.type == kind and sock.getsockname() == address
+
+
+def is_listening(sock: socket.socket) -> bool:
+    """Return whether a socket accepts connections."""
+    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def identify(status: os.stat_result) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.unix_socket import KEEP_GROUP, BoundSocket, bind_unix_socket, find_group
+from pipeline.ownership import KEEP, Ownership, find_group, find_owner
+from pipeline.unix_socket import BoundSocket, bind_unix_socket
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 def bind(path: Path, kind: socket.SocketKind = socket.SOCK_STREAM, **limits: int) -> BoundSocket:
     """Bind, and let go of the socket; its file stays."""
-    return bind_unix_socket(path, kind, **limits)
+    return bind_unix_socket(path, kind, Ownership(**limits))
 
 
 def refuse(path: Path, kind: socket.SocketKind = socket.SOCK_STREAM) -> str:
@@ -69,7 +70,15 @@ def test_socket_gets_its_group(path: Path) -> None:
     assert path.stat().st_gid == group.gr_gid
     bound.close()
     assert find_group(str(group.gr_gid)) == group.gr_gid
-    assert find_group("") == KEEP_GROUP
+    assert find_group("") == KEEP
+
+
+def test_owner_is_given_by_name_or_number() -> None:
+    """As the group is."""
+    assert (find_owner("root"), find_owner("7"), find_owner("")) == (0, 7, KEEP)
+    with pytest.raises(SettingError) as caught:
+        find_owner("no-such-user")
+    assert str(caught.value) == "There is no user 'no-such-user'."
 
 
 @pytest.mark.parametrize("name", ["no-such-group", "4294967295"])
@@ -77,7 +86,7 @@ def test_unknown_group_is_refused(name: str) -> None:
     """One sentence says which."""
     with pytest.raises(SettingError) as caught:
         find_group(name)
-    assert str(caught.value) == f"There is no group '{name}' for the socket."
+    assert str(caught.value) == f"There is no group '{name}'."
 
 
 def test_group_that_cannot_be_set_leaves_no_socket(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

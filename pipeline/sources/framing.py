@@ -15,6 +15,8 @@ and a line that nobody looks at need not become an object.
 
 from __future__ import annotations
 
+from pipeline.batch import Rest
+
 
 class LineFramer:
     """Cuts one stream into blocks of whole lines. `truncated` counts the lines that were cut."""
@@ -54,6 +56,16 @@ class LineFramer:
     def finish(self) -> bytes:
         """Return the unended last line, with a line feed, or b"" if there is none; the framer is then as new."""
         return self.take_rest() if self.rest else b""
+
+    @property
+    def begun(self) -> Rest:
+        """The line begun."""
+        return Rest(bytes(self.rest), self.overrun)
+
+    def resume(self, rest: Rest) -> None:
+        """Go on with a line that another framer has begun."""
+        self.rest[:] = rest.text
+        self.overrun = rest.is_cut
 
     def keep(self, part: memoryview) -> None:
         """Add `part` to the line begun, as far as it may matter."""

@@ -41,9 +41,16 @@ class Collector:
 
 @asynccontextmanager
 async def running(source: Source) -> AsyncIterator[Collector]:
-    """Run `source`, and at the end stop it in good order: what it then still delivers is collected too."""
-    collector = Collector()
+    """Open and run `source`, and at the end stop it in good order: what it then still delivers is collected too."""
     source.prepare()
+    async with running_prepared(source) as collector:
+        yield collector
+
+
+@asynccontextmanager
+async def running_prepared(source: Source) -> AsyncIterator[Collector]:
+    """Run a source that is open already."""
+    collector = Collector()
     async with trio.open_nursery() as nursery:
         await nursery.start(source.run, collector)
         yield collector

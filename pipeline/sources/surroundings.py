@@ -1,0 +1,35 @@
+"""What a source finds around it: what the last run left, and whom it tells what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.descriptors import Descriptors
+from pipeline.sources.ledger import Ledger
+from pipeline.telemetry import SourceCounts
+
+
+async def save_nothing() -> None:
+    """Where no state is kept, there is nothing to wait for."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """By default nothing: no systemd, no earlier run, nobody who listens."""
+
+    descriptors: Descriptors = field(default_factory=Descriptors)
+    positions: Mapping[str, object] = field(default_factory=dict)
+    """How far the last run read each source, by its name: what its `position` returned."""
+    add_counts: Callable[[SourceCounts], None] = lambda _: None
+    """To be told of what begins to be counted: by its name, the origin."""
+    remove_counts: Callable[[SourceCounts], None] = lambda _: None
+    """To be told of what is not counted any more."""
+    may_drain: Callable[[], bool] = lambda: True
+    """Whether there is time left to read on, at the end."""
+    save: Callable[[], Awaitable[None]] = save_nothing
+    """Returns when what was counted so far is on the disk, if it is to be."""
+    stop: Callable[[], None] = lambda: None
+    """Has the whole daemon end in good order."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """Which files are read: two patterns may match the same one."""
