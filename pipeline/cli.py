@@ -21,6 +21,7 @@ import click
 from pipeline import __version__, settings
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.flag_types import PATH
+from pipeline.held_signals import release_signals
 from pipeline.options import (
     ACCEPTED_FLAGS,
     CHECK_FLAGS,
@@ -116,6 +117,8 @@ def run(
     """
     start_log(values)
     values["logs"] = (*logs, *extra_logs)
+    if compile_only or one_shot:
+        release_signals()
     if compile_only:
         check_paths([cast("Path", values["progs"])], fill(settings.LanguageSettings, values))
     elif one_shot:
@@ -133,6 +136,8 @@ def run(
                 store=fill(settings.StoreSettings, values),
                 formats=fill(settings.FormatSettings, values),
                 server=fill(settings.ServerSettings, values),
+                state=fill(settings.StateSettings, values),
+                life=fill(settings.LifeSettings, values),
             )
         )
 
@@ -286,6 +291,8 @@ def replay_logs(values: Mapping[str, object]) -> None:
             click.echo(f"Error: {failure.text}", err=True)
         for diagnostic in failure.diagnostics:
             print_diagnostic(diagnostic)
+    for problem in job.unmatched:
+        click.echo(f"Warning: {problem}", err=True)
     with show_progress(job.total_bytes) as advance:
         for bytes_read in job.run():
             advance(bytes_read)

@@ -2,28 +2,41 @@
 
 Start: everything is loaded, opened and bound before the event loop runs, so a start that fails
 ends in one `SettingError` and leaves no socket behind. The server's socket comes last: whoever finds it
-finds the sources too. End, on SIGTERM or SIGINT or when every source has
-ended: the sources deliver what they hold, then the server stops, so a last scrape can
-still see it all. A second signal ends the process at once.
+finds the sources too. Then systemd is told. End, on SIGTERM or SIGINT or when every source has
+ended: the sources deliver what they hold, as long as there is time, then the server stops, so a
+last scrape can still see it all. A second signal ends the process at once.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import trio
 
+from pipeline import systemd
 from pipeline.batch import Batch
-from pipeline.errors import SettingError, describe_os_error
+from pipeline.bindings import Bindings
+from pipeline.descriptor_limit import describe_shortage, raise_descriptor_limit
+from pipeline.descriptors import show_address
+from pipeline.errors import SettingError
+from pipeline.held_signals import release_signals
+from pipeline.life import feed_watchdog, tell_status
 from pipeline.metrics import Snapshot, Store
+from pipeline.report import Meter, describe_report, describe_status
 from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
 from pipeline.settings import DaemonSettings
-from pipeline.sources import Source, parse_sources
-from pipeline.telemetry import ProgramCounts, Telemetry
+from pipeline.sources import Source, Surroundings, count_listeners, parse_items
+from pipeline.state import StateKeeper
+from pipeline.state_file import Capture, State, capture_state, read_state
+from pipeline.supervision import Supervisor
+from pipeline.telemetry import ProgramCounts, SourceCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
 from pipeline.wiring import make_loader, make_prometheus_options
 
@@ -35,46 +48,127 @@ NANOSECONDS = 1_000_000_000
 MIN_SWEEP_SECONDS = 1.0
 MAX_SWEEP_SECONDS = 60.0
 
+# Of --shutdown_timeout so much is kept for the last state, and some in any case: it can be all that is left of a day.
+LAST_WRITE_SHARE = 0.25
+MIN_LAST_WRITE_SECONDS = 1.0
+
+# And so much for answers that are under way at the very end.
+LAST_SCRAPES_SHARE = 0.25
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+OTHER_SIGNALS = (signal.SIGHUP, signal.SIGUSR1)
+SIGNALS = (*STOP_SIGNALS, *OTHER_SIGNALS)
+
 
 class Daemon:
     """All that runs, wired; `prepare` it, then run `run` on Trio."""
 
     def __init__(self, settings: DaemonSettings) -> None:
         self.settings = settings
-        self.store = Store(settings.store.max_series_per_metric)
+        self.store = Store(settings.store.max_series_per_metric, settings.store.max_label_value_bytes)
         self.telemetry = Telemetry(self.store)
         self.loader = make_loader(settings.programs, self.store, self.telemetry)
-        self.dispatcher = Dispatcher(self.telemetry, settings.programs.sieve)
+        self.bindings = Bindings(settings.programs.bind, self.read_origins)
+        self.dispatcher = Dispatcher(self.telemetry, settings.programs.sieve, self.bindings.admit)
+        self.items: dict[str, Source] = {}
         self.sources: list[Source] = []
+        self.keeper: StateKeeper | None = None
         self.listening: BoundSocket | None = None
         self.load_failures: dict[str, str] = {}
+        self.reload_wanted = trio.Event()
         self.stopping = trio.CancelScope()
         """Around the sources: to cancel them is to stop."""
+        self.stop_deadline = math.inf
+        """When, by `time.monotonic`, the sources must have ended."""
+        self.started = time.monotonic()
+        self.report_meter = Meter(self.started)
+        self.status_meter = Meter(self.started)
 
     def prepare(self, stack: ExitStack) -> None:
         """Load, open and bind; `stack` undoes it. Raises `SettingError` when any of it cannot be."""
-        self.sources = parse_sources(self.settings.sources)
-        self.report_load(self.loader.load(time.time_ns()))
+        descriptors = systemd.receive_descriptors(stores=self.settings.life.store_descriptors)
+        surroundings = Surroundings(
+            descriptors=descriptors,
+            add_counts=self.telemetry.add_source,
+            remove_counts=self.forget_source,
+            may_drain=lambda: time.monotonic() < self.stop_deadline,
+            stop=self.stop,
+        )
+        self.restore(surroundings)
+        self.items = parse_items(self.settings.sources, surroundings)
+        self.sources = list(dict.fromkeys(self.items.values()))
+        now = time.time_ns()
+        self.report_load(self.loader.load(now))
+        self.telemetry.reloads.note(successful=not self.load_failures, now=now)
         self.dispatcher.use(self.loader.programs)
+        stack.callback(descriptors.hand_over)
         for source in self.sources:
             stack.callback(source.close)
             source.prepare()
-            self.telemetry.sources.append(source.counts)
-        self.listening = bind_server(self.settings.server)
+        self.listening = bind_server(self.settings.server, descriptors)
         if self.listening is not None:
             stack.callback(self.listening.close)
+        for name in descriptors.settle():
+            logger.warning("What systemd passed as %s belongs to nothing that is set. It is closed.", name)
+        self.supervisor = Supervisor(self.sources, self.deliver)
+        self.report_bindings()
+        shortage = describe_shortage(
+            raise_descriptor_limit(), self.settings.sources.max_connections, count_listeners(self.sources)
+        )
+        if shortage:
+            logger.warning("%s", shortage)
+
+    def read_origins(self, item: str) -> tuple[bytes, ...]:
+        """Return what comes from an item of `--logs` now."""
+        source = self.items.get(item)
+        return () if source is None else tuple(part.counts.origin for part in source.parts)
+
+    def forget_source(self, counts: SourceCounts) -> None:
+        """Forget a source that will not be read again."""
+        self.telemetry.remove_source(counts)
+        self.dispatcher.forget(counts.origin)
+
+    def report_bindings(self) -> None:
+        """Log which bindings name a program or a source that there is not."""
+        parts = [part.name for source in self.sources for part in source.parts]
+        names = {*self.items, *(source.name for source in self.sources), *parts}
+        for problem in self.bindings.describe_unmatched({*self.loader.running, *self.load_failures}, names):
+            logger.warning("%s", problem)
+
+    def restore(self, surroundings: Surroundings) -> None:
+        """Take up what the last run has left in the state file, if there is to be one, and keep it from now on."""
+        settings = self.settings.state
+        if settings.state_file is None:
+            return
+        state = read_state(settings.state_file)
+        if state != State():
+            logger.info("The state file %s is read: it has %d series.", settings.state_file, state.series_count)
+        self.loader.restore(state.metrics)
+        if self.settings.sources.read_positions:
+            surroundings.positions = state.positions
+        self.keeper = StateKeeper(settings.state_file, settings, self.capture_state, time.time_ns)
+        self.telemetry.state = self.keeper.counts
+        surroundings.save = self.keeper.save
+
+    def capture_state(self) -> Capture:
+        """Return what is to be saved, all of it as it is at this moment."""
+        keeps_positions = self.settings.sources.read_positions
+        positions = {source.name: source.position for source in self.sources if keeps_positions}
+        known = {name: position for name, position in positions.items() if position is not None}
+        return capture_state(self.loader.metrics, known)
 
     def report_load(self, report: LoadReport) -> None:
         """Log what a load did, and remember its failures for the status page."""
         for warning in report.warnings:
-            logger.warning("%s", warning.render())
+            logger.warning("%s", warning.render(), extra={"program": warning.source.name})
         for failure in report.failures:
             stays = "Its old self runs on." if failure.name in self.loader.running else "The others run."
-            logger.error("Program %s is not loaded. %s\n%s", failure.name, stays, failure.text)
+            extra = {"program": failure.name}
+            logger.error("Program %s is not loaded. %s\n%s", failure.name, stays, failure.text, extra=extra)
         for name in report.loaded:
-            logger.info("Program %s is loaded.", name)
+            logger.info("Program %s is loaded.", name, extra={"program": name})
         for name in report.unloaded:
-            logger.info("Program %s is unloaded: its file is gone. Its metrics stay.", name)
+            logger.info("Program %s is unloaded, with its metrics: its file is gone.", name, extra={"program": name})
         self.load_failures = {failure.name: failure.text for failure in report.failures}
 
     async def run(self) -> None:
@@ -84,12 +178,21 @@ class Daemon:
             if self.listening is not None:
                 options = make_prometheus_options(self.settings.formats)
                 app = make_app(Answers(self.take_snapshot, self.read_status), options)
-                await server.start(serve, app, self.listening.socket, shutdown)
+                graceful_seconds = self.settings.life.shutdown_timeout_seconds * LAST_SCRAPES_SHARE
+                answer = partial(serve, graceful_seconds=graceful_seconds)
+                await server.start(answer, app, self.listening.socket, shutdown, self.telemetry.server)
             async with trio.open_nursery() as services:
                 await services.start(self.obey_signals)
                 services.start_soon(self.sweep_regularly)
+                services.start_soon(feed_watchdog, self.list_reading)
+                services.start_soon(tell_status, self.describe_status)
+                services.start_soon(self.reload_when_wanted)
+                if self.keeper is not None:
+                    services.start_soon(self.keeper.run)
                 with self.stopping:
                     await self.run_sources()
+                self.report_rest()
+                await self.write_last_state()
                 services.cancel_scope.cancel()
             logger.info("All sources are closed. The metrics are no longer served.")
             shutdown.set()
@@ -97,48 +200,116 @@ class Daemon:
     async def run_sources(self) -> None:
         """Run all sources to their end. They are open already, so we are ready before they run."""
         for source in self.sources:
-            logger.info("%s is read.", source.name)
+            logger.info("%s is read.", source.name, extra={"source": source.name})
         if self.listening is None:
             logger.warning("The metrics are not served: no --unix_socket is given.")
         else:
-            logger.info("Ready. The metrics are served on %s.", self.listening.path)
-        async with trio.open_nursery() as nursery:
-            for source in self.sources:
-                nursery.start_soon(self.run_source, source)
+            logger.info("Ready. The metrics are served on %s.", show_address(self.listening.socket))
+        systemd.notify_ready()
+        await self.supervisor.run()
 
-    async def run_source(self, source: Source) -> None:
-        """Run one source; when it fails the others go on."""
-        try:
-            await source.run(self.deliver)
-        except OSError as error:
-            source.counts.errors += 1
-            logger.error("%s failed: %s. It is not read any more.", source.name, describe_os_error(error))
-        else:
-            logger.info("%s has ended.", source.name)
+    def report_rest(self) -> None:
+        """Say what there was no time to read."""
+        left = {part.name: part.counts.bytes_left for source in self.sources for part in source.parts}
+        names = sorted(name for name, size in left.items() if size)
+        if names:
+            logger.warning(
+                "%d bytes are left unread in %s, because there is an end to how long the end may take. "
+                "The next run reads them if systemd keeps the descriptors; else they are lost.",
+                sum(left.values()),
+                ", ".join(names),
+            )
 
     def deliver(self, batch: Batch) -> None:
         """Run the programs on `batch`; here the clock is read."""
         self.dispatcher.dispatch(batch, time.time_ns())
 
     async def obey_signals(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Reload at SIGHUP; stop at the first SIGTERM or SIGINT, and leave a second one to the kernel."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        """Reload at SIGHUP, report at SIGUSR1, stop at SIGTERM or SIGINT; a second of these is left to the kernel."""
+        with trio.open_signal_receiver(*SIGNALS) as signals:
+            release_signals()
             task_status.started()
-            while (number := await anext(signals)) == signal.SIGHUP:
-                self.reload()
+            while (number := await anext(signals)) not in STOP_SIGNALS:
+                if number == signal.SIGHUP:
+                    self.reload_wanted.set()
+                else:
+                    logger.info("%s", self.describe_all())
             logger.info("%s received. The sources are read to their end.", signal.Signals(number).name)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in OTHER_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        self.stop()
+
+    def stop(self) -> None:
+        """Have the sources end in good order, and with them the daemon."""
+        systemd.notify_stopping()
+        share = 1.0 - LAST_SCRAPES_SHARE - (0.0 if self.keeper is None else LAST_WRITE_SHARE)
+        self.stop_deadline = time.monotonic() + self.settings.life.shutdown_timeout_seconds * share
         self.stopping.cancel()
 
-    def reload(self) -> None:
-        """Load programs that are new or changed, and let go those that are gone."""
+    async def write_last_state(self) -> None:
+        """Write the state when nothing will be counted any more."""
+        if self.keeper is not None:
+            timeout = self.settings.life.shutdown_timeout_seconds
+            left = max(self.stop_deadline - time.monotonic(), 0.0) + timeout * LAST_WRITE_SHARE
+            await self.keeper.finish(max(min(left, timeout), MIN_LAST_WRITE_SECONDS))
+
+    def list_reading(self) -> Sequence[Source]:
+        """Return the sources that run now."""
+        return self.supervisor.reading
+
+    def describe_status(self) -> str:
+        """Return how it goes, in one line."""
+        rates = self.status_meter.measure(self.telemetry.log_lines, time.monotonic())
+        return describe_status(self.telemetry, rates, self.list_failing())
+
+    def describe_all(self) -> str:
+        """Return the report that SIGUSR1 asks for."""
+        now = time.monotonic()
+        rates = self.report_meter.measure(self.telemetry.log_lines, now)
+        return describe_report(self.telemetry, rates, now - self.started, self.list_failing())
+
+    def list_failing(self) -> list[str]:
+        """Return the names of the sources that are to be opened again."""
+        return [source.name for source in self.supervisor.failing]
+
+    async def reload_when_wanted(self) -> None:
+        """Reload the programs each time that is asked for; who asks during a reload gets another."""
+        while True:
+            await self.reload_wanted.wait()
+            self.reload_wanted = trio.Event()
+            systemd.notify_reloading()
+            await self.reload()
+            systemd.notify_ready()
+
+    async def reload(self) -> None:
+        """Load programs that are new or changed, and let go those that are gone, all at the same moment.
+
+        While they are compiled, one after the other, lines reach the programs that run.
+        """
         try:
-            self.report_load(self.loader.reload(time.time_ns()))
+            changes = self.loader.find_changes()
         except SettingError as error:
             logger.error("%s All programs run on as they were.", error)
-        self.dispatcher.use(self.loader.programs)
+            self.note_reload(successful=False)
+            return
+        for _ in self.loader.compile_changes(changes):
+            await trio.lowlevel.checkpoint()
+        report = self.loader.swap(changes, time.time_ns())
+        if report.loaded or report.unloaded:
+            self.dispatcher.use(self.loader.programs)
+        self.report_load(report)
+        self.report_bindings()
+        self.note_reload(successful=not report.failures)
+        logger.info("Reload: %s.", report.summarize(self.loader.running.keys()))
+
+    def note_reload(self, *, successful: bool) -> None:
+        """Count a reload."""
+        counts = self.telemetry.reloads
+        counts.note(successful=successful, now=time.time_ns())
+        counts.succeeded += successful
+        counts.failed += not successful
 
     async def sweep_regularly(self) -> None:
         """Delete what has expired, when it does, and at the latest after the interval set."""
@@ -161,7 +332,11 @@ class Daemon:
         lines = self.telemetry.log_lines
         return Status(
             programs=tuple(self.describe_program(counts) for _, counts in sorted(self.telemetry.programs.items())),
-            sources=tuple(SourceStatus(source.name, lines.get(source.counts.origin, 0)) for source in self.sources),
+            sources=tuple(
+                SourceStatus(part.name, lines.get(part.counts.origin, 0))
+                for source in self.sources
+                for part in source.parts
+            ),
         )
 
     def describe_program(self, counts: ProgramCounts) -> ProgramStatus:
@@ -174,6 +349,7 @@ class Daemon:
             load_error=self.load_failures.get(counts.name, ""),
             runtime_errors=counts.runtime_errors,
             last_runtime_error=failure,
+            bound_to=self.bindings.find_sources(counts.name),
         )
 
 

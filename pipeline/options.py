@@ -19,7 +19,19 @@ from typing import TypeVar
 import click
 
 from pipeline import settings
-from pipeline.flag_types import BOOLEAN, BOOLEAN_WORDS, DURATION, INTEGER, MODE, PATH, SOURCES, TEXT, FlagType, one_of
+from pipeline.flag_types import (
+    BINDINGS,
+    BOOLEAN,
+    BOOLEAN_WORDS,
+    DURATION,
+    INTEGER,
+    MODE,
+    PATH,
+    SOURCES,
+    TEXT,
+    FlagType,
+    one_of,
+)
 
 ENVIRONMENT_PREFIX = "SYSLOG_PIPELINE_"
 
@@ -58,10 +70,15 @@ def read_sieve_mode(_ctx: click.Context, _option: click.Parameter, value: object
     return settings.SieveMode(value)
 
 
-def flatten_sources(ctx: click.Context, option: click.Parameter, values: object) -> object:
-    """Join the sources of all values of a repeatable flag."""
+def read_start(_ctx: click.Context, _option: click.Parameter, value: object) -> object:
+    """Return where reading begins, of the word that names it."""
+    return settings.ReadFrom(value)
+
+
+def flatten_values(ctx: click.Context, option: click.Parameter, values: object) -> object:
+    """Join what the values of a repeatable flag list."""
     assert isinstance(values, tuple)
-    return tuple(source for value in values for source in value)
+    return tuple(item for value in values for item in value)
 
 
 def load_config(ctx: click.Context, option: click.Parameter, path: object) -> object:
@@ -84,9 +101,10 @@ PROGRAMS = "Programs"
 LINES = "Lines"
 METRICS = "Metrics"
 SERVING = "Serving"
+LIFE = "Start and stop"
 MODES = "Other modes"
 GENERAL = "General"
-SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, MODES, GENERAL)
+SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, LIFE, MODES, GENERAL)
 
 PROGS = Flag(
     name="progs",
@@ -146,6 +164,15 @@ RUNTIME_FLAGS = (
         "run every line both ways, compare, and report what differs (check, slow).",
     ),
 )
+BIND = Flag(
+    name="bind",
+    type=BINDINGS,
+    section=PROGRAMS,
+    repeatable=True,
+    callback=flatten_values,
+    help="Show a program the lines of some sources only: PROGRAM=SOURCE, both of them names or patterns, such as "
+    "sshd.mtail=unix://*. Comma-separated, repeatable.",
+)
 MAX_LINE_BYTES = Flag(
     name="max_line_bytes",
     type=INTEGER,
@@ -160,6 +187,13 @@ METRIC_FLAGS = (
         section=METRICS,
         default=default_of(settings.StoreSettings, "max_series_per_metric"),
         help="A metric that declares no limit keeps no more series than this; more are counted. 0: any number.",
+    ),
+    Flag(
+        name="max_label_value_bytes",
+        type=INTEGER,
+        section=METRICS,
+        default=default_of(settings.StoreSettings, "max_label_value_bytes"),
+        help="A series with a longer label value is not kept; it is counted. 0: any length.",
     ),
     Flag(
         name="emit_prog_label",
@@ -196,16 +230,98 @@ VERBOSITY = Flag(
 RUN_FLAGS = (
     PROGS,
     *RUNTIME_FLAGS,
+    BIND,
     Flag(
         name="logs",
         type=SOURCES,
         section=LINES,
         repeatable=True,
-        callback=flatten_sources,
-        help="Where lines come from: the path of a named pipe or a file, unix://PATH, unixgram://PATH, "
+        callback=flatten_values,
+        help="Where lines come from: the path of a named pipe or a file, or a pattern of such (*, ?, [a-z]); "
+        "unix://PATH, unixgram://PATH, tcp://HOST:PORT, udp://HOST:PORT; journal://; fd://NAME, which systemd passes; "
         "or - for standard input. Comma-separated, repeatable.",
     ),
     MAX_LINE_BYTES,
+    Flag(
+        name="partial_line_timeout",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "partial_line_timeout_seconds"),
+        setting="partial_line_timeout_seconds",
+        help="How long the beginning of a line in a named pipe waits for its end. 0: for ever.",
+    ),
+    Flag(
+        name="source_mode",
+        type=MODE,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "source_mode"),
+        help="The permissions of the pipes and unix sockets that are made for lines, in octal.",
+    ),
+    Flag(
+        name="source_owner",
+        type=TEXT,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "source_owner"),
+        help="The owner of those, by name or number.",
+    ),
+    Flag(
+        name="source_group",
+        type=TEXT,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "source_group"),
+        help="The group of those, by name or number.",
+    ),
+    Flag(
+        name="receive_buffer_bytes",
+        type=INTEGER,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "receive_buffer_bytes"),
+        help="How much the kernel keeps of what waits at a UDP socket. 0: as the system has it.",
+    ),
+    Flag(
+        name="max_connections",
+        type=INTEGER,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "max_connections"),
+        help="A source closes what is connected beyond this at once, and counts it.",
+    ),
+    Flag(
+        name="idle_timeout",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "idle_timeout_seconds"),
+        setting="idle_timeout_seconds",
+        help="A TCP connection that is silent for so long is closed. 0: never.",
+    ),
+    Flag(
+        name="read_from",
+        type=one_of(tuple(start.value for start in settings.ReadFrom)),
+        section=LINES,
+        default=settings.ReadFrom.END.value,
+        callback=read_start,
+        help="Where the reading of a file begins that is there at the start.",
+    ),
+    Flag(
+        name="read_positions",
+        type=BOOLEAN,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "read_positions"),
+        help="Go on after a restart where the reading of files and of the journal stopped. Needs --state_file.",
+    ),
+    Flag(
+        name="confirm",
+        type=BOOLEAN,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "confirm"),
+        help="Answer on standard output for what comes on standard input, as rsyslog's omprog expects it.",
+    ),
+    Flag(
+        name="ignore_filename_regex_pattern",
+        type=TEXT,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "ignore_filename_regex_pattern"),
+        help="Files whose names match are not read.",
+    ),
     Flag(
         name="poll_interval",
         type=DURATION,
@@ -214,6 +330,15 @@ RUN_FLAGS = (
         setting="poll_interval_seconds",
         callback=replace_zero,
         help="How often a file is looked at for more.",
+    ),
+    Flag(
+        name="poll_log_interval",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "poll_log_interval_seconds"),
+        setting="poll_log_interval_seconds",
+        callback=replace_zero,
+        help="How often patterns are looked at for new files.",
     ),
     *METRIC_FLAGS,
     GC_INTERVAL,
@@ -237,6 +362,37 @@ RUN_FLAGS = (
         section=SERVING,
         default=default_of(settings.ServerSettings, "unix_socket_group"),
         help="The group of the socket, by name or number.",
+    ),
+    Flag(
+        name="state_file",
+        type=PATH,
+        section=LIFE,
+        default=default_of(settings.StateSettings, "state_file"),
+        help="Keep the values of the metrics in this file while the daemon is away.",
+    ),
+    Flag(
+        name="state_interval",
+        type=DURATION,
+        section=LIFE,
+        default=default_of(settings.StateSettings, "state_interval_seconds"),
+        setting="state_interval_seconds",
+        help="How often that file is written while the daemon runs. 0: at its end only.",
+    ),
+    Flag(
+        name="store_descriptors",
+        type=BOOLEAN,
+        section=LIFE,
+        default=default_of(settings.LifeSettings, "store_descriptors"),
+        help="Have systemd keep pipes, sockets and connections over a restart; its unit needs FileDescriptorStoreMax=. "
+        "By default, if systemd says that it keeps any.",
+    ),
+    Flag(
+        name="shutdown_timeout",
+        type=DURATION,
+        section=LIFE,
+        default=default_of(settings.LifeSettings, "shutdown_timeout_seconds"),
+        setting="shutdown_timeout_seconds",
+        help="How long the end may take; what is not read by then is left.",
     ),
     Flag(
         name="one_shot",
@@ -264,12 +420,13 @@ RUN_FLAGS = (
 REPLAY_FLAGS = (
     PROGS,
     *RUNTIME_FLAGS,
+    BIND,
     Flag(
         name="logs",
         type=SOURCES,
         section=LINES,
         repeatable=True,
-        callback=flatten_sources,
+        callback=flatten_values,
         help="A file to read from its start to its end, or - for standard input. Comma-separated, repeatable.",
     ),
     MAX_LINE_BYTES,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import Enum
 from pathlib import Path
@@ -64,6 +64,17 @@ class ProgramSettings:
     language: LanguageSettings
     vm_logs_runtime_errors: bool = True
     sieve: SieveMode = SieveMode.AUTO
+    bind: tuple[tuple[str, str], ...] = ()
+    """Pairs of a program's file name and a source it sees, either of which may be a pattern as in fnmatch(3)."""
+
+
+class ReadFrom(Enum):
+    """Where the reading of a file begins that is there when the daemon starts. The value is what an operator writes."""
+
+    END = "end"
+    """At its end: its lines may have been counted before. That is mtail's way."""
+    START = "start"
+    """At its start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +85,40 @@ class SourceSettings:
     # RFC 5425 asks a receiver for 8 KiB. Eight times that fits a stack trace, and
     # a writer that never sends a line feed cannot fill our memory.
     max_line_bytes: int = 64 * 1024
+    partial_line_timeout_seconds: float = 10.0
+    source_mode: int = 0o660
+    source_owner: str = ""
+    source_group: str = ""
+    receive_buffer_bytes: int = 0
+    # A machine has a few hundred programs that log; beyond this somebody leaks connections. Each
+    # costs one descriptor and at most one line of memory.
+    max_connections: int = 4096
+    # A syslog daemon that has nothing to say for so long can be expected to connect again. Those of
+    # this machine are not bound by it: their end is seen when they go.
+    idle_timeout_seconds: float = 3600.0
     poll_interval_seconds: float = 0.25
+    poll_log_interval_seconds: float = 0.25
+    ignore_filename_regex_pattern: str = ""
+    read_from: ReadFrom = ReadFrom.END
+    read_positions: bool = False
+    confirm: bool = False
 
     def __post_init__(self) -> None:
         require_at_least("max_line_bytes", self.max_line_bytes, 1)
-        if self.poll_interval_seconds < 0:
-            raise SettingError("--poll_interval must not be negative.")
+        require_at_least("receive_buffer_bytes", self.receive_buffer_bytes, 0)
+        require_at_least("max_connections", self.max_connections, 1)
+        require_mode("source_mode", self.source_mode)
+        require_not_negative("partial_line_timeout", self.partial_line_timeout_seconds)
+        require_not_negative("idle_timeout", self.idle_timeout_seconds)
+        require_not_negative("poll_interval", self.poll_interval_seconds)
+        require_not_negative("poll_log_interval", self.poll_log_interval_seconds)
+        try:
+            re.compile(self.ignore_filename_regex_pattern)
+        except re.error as error:
+            pattern = self.ignore_filename_regex_pattern
+            raise SettingError(
+                f"--ignore_filename_regex_pattern {pattern!r} is no regular expression: {error}."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +126,12 @@ class StoreSettings:
     """How much the store holds, and for how long."""
 
     max_series_per_metric: int = 100_000
+    max_label_value_bytes: int = 2048
     expired_metrics_gc_interval_seconds: float = 3600.0
 
     def __post_init__(self) -> None:
         require_at_least("max_series_per_metric", self.max_series_per_metric, 0)
+        require_at_least("max_label_value_bytes", self.max_label_value_bytes, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +151,32 @@ class ServerSettings:
     unix_socket_group: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.unix_socket_mode <= 0o777:
-            raise SettingError(
-                f"--unix_socket_mode must be an octal number up to 0777, not {self.unix_socket_mode:04o}."
-            )
+        require_mode("unix_socket_mode", self.unix_socket_mode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSettings:
+    """Where the values of the metrics, and how far files were read, are kept while the daemon is away."""
+
+    state_file: Path | None = None
+    # A crash loses what was counted since; so long is about how often Prometheus scrapes.
+    state_interval_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        require_not_negative("state_interval", self.state_interval_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeSettings:
+    """How the daemon ends, and what it leaves to the next one."""
+
+    # systemd waits 90 s for a service to stop before it kills it.
+    shutdown_timeout_seconds: float = 10.0
+    store_descriptors: bool | None = None
+    """None leaves it to systemd, which tells whether it keeps any."""
+
+    def __post_init__(self) -> None:
+        require_not_negative("shutdown_timeout", self.shutdown_timeout_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +188,12 @@ class DaemonSettings:
     store: StoreSettings
     formats: FormatSettings
     server: ServerSettings
+    state: StateSettings = field(default_factory=StateSettings)
+    life: LifeSettings = field(default_factory=LifeSettings)
+
+    def __post_init__(self) -> None:
+        if self.sources.read_positions and self.state.state_file is None:
+            raise SettingError("--read_positions needs --state_file, which the positions are kept in.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +206,27 @@ class ReplaySettings:
     formats: FormatSettings
     format_name: str
 
+    def __post_init__(self) -> None:
+        if self.sources.confirm:
+            raise SettingError("--confirm is for the daemon and does not go with --one_shot.")
+
 
 def require_at_least(name: str, value: int, least: int) -> None:
     """Raise `SettingError` unless `value` is at least `least`."""
     if value < least:
         raise SettingError(f"--{name} must be at least {least}, not {value}.")
+
+
+def require_not_negative(name: str, seconds: float) -> None:
+    """Raise `SettingError` when `seconds` is below 0."""
+    if seconds < 0:
+        raise SettingError(f"--{name} must not be negative.")
+
+
+def require_mode(name: str, mode: int) -> None:
+    """Raise `SettingError` unless `mode` is one of a file that is neither setuid nor the like."""
+    if not 0 <= mode <= 0o777:
+        raise SettingError(f"--{name} must be an octal number up to 0777, not {mode:04o}.")
 
 
 def parse_duration(text: str) -> float:

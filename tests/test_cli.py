@@ -113,6 +113,17 @@ def test_replay_reads_several_files_and_json_is_a_format() -> None:
     assert '"Value": 6,' in result.stdout
 
 
+def test_replay_honours_bindings_and_warns_of_a_misspelt_one() -> None:
+    """The metrics are those of the lines that the program may see."""
+    result = invoke("replay", "--progs", "p.mtail", "--logs", "log,log", "--bind", "p=log,o=log")
+    assert (result.exit_code, result.stdout) == (0, invoke("replay", "--progs", "p.mtail", "--logs", "log,log").stdout)
+    assert result.stderr == (
+        "Warning: The binding of o to log does nothing: no program is called o. "
+        "Programs are looked for again at a reload.\n"
+    )
+    assert invoke("replay", "--progs", "p.mtail", "--logs", "log", "--bind", "p=-").stdout != METRICS
+
+
 @pytest.mark.slow
 def test_replay_onto_a_full_disk_fails() -> None:
     """In one sentence; the status is 1."""

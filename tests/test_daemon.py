@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from pipeline.batch import Batch
 from pipeline.daemon import MAX_SWEEP_SECONDS, MIN_SWEEP_SECONDS, NANOSECONDS, Daemon, find_sweep_pause, run_daemon
 from pipeline.errors import SettingError
 from pipeline.settings import (
@@ -25,8 +27,10 @@ from pipeline.settings import (
     FormatSettings,
     LanguageSettings,
     ProgramSettings,
+    ReadFrom,
     ServerSettings,
     SourceSettings,
+    StateSettings,
     StoreSettings,
 )
 from pipeline.sources.fifo import FifoSource
@@ -53,7 +57,9 @@ lines_total++
 @pytest.fixture(autouse=True)
 def signal_handlers() -> Iterator[None]:
     """Put the handlers back that a stop gives up."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    before = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -260,10 +266,68 @@ async def test_reload_takes_up_changes_and_keeps_values(
         "Program kept.mtail is not loaded. Its old self runs on.",
         "Program new.mtail is loaded.",
         "Program p.mtail is loaded.",
-        "Program gone.mtail is unloaded: its file is gone. Its metrics stay.",
+        "Program gone.mtail is unloaded, with its metrics: its file is gone.",
+        "Reload: 2 loaded, 0 unchanged, 1 failed (kept), 1 removed.",
     ]
-    assert [values[name] for name in ("lines_total", "gone_total", "kept_total", "new_total")] == [2, 1, 2, 1]
+    assert [values.get(name) for name in ("lines_total", "gone_total", "kept_total", "new_total")] == [2, None, 2, 1]
+    assert values['syslog_pipeline_reloads_total{outcome="failure"}'] == 1
+    assert values["syslog_pipeline_config_last_reload_successful"] == 0
     assert "running, the last change does not load" in page
+
+
+async def test_program_sees_what_it_is_bound_to(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A misspelt binding is told at the start, and at each reload until it is right."""
+    progs = tmp_path / "progs"
+    (progs / "bound.mtail").write_text("counter bound_total\nbound_total++\n")
+    pipe = f"{tmp_path}/log.fifo"
+    bind = (("bound", f"unix://{tmp_path}/*"), ("later", pipe), ("bound", "unix:///none"))
+    settings = replace(settings, programs=replace(settings.programs, bind=bind))
+    caplog.set_level(logging.WARNING)
+    async with running(settings) as client:
+        send(socket.SOCK_STREAM, tmp_path / "stream", b"a\nb\n")
+        (tmp_path / "log.fifo").write_text("c\n")
+        values = await scrape(client)
+        assert (values["bound_total"], values["lines_total"]) == (2, 3)
+        assert f"unix://{tmp_path}/*, unix:///none" in (await client.get("/")).text
+        (progs / "later.mtail").write_text("counter later_total\nlater_total++\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await wait_all_tasks_blocked()
+        send(socket.SOCK_STREAM, tmp_path / "stream", b"a\n")
+        (tmp_path / "log.fifo").write_text("c\n")
+        values = await scrape(client)
+        assert (values["bound_total"], values["later_total"], values["lines_total"]) == (3, 1, 5)
+    not_there = f"The binding of later to {pipe} does nothing: no program is called later. "
+    no_source = "The binding of bound to unix:///none lets no line through: nothing that --logs names is called "
+    starts = [message.partition(": ")[0] for message in (not_there, no_source, no_source)]
+    assert [message.partition(": ")[0] for message in caplog.messages] == starts
+
+
+async def test_source_that_is_gone_is_forgotten(settings: DaemonSettings) -> None:
+    """With its metrics, and with what is known about who may see it."""
+    with ExitStack() as stack:
+        daemon = Daemon(settings)
+        daemon.prepare(stack)
+        (counts, *_) = daemon.telemetry.sources
+        daemon.deliver(Batch.of([b"a"], counts.origin))
+        assert counts.origin in daemon.dispatcher.by_origin
+        daemon.forget_source(counts)
+        assert counts.origin not in daemon.dispatcher.by_origin
+        assert counts not in daemon.telemetry.sources
+
+
+def test_connections_beyond_the_descriptors_are_told(
+    settings: DaemonSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start: then there is time to change it."""
+    number = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    sources = replace(settings.sources, logs=(settings.sources.logs[1],), max_connections=number)
+    with ExitStack() as stack:
+        Daemon(replace(settings, sources=sources)).prepare(stack)
+    assert [message.partition(" that ")[0] for message in caplog.messages] == [
+        f"--max_connections={number} is more than the {number} descriptors allow"
+    ]
 
 
 async def test_reload_of_a_folder_that_is_gone_changes_nothing(
@@ -279,6 +343,94 @@ async def test_reload_of_a_folder_that_is_gone_changes_nothing(
     assert caplog.messages == [
         f"The programs in {tmp_path}/progs cannot be read: no such file or directory. All programs run on as they were."
     ]
+
+
+async def test_reload_that_succeeds_is_a_metric(settings: DaemonSettings, tmp_path: Path) -> None:
+    """The start is no reload, but a success like one."""
+    async with running(settings) as client:
+        before = await scrape(client)
+        os.kill(os.getpid(), signal.SIGHUP)
+        after = await scrape(client)
+    name = "syslog_pipeline_config_last_reload_success_timestamp_seconds"
+    assert 0 < before[name] < after[name]
+    for values, reloads in ((before, 0), (after, 1)):
+        assert values['syslog_pipeline_reloads_total{outcome="success"}'] == reloads
+        assert values['syslog_pipeline_reloads_total{outcome="failure"}'] == 0
+        assert values["syslog_pipeline_config_last_reload_successful"] == 1
+
+
+async def test_reload_that_is_wanted_during_a_reload_follows(settings: DaemonSettings, tmp_path: Path) -> None:
+    """What was not there yet when the first one looked is taken up by the second."""
+    progs = tmp_path / "progs"
+    (progs / "q.mtail").write_text("counter q_total\nq_total++\n")
+    with ExitStack() as stack:
+        daemon = Daemon(settings)
+        daemon.prepare(stack)
+        wanted = daemon.reload_wanted
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            os.kill(os.getpid(), signal.SIGHUP)
+            while daemon.reload_wanted is wanted:
+                await trio.lowlevel.checkpoint()
+            (progs / "new.mtail").write_text("counter new_total\nnew_total++\n")
+            os.kill(os.getpid(), signal.SIGHUP)
+            await wait_all_tasks_blocked()
+            assert daemon.telemetry.reloads.succeeded == 2
+            assert set(daemon.loader.running) == {"new.mtail", "p.mtail", "q.mtail"}
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def test_state_goes_over_to_the_next_run(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is written after the sources were read to their end: only then a line without a line feed is one."""
+    caplog.set_level(logging.INFO, "pipeline.daemon")
+    settings = replace(settings, state=StateSettings(state_file=tmp_path / "state", state_interval_seconds=0.0))
+    async with running(settings) as client:
+        assert "syslog_pipeline_state_last_write_timestamp_seconds" not in await scrape(client)
+        (tmp_path / "log.fifo").write_text("word a\nword a")
+    caplog.clear()
+    async with running(settings) as client:
+        (tmp_path / "log.fifo").write_text("word a\n")
+        values = await scrape(client)
+    assert values['words_total{word="a"}'] == 3
+    assert values["syslog_pipeline_lines_total"] == 1
+    assert values["syslog_pipeline_state_write_failures_total"] == 0
+    assert caplog.messages[0] == f"The state file {tmp_path}/state is read: it has 2 series."
+
+
+async def test_who_waits_for_the_disk_is_served(settings: DaemonSettings, tmp_path: Path) -> None:
+    """A source that confirms lines does so when they are in the state file."""
+    state = StateSettings(state_file=tmp_path / "state", state_interval_seconds=0.0)
+    with ExitStack() as stack:
+        daemon = Daemon(replace(settings, state=state))
+        daemon.prepare(stack)
+        fifo = daemon.sources[0]
+        assert isinstance(fifo, FifoSource)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            (tmp_path / "log.fifo").write_text("word a\n")
+            await wait_all_tasks_blocked()
+            await fifo.surroundings.save()
+            assert '"keys":[["a"]]' in (tmp_path / "state").read_text()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def test_positions_go_over_to_the_next_run(settings: DaemonSettings, tmp_path: Path) -> None:
+    """Of the same moment as the values: what is written to a file meanwhile is counted, and what was before is not."""
+    log = tmp_path / "app.log"
+    log.write_text("word a\n")
+    sources = SourceSettings(logs=(str(log),), read_positions=True, read_from=ReadFrom.START)
+    settings = replace(settings, sources=sources, state=StateSettings(state_file=tmp_path / "state"))
+    for _ in range(2):
+        async with running(settings):
+            pass
+        with log.open("a") as file:
+            file.write("word a\n")
+    async with running(settings) as client:
+        assert (await scrape(client))['words_total{word="a"}'] == 3
 
 
 async def test_source_that_fails_leaves_the_others_running(
@@ -303,14 +455,14 @@ async def test_source_that_fails_leaves_the_others_running(
             os.kill(os.getpid(), signal.SIGTERM)
     assert daemon.telemetry.lines == 1
     assert fifo.counts.errors == 1
-    assert caplog.messages == [f"{tmp_path}/log.fifo failed: is a directory. It is not read any more."]
+    assert caplog.messages == [f"{tmp_path}/log.fifo failed: is a directory. It is opened again in 1 s."]
 
 
 def test_end_of_all_sources_is_the_end(
     settings: DaemonSettings, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Standard input alone ends the daemon with it; pytest's is empty."""
-    caplog.set_level(logging.INFO, "pipeline.daemon")
+    caplog.set_level(logging.INFO, "pipeline")
     run_daemon(replace(settings, sources=SourceSettings(logs=("-",)), server=ServerSettings()))
     assert caplog.messages == [
         "Program p.mtail is loaded.",

@@ -104,7 +104,7 @@ def test_every_flag_reaches_its_setting() -> None:
         "-progs=p",
         *("-logs", "a,b", "--logs=,c,"),
         *("--max-line-bytes", "0x10", "-poll_interval=1s"),
-        *("--max_series_per_metric", "010", "-expired_metrics_gc_interval", "30m"),
+        *("--max_series_per_metric", "010", "--max_label_value_bytes=9", "-expired_metrics_gc_interval", "30m"),
         *("--max_regexp_length=2_0", "--max_recursion_depth=7", "--override_timezone=Local"),
         *("--syslog_use_current_year=F", "--no-vm_logs_runtime_errors", "-emit_prog_label=0", "-emit_metric_timestamp"),
         *("--unix-socket", "/s", "--unix-socket-mode=666", "--unix-socket-group=adm"),
@@ -116,7 +116,7 @@ def test_every_flag_reaches_its_setting() -> None:
         logs=("a", "b", "c"), max_line_bytes=16, poll_interval_seconds=1.0
     )
     assert fill(settings.StoreSettings, values) == settings.StoreSettings(
-        max_series_per_metric=8, expired_metrics_gc_interval_seconds=1800.0
+        max_series_per_metric=8, max_label_value_bytes=9, expired_metrics_gc_interval_seconds=1800.0
     )
     assert fill(settings.FormatSettings, values) == settings.FormatSettings(
         emit_prog_label=False, emit_metric_timestamp=True
@@ -168,6 +168,15 @@ def test_file_may_be_named_by_a_variable_and_hold_flags_of_other_commands(tmp_pa
     assert parse(env={"SYSLOG_PIPELINE_CONFIG": str(config)})["progs"] == Path("p")
 
 
+def test_bindings_add_up(tmp_path: Path) -> None:
+    """Of one flag and of several; those of a flag win over the file."""
+    assert parse("--progs=p", "--bind=a=x,b=y=z", "--bind", "a=-")["bind"] == (("a", "x"), ("b", "y=z"), ("a", "-"))
+    config = tmp_path / "c.toml"
+    config.write_text('[bind]\n"a.mtail" = ["x,y", "z"]\n')
+    assert parse("--progs=p", "--config", str(config))["bind"] == (("a.mtail", "x,y"), ("a.mtail", "z"))
+    assert parse("--progs=p", "--config", str(config), "--bind=a=b")["bind"] == (("a", "b"),)
+
+
 def test_variable_may_name_several_logs() -> None:
     """Comma-separated, as the flag; blanks belong to a path."""
     assert parse("--progs=p", env={"SYSLOG_PIPELINE_LOGS": "a b,c"})["logs"] == ("a b", "c")
@@ -201,6 +210,12 @@ def test_mtails_other_flags_are_accepted() -> None:
             ["--one_shot_format=xml"],
             "Invalid value for '--one_shot_format': 'xml' is not one of prometheus, json.",
         ),
+        (["--bind=a"], "Invalid value for '--bind': 'a' is not a program and a source: write PROGRAM=SOURCE."),
+        (
+            ["--bind=a=b,=b"],
+            "Invalid value for '--bind': 'a=b,=b' is not a program and a source: write PROGRAM=SOURCE.",
+        ),
+        (["--bind=a="], "Invalid value for '--bind': 'a=' is not a program and a source: write PROGRAM=SOURCE."),
         (["--logs=a\0b"], "Invalid value for '--logs': 'a\\x00b' is not a source."),
     ],
 )
@@ -221,7 +236,7 @@ def test_help_shows_sections_in_order_and_each_flag_once() -> None:
     command = FlagCommand("run", params=[*make_options(RUN_FLAGS), *make_accepted_options()])
     text = CliRunner().invoke(command, ["--help"]).output
     sections = [line.rstrip(":") for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert sections == ["Programs", "Lines", "Metrics", "Serving", "Other modes", "General"]
+    assert sections == ["Programs", "Lines", "Metrics", "Serving", "Start and stop", "Other modes", "General"]
     assert [flag.name for flag in RUN_FLAGS if text.count(f"\n  --{flag.name} ") != 1] == []
     assert "logtostderr" not in text
     assert "(default 250ms)" in " ".join(text.split())

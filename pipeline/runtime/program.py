@@ -8,6 +8,7 @@ otherwise fill the log of the daemon.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from itertools import groupby
 from pipeline.batch import Batch
 from pipeline.language import BoundProgram, CompiledProgram, NotedFailure, Position, Probe, note_failure
 from pipeline.metrics import Metric
+from pipeline.rate_limit import RateLimit
 from pipeline.telemetry import ProgramCounts
 
 logger = logging.getLogger(__name__)
@@ -40,26 +42,6 @@ class LineFailure:
     origin: bytes
     line: bytes
     time: int
-
-
-class RateLimit:
-    """Lets the first of many through, then one for each interval. The clock is the caller's."""
-
-    __slots__ = ("interval", "next_time", "suppressed")
-
-    def __init__(self, interval: int) -> None:
-        self.interval = interval
-        self.next_time: int | None = None
-        self.suppressed = 0
-
-    def admit(self, now: int) -> int | None:
-        """Return how many were suppressed since the last one that was not, or None to suppress this one."""
-        if self.next_time is not None and now < self.next_time:
-            self.suppressed += 1
-            return None
-        self.next_time = now + self.interval
-        suppressed, self.suppressed = self.suppressed, 0
-        return suppressed
 
 
 class Program:
@@ -106,48 +88,53 @@ class Program:
 
     def run(self, batch: Batch, now: int, *, sampled: bool = False) -> None:
         """Run on all lines; `now` is the wall clock in nanoseconds since 1970. A `sampled` batch is measured."""
-        self.counts.lines += batch.line_count
+        counts = self.counts
+        counts.lines += batch.line_count
         self.origin = batch.origin
         self.now = now
         call = self.measure if sampled else self.call
         if batch.is_ascii:
-            call(self.bound.process_ascii, batch.lines)
+            counts.lines_unmatched += call(self.bound.process_ascii, batch.lines)
             return
         for is_ascii, lines in batch.runs:
-            call(self.bound.process_ascii if is_ascii else self.bound.process_utf8, lines)
+            counts.lines_unmatched += call(self.bound.process_ascii if is_ascii else self.bound.process_utf8, lines)
 
     def run_sieved(
         self, lines: Sequence[bytes], hits: Sequence[int], batch: Batch, now: int, *, sampled: bool = False
     ) -> None:
         """Run on those lines of a batch that the sieve has let through, each with its mask."""
-        self.counts.lines += batch.line_count
-        self.counts.lines_skipped += batch.line_count - len(lines)
+        counts = self.counts
+        counts.lines += batch.line_count
+        skipped = batch.line_count - len(lines)
+        counts.lines_skipped += skipped
+        counts.lines_unmatched += skipped
         if not lines:
             return
         self.origin = batch.origin
         self.now = now
         call = self.measure if sampled else self.call
         if batch.is_ascii:
-            call(self.bound.process_sieved_ascii, lines, hits)
+            counts.lines_unmatched += call(self.bound.process_sieved_ascii, lines, hits)
             return
         for is_ascii, pairs in groupby(zip(lines, hits, strict=True), lambda pair: pair[0].isascii()):
             process = self.bound.process_sieved_ascii if is_ascii else self.bound.process_sieved_utf8
-            call(process, *zip(*pairs, strict=True))
+            counts.lines_unmatched += call(process, *zip(*pairs, strict=True))
 
-    def call(self, process: Callable[..., None], *columns: Sequence[object]) -> None:
+    def call(self, process: Callable[..., int], *columns: Sequence[object]) -> int:
         """Call one of the functions."""
-        process(*columns, self.origin, self.now)
+        return process(*columns, self.origin, self.now)
 
-    def measure(self, process: Callable[..., None], *columns: Sequence[object]) -> None:
+    def measure(self, process: Callable[..., int], *columns: Sequence[object]) -> int:
         """Call one of the functions, on the first line by itself, and count what that line and all of them took."""
         begin = time.perf_counter_ns()
-        process(*(column[:1] for column in columns), self.origin, self.now)
+        unmatched = process(*(column[:1] for column in columns), self.origin, self.now)
         end = time.perf_counter_ns()
-        self.counts.times.observe_line(end - begin)
+        self.counts.times.lines.observe(end - begin)
         if len(columns[0]) > 1:
-            process(*(column[1:] for column in columns), self.origin, self.now)
+            unmatched += process(*(column[1:] for column in columns), self.origin, self.now)
             end = time.perf_counter_ns()
         self.counts.times.run_ns += (end - begin) * BATCHES_PER_SAMPLE
+        return unmatched
 
     def record_failure(self, error: Exception, line: bytes) -> None:
         """Take note of a failure on `line`; the generated code calls this, and goes on with the next line."""
@@ -156,7 +143,8 @@ class Program:
         if not self.logs_failures or (suppressed := self.limit.admit(self.now)) is None:
             return
         if (failure := self.last_failure) is not None:
-            logger.error("%s", self.report(failure, suppressed))
+            about = {"program": self.name, "source": os.fsdecode(failure.origin)}
+            logger.error("%s", self.report(failure, suppressed), extra=about)
 
     @property
     def last_failure(self) -> LineFailure | None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import Source
 from pipeline.sources.replay import ReplayFile
+from pipeline.sources.surroundings import Surroundings
 
-__all__ = ["ReplayFile", "Source", "parse_sources"]
+__all__ = ["ReplayFile", "Source", "Surroundings", "count_listeners", "parse_items"]
 
 
-def parse_sources(settings: SourceSettings) -> list[Source]:
-    """Return the sources that `--logs` names; one that is named twice is read once.
+def parse_items(settings: SourceSettings, surroundings: Surroundings) -> dict[str, Source]:
+    """Return the source of each item of `--logs`, as it is written there; items that name the same share it.
 
     They wait on Trio, and `replay` does not. Its import takes 0.1 s, longer than many a replay: so it comes late.
     """
     from pipeline.sources import kinds
 
-    return kinds.parse_sources(settings)
+    return kinds.parse_items(settings, surroundings)
+
+
+def count_listeners(sources: Iterable[Source]) -> int:
+    """Return how many of the sources accept connections."""
+    from pipeline.sources import kinds
+
+    return kinds.count_listeners(sources)

@@ -4,43 +4,94 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.settings import SourceSettings
+from pipeline.sources.confirm import ConfirmingSource
 from pipeline.sources.fifo import FifoSource
-from pipeline.sources.file import FileSource
+from pipeline.sources.files import PathPattern, PathSource, has_wildcard
+from pipeline.sources.inet_address import InetAddress
+from pipeline.sources.inherited import resolve_names
 from pipeline.sources.intake import STDIN_NAMES, Source
+from pipeline.sources.journal import JournalSource
 from pipeline.sources.stdin import StdinSource
+from pipeline.sources.stream import StreamSource
+from pipeline.sources.surroundings import Surroundings
+from pipeline.sources.tcp import TcpSource
+from pipeline.sources.udp import UdpSource
+from pipeline.sources.unix_address import UnixAddress
 from pipeline.sources.unix_datagram import UnixDatagramSource
 from pipeline.sources.unix_stream import UnixStreamSource
 
-SOURCES: dict[str, Callable[[Path, SourceSettings], Source]] = {
-    "unix://": UnixStreamSource,
-    "unixgram://": UnixDatagramSource,
+Parse: TypeAlias = Callable[[str, SourceSettings, Surroundings], Source]
+"""Returns the source of what an operator wrote, from its scheme on; raises `SettingError`."""
+
+
+def parse_unix_stream(spec: str, settings: SourceSettings, surroundings: Surroundings) -> Source:
+    return UnixStreamSource(parse_unix_address(spec), settings, surroundings)
+
+
+def parse_unix_datagram(spec: str, settings: SourceSettings, surroundings: Surroundings) -> Source:
+    return UnixDatagramSource(parse_unix_address(spec), settings, surroundings)
+
+
+def parse_tcp(spec: str, settings: SourceSettings, surroundings: Surroundings) -> Source:
+    return TcpSource(InetAddress(spec), settings, surroundings)
+
+
+def parse_udp(spec: str, settings: SourceSettings, surroundings: Surroundings) -> Source:
+    return UdpSource(InetAddress(spec), settings, surroundings)
+
+
+FILE_SCHEME = "file://"
+"""Says of a path that a file is meant, also where nothing is yet."""
+
+SOURCES: dict[str, Parse] = {
+    "tcp://": parse_tcp,
+    "udp://": parse_udp,
+    "journal://": JournalSource,
+    "unix://": parse_unix_stream,
+    "unixgram://": parse_unix_datagram,
 }
 """What a source named by an address is. A source without one is standard input, a pipe or a file."""
 
 
-def parse_sources(settings: SourceSettings) -> list[Source]:
-    """Return the sources that `--logs` names; one that is named twice is read once."""
+def parse_items(settings: SourceSettings, surroundings: Surroundings) -> dict[str, Source]:
+    """Return the source of each item of `--logs`, as it is written there; items that name the same share it."""
+    if settings.confirm and not any(spec in STDIN_NAMES for spec in settings.logs):
+        raise SettingError("--confirm is about standard input, and that is not among --logs: add -.")
+    items: dict[str, Source] = {}
     sources: dict[str, Source] = {}
-    for spec in settings.logs:
-        source = parse_source(spec, settings)
-        sources.setdefault("-" if source.name in STDIN_NAMES else source.name, source)
-    return list(sources.values())
+    for spec in resolve_names(settings.logs, surroundings.descriptors):
+        source = parse_source(spec, settings, surroundings)
+        items[spec] = sources.setdefault("-" if source.name in STDIN_NAMES else source.name, source)
+        surroundings.ledger.claim(source.name, source)
+    return items
 
 
-def parse_source(spec: str, settings: SourceSettings) -> Source:
+def count_listeners(sources: Iterable[Source]) -> int:
+    """Return how many of the sources accept connections."""
+    return sum(isinstance(source, StreamSource) for source in sources)
+
+
+def parse_source(spec: str, settings: SourceSettings, surroundings: Surroundings) -> Source:
     """Return the source that one item of `--logs` names; raises `SettingError` when it can be none."""
     if spec in STDIN_NAMES:
-        return StdinSource(spec, settings)
-    for scheme, make_source in SOURCES.items():
+        return (ConfirmingSource if settings.confirm else StdinSource)(spec, settings, surroundings)
+    for scheme, parse in SOURCES.items():
         if spec.startswith(scheme):
-            return make_source(parse_path(spec.removeprefix(scheme), spec), settings)
-    path = parse_path(spec.removeprefix("file://"), spec)
-    return choose_by_kind(path)(path, settings)
+            return parse(spec, settings, surroundings)
+    path = parse_path(spec.removeprefix(FILE_SCHEME), spec)
+    return choose_by_kind(path, may_come=spec.startswith(FILE_SCHEME))(path, settings, surroundings)
+
+
+def parse_unix_address(spec: str) -> UnixAddress:
+    """Return the address behind the scheme of `spec`."""
+    _, _, text = spec.partition("://")
+    return UnixAddress(text if text.startswith("@") and text != "@" else str(parse_path(text, spec)))
 
 
 def parse_path(text: str, spec: str) -> Path:
@@ -50,11 +101,17 @@ def parse_path(text: str, spec: str) -> Path:
     return Path(os.path.normpath(Path.cwd() / text))
 
 
-def choose_by_kind(path: Path) -> Callable[[Path, SourceSettings], Source]:
-    """Return what reads the thing at `path`; where nothing is, that will be a named pipe."""
+def choose_by_kind(path: Path, *, may_come: bool) -> Callable[[Path, SourceSettings, Surroundings], Source]:
+    """Return what reads the thing at `path`.
+
+    Where nothing is, that will be a named pipe, but a file if it `may_come`. A link that leads nowhere is
+    one that is switched from file to file.
+    """
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
+        if may_come or path.is_symlink() or has_wildcard(str(path)):
+            return make_path_source
         if not path.parent.is_dir():
             raise SettingError(f"{path} cannot be read: there is no directory {path.parent}.") from None
         return FifoSource
@@ -63,9 +120,17 @@ def choose_by_kind(path: Path) -> Callable[[Path, SourceSettings], Source]:
     if stat.S_ISFIFO(mode):
         return FifoSource
     if stat.S_ISREG(mode):
-        return FileSource
+        return make_path_source
     if stat.S_ISDIR(mode):
         raise SettingError(f"{path} is a directory, not a named pipe or a file.")
     if stat.S_ISSOCK(mode):
         raise SettingError(f"{path} is a socket: write unix://{path} or unixgram://{path}.")
     raise SettingError(f"{path} is a device, not a named pipe or a file.")
+
+
+def make_path_source(path: Path, settings: SourceSettings, surroundings: Surroundings) -> Source:
+    """Return what reads the file at `path`, or all that `path` matches if nothing has that very name."""
+    text = str(path)
+    is_name = os.path.lexists(path) or not has_wildcard(text)
+    pattern = PathPattern.of_path(text) if is_name else PathPattern.parse(text)
+    return PathSource(pattern, settings, surroundings)
