@@ -1,10 +1,12 @@
-"""How the daemon's own log looks: one line each on standard error, `LEVEL Message.`"""
+"""How our own log looks: one line each on standard error, `LEVEL Message.`; in the journal, entries with fields."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from typing import TextIO
+
+from pipeline.journal_log import make_journal_handler
 
 COLOURS = {logging.DEBUG: "\x1b[2m", logging.WARNING: "\x1b[33m", logging.ERROR: "\x1b[31m"}
 PLAIN = "\x1b[0m"
@@ -36,7 +38,8 @@ class StderrHandler(logging.StreamHandler[TextIO]):
 
 
 def start_logging(verbosity: int) -> None:
-    """Log to standard error: INFO and above, and DEBUG too from verbosity 1 on."""
+    """Log to standard error, or to the journal it leads to: INFO and above, and DEBUG too from verbosity 1 on."""
     handler = StderrHandler(sys.stderr)
     handler.setFormatter(LineFormatter(in_colour=sys.stderr.isatty()))
-    logging.basicConfig(level=logging.DEBUG if verbosity > 0 else logging.INFO, handlers=[handler], force=True)
+    level = logging.DEBUG if verbosity > 0 else logging.INFO
+    logging.basicConfig(level=level, handlers=[make_journal_handler(handler) or handler], force=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from pipeline.journal_log import JournalHandler
 from pipeline.log_format import LineFormatter, start_logging
 
 
@@ -68,3 +70,13 @@ def test_unexpected_error_shows_its_traceback() -> None:
         record = logging.LogRecord("x", logging.ERROR, "", 0, "m", (), (KeyError, error, error.__traceback__))
     first, *rest = LineFormatter(in_colour=False).format(record).splitlines()
     assert (first, rest[0], rest[-1]) == ("ERROR m", "Traceback (most recent call last):", "KeyError: 'x'")
+
+
+def test_log_goes_to_the_journal_where_standard_error_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message without its level, which is a field there."""
+    status = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+    start_logging(0)
+    (handler,) = logging.getLogger().handlers
+    assert isinstance(handler, JournalHandler)
+    assert handler.format(logging.LogRecord("x", logging.INFO, "", 0, "m", (), None)) == "m"
