@@ -21,11 +21,13 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 
 .venv/run.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@.ci/install-build-packages $(BIN)/python
 	@echo "Installing Python packages"
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@.ci/install-build-packages $(BIN)/python
 	@echo "Installing Python packages for development"
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@ .venv/run.stamp
@@ -33,14 +35,20 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 # The real daemons of the tests: a command each, and the Debian package it comes in.
 packages:
 	@missing=(); \
-	need() { PATH="$$PATH:/usr/sbin:/sbin" command -v "$$1" >/dev/null || missing+=("$$2"); }; \
+	need() { PATH="$$PATH:/usr/sbin:/sbin:/usr/lib/systemd:/lib/systemd" command -v "$$1" >/dev/null || missing+=("$$2"); }; \
 	need mtail mtail; \
 	need rsyslogd rsyslog; \
 	need nginx nginx-light; \
 	need promtool prometheus; \
 	need openssl openssl; \
 	need logger bsdutils; \
+	need logrotate logrotate; \
+	need unshare util-linux; \
+	need systemd-journald systemd; \
+	need systemd-journal-remote systemd-journal-remote; \
 	[ $${#missing[@]} = 0 ] || .ci/install-packages "$${missing[@]}"
+# syslog-ng cannot be installed beside rsyslog.
+	@[ -x .cache/syslog-ng/usr/sbin/syslog-ng ] || .ci/unpack-packages .cache/syslog-ng syslog-ng-core
 
 setup: .venv/dev.stamp packages
 

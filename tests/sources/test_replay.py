@@ -39,11 +39,20 @@ def test_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert ReplayFile("./folder/../log", SETTINGS).name == str(tmp_path / "log")
 
 
-@pytest.mark.parametrize("spec", ["unix:///run/log.sock", "unixgram:///run/log.sock"])
+@pytest.mark.parametrize(
+    "spec", ["unix:///run/log.sock", "unixgram:///run/log.sock", "tcp://127.0.0.1:514", "udp://127.0.0.1:514"]
+)
 def test_socket_is_refused(spec: str) -> None:
     """It has no end."""
     with pytest.raises(SettingError, match=f"{spec} is a socket"):
         ReplayFile(spec, SETTINGS)
+
+
+def test_journal_is_refused() -> None:
+    """More is logged at any time."""
+    with pytest.raises(SettingError) as caught:
+        ReplayFile("journal://?unit=ssh", SETTINGS)
+    assert str(caught.value) == "journal://?unit=ssh has no end: only files and standard input can be replayed."
 
 
 def test_over_long_line_is_cut_and_counted(tmp_path: Path) -> None:
