@@ -115,6 +115,7 @@ async def test_those_who_wait_share_a_write(tmp_path: Path, nursery: trio.Nurser
     assert saved[1:] == [[1]] * 10
 
 
+@pytest.mark.slow
 async def test_large_state_is_written_in_pieces(tmp_path: Path, nursery: trio.Nursery) -> None:
     """Between two of them others have their turn, and what they count is not in it."""
     counter = Counter()

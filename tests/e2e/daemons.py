@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -30,6 +32,18 @@ module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="{folder}/log.sock" CreatePath="off" RateLimit.Interval="0")
 {rest}
 """
+
+SYSLOG_NG_CONF = """
+@version: 3.38
+options {{ stats-freq(0); keep-hostname(yes); use-dns(no); dns-cache(no); flush-lines(1000); }};
+source in {{ unix-stream("{folder}/log.sock" log-iw-size(100000)); }};
+destination out {{ {destination} }};
+log {{ source(in); destination(out); flags(flow-control); }};
+"""
+"""With flow control the sender waits when the destination does."""
+
+SYSLOG_NG = ROOT / ".cache" / "syslog-ng"
+"""Where `make` unpacks it: Debian lets it not be installed beside rsyslog."""
 
 NGINX_CONF = """
 {user}
@@ -63,8 +77,8 @@ def running(
     ready: Callable[[], bool],
     stop: signal.Signals = signal.SIGTERM,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[None]:
-    """Run a daemon until the block ends. It must be ready in time, stay, and stop with status 0."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a daemon until the block ends, and give its process. It must be ready in time and end with status 0."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -75,7 +89,7 @@ def running(
     try:
         wait_until(lambda: process.poll() is not None or ready(), f"{command[0]} is ready")
         assert process.poll() is None, f"{command[0]} ended at once: {log.read_text()}"
-        yield
+        yield process
         assert process.poll() is None, f"{command[0]} ended by itself: {log.read_text()}"
         process.send_signal(stop)
         assert process.wait(DEADLINE_SECONDS) == 0, log.read_text()
@@ -107,12 +121,39 @@ def run_rsyslog(folder: Path, rest: str) -> Iterator[Path]:
 
 
 @contextmanager
-def run_pipeline(folder: Path, *flags: str) -> Iterator[None]:
-    """Run `syslog-pipeline run` with its HTTP socket at `metrics.sock`."""
+def run_syslog_ng(folder: Path, destination: str) -> Iterator[Path]:
+    """Run syslog-ng with one destination; give the path of its log socket, which takes a stream."""
+    log_socket = folder / "log.sock"
+    conf = folder / "syslog-ng.conf"
+    conf.write_text(SYSLOG_NG_CONF.format(folder=folder, destination=destination))
+    libraries = [
+        SYSLOG_NG / "usr/lib/syslog-ng",
+        *SYSLOG_NG.glob("usr/lib/*-linux-*"),
+        *SYSLOG_NG.glob("lib/*-linux-*"),
+    ]
+    command = [f"{SYSLOG_NG}/usr/sbin/syslog-ng", "--foreground", "--no-caps", "--cfgfile", str(conf)]
+    for option, name in (("--persist-file", "persist"), ("--control", "control"), ("--pidfile", "pid")):
+        command += [option, str(folder / name)]
+    with running(
+        command,
+        folder / "syslog-ng.out",
+        ready=lambda: answers(log_socket, socket.SOCK_STREAM),
+        environment={
+            "SYSLOGNG_PREFIX": f"{SYSLOG_NG}/usr",
+            "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
+        },
+    ):
+        yield log_socket
+
+
+@contextmanager
+def run_pipeline(folder: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `syslog-pipeline run` with its HTTP socket at `metrics.sock`, and give its process."""
     http_socket = folder / "metrics.sock"
     command = [sys.executable, "-m", "pipeline", "run", *flags, "--unix_socket", str(http_socket)]
-    with running(command, folder / "pipeline.out", ready=lambda: answers(http_socket, socket.SOCK_STREAM)):
-        yield
+    ready = functools.partial(answers, http_socket, socket.SOCK_STREAM)
+    with running(command, folder / "pipeline.out", ready=ready) as process:
+        yield process
 
 
 @contextmanager
@@ -146,6 +187,20 @@ def run_nginx(folder: Path) -> Iterator[httpx.Client]:
         ) as client,
     ):
         yield client
+
+
+def fetch_metrics(http_socket: Path) -> str:
+    """Return the page of metrics, or nothing while our daemon is away; it may go in the middle."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(DEADLINE_SECONDS)
+        try:
+            client.connect(str(http_socket))
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            with HTTPResponse(client) as response:
+                response.begin()
+                return response.read().decode()
+        except (OSError, HTTPException):
+            return ""
 
 
 def substitute(text: str, replacements: Mapping[str, str]) -> str:

@@ -113,13 +113,11 @@ def reload_under_load(folder: Path, process: subprocess.Popen[bytes], pipe: int)
         wait_reloads(folder, generation)
 
 
-def crash_when_written(folder: Path, process: subprocess.Popen[bytes], lines: float) -> None:
-    """Kill the daemon when `lines` lines have been counted and a state written after that."""
+def wait_written(folder: Path, lines: float) -> None:
+    """Return when `lines` lines have been counted and a state been written after that."""
     wait_value(folder, "steady_lines_total", lines)
     written = scrape(folder)["syslog_pipeline_state_last_write_timestamp_seconds"]
     wait_value(folder, "syslog_pipeline_state_last_write_timestamp_seconds", written + 0.001)
-    process.kill()
-    process.wait()
 
 
 def test_reload_under_load_loses_no_line_and_no_value(folder: Path) -> None:
@@ -188,9 +186,35 @@ def test_crash_leaves_the_last_state_that_was_written(folder: Path) -> None:
     for run in range(5):
         with suppress(AssertionError), run_pipeline(folder, *flags) as process:
             (folder / "fifo").write_bytes(make_lines(run * 1000, 1000))
-            crash_when_written(folder, process, (run + 1) * 1000)
+            wait_written(folder, (run + 1) * 1000)
+            process.kill()
+            process.wait()
         assert process.returncode == -signal.SIGKILL
     with run_pipeline(folder, *flags):
         values = scrape(folder)
     assert values["steady_lines_total"] == 5000
     assert (values["visitor_first"], values["visitor_last"]) == (0, 4999)
+
+
+def test_crashes_count_the_lines_of_a_file_once(folder: Path) -> None:
+    """`kill -9` at any moment, between a batch and the next state as well: values and position go back together."""
+    write_programs(folder, 1)
+    flags = ["--progs", f"{folder}/progs", "--logs", f"{folder}/app.log", "--read_positions", "--read_from", "start"]
+    flags += ["--state_file", f"{folder}/state", "--state_interval", "50ms", "--emit_prog_label=false"]
+    total = 10 * LINES_PER_RELOAD
+    with (folder / "app.log").open("wb", buffering=0) as file:
+        for run in range(5):
+            with suppress(AssertionError), run_pipeline(folder, *flags) as process:
+                file.write(make_lines(run * total // 5, total // 5))
+                if run == 2:
+                    wait_written(folder, total * 3 // 5)
+                wait_value(folder, "syslog_pipeline_lines_total", 1)
+                process.kill()
+                process.wait()
+            assert process.returncode == -signal.SIGKILL
+    with run_pipeline(folder, *flags):
+        wait_value(folder, "visitor_last", total - 1)
+        values = scrape(folder)
+    assert values["steady_lines_total"] == total
+    assert values["steady_numbers_total"] == total * (total - 1) / 2
+    assert values["syslog_pipeline_lines_total"] <= total * 2 / 5, "the last run has begun anew"

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.batch import Batch
@@ -283,7 +283,9 @@ def test_report_is_summed_up(report: LoadReport, summary: str) -> None:
 SOME_LINES = st.sampled_from(["an apple", "an pear", "word x", "wörd an apple", "-" * 20_000])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.lists(SOME_LINES, min_size=1), st.booleans()), max_size=8))
+@settings(max_examples=30, deadline=None)
 def test_reload_within_a_trial_of_the_sieve_loses_nothing(steps: list[tuple[list[str], bool]]) -> None:
     """Each line counts once, wherever the programs were put when they were replaced."""
     with tempfile.TemporaryDirectory() as name:
