@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import resource
@@ -329,3 +330,31 @@ def test_source_that_is_opened_again_lets_the_old_socket_go(path: Path) -> None:
         source.prepare()
         assert len(keeper.kept) == 1
         source.close()
+
+
+async def test_connection_that_is_not_served_is_left_in_the_store(path: Path) -> None:
+    """A start that fails later on lets go of what it took, and the next one goes on with it."""
+    with keeping() as keeper, ExitStack() as stack:
+        source = make_kept(path, keeper)
+        client = stack.enter_context(connect(path))
+        client.sendall(b"be")
+        assert await run_once(source) == []
+        failing = UnixStreamSource(UnixAddress(str(path)), SETTINGS, Surroundings(descriptors=keeper.start()))
+        failing.prepare()
+        assert len(failing.found) == 1
+        failing.close()
+        client.sendall(b"gun\n")
+        assert await run_once(make_kept(path, keeper)) == [b"begun"]
+
+
+def test_connection_that_fails_is_counted_and_delivers_its_rest(path: Path) -> None:
+    """A reset is the writer's affair; that its machine does not answer any more is worth a look."""
+    source = UnixStreamSource(UnixAddress(str(path)), SETTINGS)
+    collector = Collector()
+    for number in (errno.ECONNRESET, errno.ETIMEDOUT):
+        intake = source.make_intake(collector)
+        intake.feed(b"rest", 4)
+        source.lose_connection(OSError(number, os.strerror(number)), intake)
+    assert collector.lines == [b"rest", b"rest"]
+    assert source.counts.errors == 1
+    assert source.position is None
