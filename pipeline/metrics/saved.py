@@ -152,6 +152,7 @@ def make_metric(record: Record) -> Metric:
         program=str(record["program"]),
         label_names=tuple(map(str, record["labels"])),
     )
+    metric.cap_label_values(0)  # which bound the earlier run had is not known
     metric.lower, metric.bounds = float(record["lower"]), tuple(map(float, record["bounds"]))
     return metric
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import StateError
-from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Record, SavedMetrics, ValueType, wrap_int64
+from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Record, SavedMetrics, Store, ValueType, wrap_int64
 from pipeline.metrics.saved import MAX_RECORD_SERIES, capture_metric, write_records
 
 NOW = 1_700_000_000_000_000_000
@@ -85,6 +85,15 @@ def test_floats_and_texts_come_back(value: float, text: bytes) -> None:
     write(names, text)
     assert show(read_back(levels)) == [((), value, NOW, 0)]
     assert show(read_back(names)) == [((), text, NOW, 0)]
+
+
+def test_metric_that_comes_back_says_nothing_about_bounds() -> None:
+    """Those of the run that takes it up hold."""
+    metric = make_metric(ValueType.INT, "k")
+    for name in (b"short", b"much too long"):
+        write(metric, 1, name)
+    (live,) = Store(max_label_value_bytes=5).register([make_metric(ValueType.INT, "k")], [read_back(metric)])
+    assert (list(live.data), live.values_too_long) == ([(b"short",)], 1)
 
 
 def test_what_is_no_number_comes_back() -> None:
