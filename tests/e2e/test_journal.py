@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -83,9 +84,11 @@ class Site:
             yield
 
     @contextmanager
-    def run_daemon(self, *flags: str, before: tuple[str, ...] = (), name: str = "daemon") -> Iterator[httpx.Client]:
+    def run_daemon(
+        self, *flags: str, before: tuple[str, ...] = (), stop: signal.Signals = signal.SIGTERM
+    ) -> Iterator[httpx.Client]:
         """Run our daemon as `before` starts it, its standard error on the journal as systemd connects it."""
-        http = self.folder / f"{name}.sock"
+        http = self.folder / "daemon.sock"
         command = [sys.executable, "-m", "pipeline", "run", "--progs", str(self.folder / "progs"), *flags]
         with socket.socket(socket.AF_UNIX) as stream:
             stream.connect(str(self.run / "systemd/journal/stdout"))
@@ -104,8 +107,8 @@ class Site:
                 if not before:
                     wait_until(lambda: process.poll() is not None or answers(http, socket.SOCK_STREAM), "it is ready")
                 yield client
-            process.terminate()
-            assert process.wait(60) == 0
+            process.send_signal(stop)
+            assert process.wait(60) == (0 if stop is signal.SIGTERM else -stop)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -171,6 +174,19 @@ def test_what_is_logged_while_we_are_away_is_counted_after(site: Site) -> None:
     with site.run_journald():
         for total in (ENTRIES, 3 * ENTRIES, 5 * ENTRIES):
             with site.run_daemon(*flags) as client:
+                site.log(ENTRIES)
+                wait_value(client, "seen_total", total)
+            site.log(ENTRIES)
+
+
+def test_what_was_counted_before_a_kill_is_counted_once(site: Site) -> None:
+    """Values and position go back to the same moment, and the journal still has what came after it."""
+    state = site.folder / "state"
+    flags = ("--logs", "journal://?identifier=e2e", "--read_positions", "--state_file", str(state))
+    with site.run_journald():
+        for total in (ENTRIES, 3 * ENTRIES, 5 * ENTRIES):
+            with site.run_daemon(*flags, "--state_interval=50ms", stop=signal.SIGKILL) as client:
+                wait_until(state.exists, "the state file is there")
                 site.log(ENTRIES)
                 wait_value(client, "seen_total", total)
             site.log(ENTRIES)
