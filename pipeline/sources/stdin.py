@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import select
 import stat
+from contextlib import suppress
 
 import trio
 
 from pipeline.batch import Deliver
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import MAX_DRAIN_BYTES, STDIN, Intake, widen_pipe
+from pipeline.sources.intake import MAX_DRAIN_BYTES, STDIN, Intake, count_readable, widen_pipe
+from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import yield_after
 from pipeline.telemetry import SourceCounts
 
@@ -23,13 +25,34 @@ from pipeline.telemetry import SourceCounts
 class StdinSource:
     """Reads standard input once. `name` is as the operator wrote it: `-` or `/dev/stdin`."""
 
-    def __init__(self, name: str, settings: SourceSettings, descriptor: int = STDIN) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: SourceSettings,
+        surroundings: Surroundings | None = None,
+        *,
+        descriptor: int = STDIN,
+    ) -> None:
         self.name = name
+        self.settings = settings
+        self.surroundings = surroundings or Surroundings()
         self.counts = SourceCounts(os.fsencode(name))
-        self.max_line_bytes = settings.max_line_bytes
         self.descriptor = descriptor
 
+    @property
+    def parts(self) -> tuple[StdinSource, ...]:
+        return (self,)
+
+    @property
+    def position(self) -> None:
+        return None
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        return (self.descriptor,)
+
     def prepare(self) -> None:
+        self.surroundings.add_counts(self.counts)
         try:
             status = os.fstat(self.descriptor)
         except OSError as error:
@@ -40,7 +63,7 @@ class StdinSource:
             widen_pipe(self.descriptor)
 
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        intake = Intake(self.counts, deliver, self.max_line_bytes)
+        intake = Intake(self.counts, deliver, self.settings.max_line_bytes)
         try:
             task_status.started()
             await self.wait_readable()
@@ -61,12 +84,24 @@ class StdinSource:
 
     def drain(self, intake: Intake) -> None:
         """Deliver what can be read now without waiting, and the unended last line."""
-        poll = select.poll()
-        poll.register(self.descriptor, select.POLLIN)
         remaining = MAX_DRAIN_BYTES
-        while remaining > 0 and poll.poll(0) and (size := intake.read(self.descriptor)):
+        while is_ready(self.descriptor, select.POLLIN):
+            if remaining <= 0 or not self.surroundings.may_drain():
+                with suppress(OSError):  # a device need not know how much it holds
+                    self.counts.bytes_left += count_readable(self.descriptor)
+                break
+            size = intake.read(self.descriptor)
+            if not size:
+                break
             remaining -= size
         intake.finish()
 
     def close(self) -> None:
         """Standard input stays open: it is not ours."""
+
+
+def is_ready(descriptor: int, event: int) -> bool:
+    """Return whether a descriptor is readable (`POLLIN`) or writable (`POLLOUT`) now; without its other end it is."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    return bool(poll.poll(0))
