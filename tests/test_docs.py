@@ -13,7 +13,7 @@ from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.operators import OPERATORS
 from pipeline.options import ALL_FLAGS, CONFIG
-from pipeline.telemetry import OWN_METRICS, PREFIX
+from pipeline.telemetry import OWN_METRICS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -82,7 +82,7 @@ def test_every_flag_is_documented() -> None:
 def test_every_own_metric_is_documented() -> None:
     """docs/operating.md has each metric of the daemon, with its labels."""
     page = read_page("operating.md")
-    rows = [f"| `{PREFIX}{own.name}` | {', '.join(own.labels)}" for own in OWN_METRICS]
+    rows = [f"| `{own.full_name}` | {', '.join(own.labels)}" for own in OWN_METRICS]
     assert [row for row in rows if row not in page] == []
 
 

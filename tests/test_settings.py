@@ -109,6 +109,7 @@ def test_values_out_of_range_are_refused() -> None:
         lambda: settings.SourceSettings(logs=("-",), max_line_bytes=0),
         lambda: settings.SourceSettings(logs=("-",), poll_interval_seconds=-1.0),
         lambda: settings.StoreSettings(max_series_per_metric=-5),
+        lambda: settings.StoreSettings(max_label_value_bytes=-1),
         lambda: settings.ServerSettings(unix_socket_mode=0o1777),
     ):
         with pytest.raises(SettingError) as caught:
@@ -120,10 +121,12 @@ def test_values_out_of_range_are_refused() -> None:
         "--max_line_bytes must be at least 1, not 0.",
         "--poll_interval must not be negative.",
         "--max_series_per_metric must be at least 0, not -5.",
+        "--max_label_value_bytes must be at least 0, not -1.",
         "--unix_socket_mode must be an octal number up to 0777, not 1777.",
     ]
 
 
-def test_default_limit_of_series_is_the_stores() -> None:
+def test_default_limits_are_the_stores() -> None:
     """Two modules give it, because the store knows no settings."""
     assert settings.StoreSettings().max_series_per_metric == metrics.DEFAULT_MAX_SERIES
+    assert settings.StoreSettings().max_label_value_bytes == metrics.DEFAULT_MAX_LABEL_VALUE_BYTES

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from pipeline import __version__
 from pipeline.errors import StoreConflictError
-from pipeline.metrics import Kind, Metric, Store, ValueType
-from pipeline.telemetry import OF_PROGRAMS, OF_SOURCES, OWN_METRICS, SourceCounts, Telemetry
+from pipeline.metrics import HistogramValue, Kind, Metric, Store, ValueType
+from pipeline.telemetry import OF_PROCESS, OF_PROGRAMS, OF_SOURCES, OWN_METRICS, PREFIX, SourceCounts, Telemetry
 
 NOW = 1_700_000_000 * 10**9
 
 
 def read_series(telemetry: Telemetry, name: str) -> dict[tuple[bytes, ...], object]:
-    (metric,) = (m for m in telemetry.store.snapshot().metrics if m.name == f"syslog_pipeline_{name}")
+    (metric,) = (m for m in telemetry.store.snapshot().metrics if m.name == name or m.name == PREFIX + name)
     return {series.labels: series.value for series in metric.series}
 
 
@@ -23,7 +24,7 @@ def test_counts_of_sources_and_programs_are_written() -> None:
     """One series for each source or program, from zero on, so that a rate sees the first failure."""
     telemetry = Telemetry(Store())
     counts = SourceCounts(b"/log", lines_truncated=2)
-    telemetry.sources.append(counts)
+    telemetry.add_source(counts)
     telemetry.program("a.mtail").loads += 1
     telemetry.collect(NOW)
     assert read_series(telemetry, "lines_truncated_total") == {(b"/log",): 2}
@@ -37,13 +38,13 @@ def test_counts_of_sources_and_programs_are_written() -> None:
 def test_every_field_has_its_metric() -> None:
     """A count that nobody can see is no count."""
     telemetry = Telemetry(Store())
-    telemetry.sources.append(SourceCounts(b"/log"))
+    telemetry.add_source(SourceCounts(b"/log"))
     source, program = telemetry.sources[0], telemetry.program("a.mtail")
     for value, name in enumerate(OF_SOURCES, start=1):
         setattr(source, name, value)
     for value, name in enumerate(OF_PROGRAMS, start=1):
         setattr(program, name, value)
-    assert set(SourceCounts.__slots__) == {"origin", *OF_SOURCES}
+    assert set(SourceCounts.__slots__) == {"origin", "bytes_left", *OF_SOURCES}
     assert set(type(program).__slots__) == {"name", "running", "times", *OF_PROGRAMS}
     telemetry.collect(NOW)
     for table, label in ((OF_SOURCES, b"/log"), (OF_PROGRAMS, b"a.mtail")):
@@ -54,19 +55,67 @@ def test_every_field_has_its_metric() -> None:
 def test_lines_are_counted_in_all_and_per_origin() -> None:
     """An origin need not be a source: `replay` has none."""
     telemetry = Telemetry(Store())
-    telemetry.count_lines(b"/log", 2)
-    telemetry.count_lines(b"-", 1)
-    telemetry.count_lines(b"/log", 3)
+    telemetry.count_batch(b"/log", 2)
+    telemetry.count_batch(b"-", 1)
+    telemetry.count_batch(b"/log", 3)
     telemetry.collect(NOW)
     assert read_series(telemetry, "lines_total") == {(): 6}
     assert read_series(telemetry, "log_lines_total") == {(b"/log",): 5, (b"-",): 1}
+    assert read_series(telemetry, "log_batches_total") == {(b"/log",): 2, (b"-",): 1}
+    assert telemetry.log_lines == {b"/log": 5, b"-": 1}
+
+
+def test_sources_that_are_read_are_counted() -> None:
+    """One that was forgotten is none of them, and its series are gone."""
+    telemetry = Telemetry(Store())
+    sources = [SourceCounts(b"/log"), SourceCounts(b"/other")]
+    for source in sources:
+        telemetry.add_source(source)
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "log_count") == {(): 2}
+    telemetry.remove_source(sources[0])
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "log_count") == {(): 1}
+    assert read_series(telemetry, "log_batches_total") == {(b"/other",): 0}
+
+
+def test_durations_are_written_as_histograms() -> None:
+    """A duration at a bound is below it."""
+    telemetry = Telemetry(Store())
+    for duration in (0, 1000, 1001, 5 * 10**9):
+        telemetry.batches.observe(duration)
+    telemetry.program("a.mtail").times.lines.observe(8_192_000)
+    telemetry.collect(NOW)
+    (batches,) = read_series(telemetry, "batch_duration_seconds").values()
+    (lines,) = read_series(telemetry, "prog_line_duration_seconds").values()
+    assert batches == HistogramValue((2, 1, *[0] * 10, 1), 5.000002001, 4)
+    assert lines == HistogramValue((*[0] * 13, 1, 0), 0.008192, 1)
+
+
+def test_process_is_measured() -> None:
+    """Under the names that dashboards know, without our prefix."""
+    telemetry = Telemetry(Store())
+    telemetry.collect(NOW)
+    for own in OF_PROCESS.values():
+        assert own.full_name.startswith("process_")
+        (value,) = read_series(telemetry, own.full_name).values()
+        assert isinstance(value, int | float)
+        assert value > 0
+
+
+def test_what_the_kernel_does_not_tell_is_left_out(tmp_path: Path) -> None:
+    """Where there is no /proc, what comes from elsewhere is shown."""
+    telemetry = Telemetry(Store(), proc=tmp_path)
+    telemetry.collect(NOW)
+    shown = [own.name for own in OF_PROCESS.values() if read_series(telemetry, own.name)]
+    assert shown == ["process_cpu_seconds_total", "process_max_fds"]
 
 
 def test_series_is_stamped_when_its_value_changed() -> None:
     """So a push sends what is new."""
     telemetry = Telemetry(Store())
     telemetry.collect(NOW)
-    telemetry.count_lines(b"/log", 1)
+    telemetry.count_batch(b"/log", 1)
     telemetry.collect(NOW + 1)
     telemetry.collect(NOW + 2)
     stamps = {metric.name: [series.time for series in metric.series] for metric in telemetry.store.snapshot().metrics}
@@ -76,7 +125,7 @@ def test_series_is_stamped_when_its_value_changed() -> None:
 
 def test_limits_that_told_are_shown() -> None:
     """Series that were evicted or not kept, per metric; metrics whose limits did nothing are left out."""
-    store = Store(max_series=1)
+    store = Store(max_series=1, max_label_value_bytes=4)
     telemetry = Telemetry(store)
     limited, capped, quiet = store.register(
         [
@@ -95,10 +144,12 @@ def test_limits_that_told_are_shown() -> None:
         metric.new((b"1",), NOW)
         metric.new((b"2",), NOW)
     quiet.new((b"1",), NOW)
+    quiet.new((b"x" * 5,), NOW)
     telemetry.program("a.mtail").running = True
     telemetry.collect(NOW)
     assert read_series(telemetry, "series_evicted_total") == {(b"a.mtail", b"limited"): 1}
     assert read_series(telemetry, "series_overflows_total") == {(b"a.mtail", b"capped"): 1}
+    assert read_series(telemetry, "label_values_too_long_total") == {(b"a.mtail", b"quiet"): 1}
     assert read_series(telemetry, "series") == {(): 3}
     assert read_series(telemetry, "programs_running") == {(): 1}
 
@@ -113,7 +164,7 @@ def test_program_cannot_take_one_of_our_names_for_another_kind() -> None:
 
 def test_names_follow_the_conventions() -> None:
     """Counters end in `_total`, nothing else does; each has a help text of one sentence."""
-    assert len({own.name for own in OWN_METRICS}) == len(OWN_METRICS)
+    assert len({own.full_name for own in OWN_METRICS}) == len(OWN_METRICS)
     for own in OWN_METRICS:
         assert own.name.endswith("_total") == (own.kind is Kind.COUNTER)
         assert re.fullmatch(r"[A-Z].*\.", own.help)

@@ -91,8 +91,8 @@ class BoundProgram:
 
     `process_ascii` takes lines that are ASCII only; `process_utf8` takes any bytes, and is slower
     where patterns are. The other two do the same for lines that the sieve lets through, each with
-    the mask of the guard's texts that it holds; a program without a guard has none of them. `begin`
-    is to be called once, with the program's file name as origin.
+    the mask of the guard's texts that it holds; a program without a guard has none of them. All return
+    how many of the lines are not matched. `begin` is to be called once, with the program's file name as origin.
     """
 
     process_ascii: Process
@@ -208,7 +208,7 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
     )
 
 
-def refuse_sieved(_lines: Sequence[bytes], _hits: Sequence[int], _origin: bytes, _now: int) -> None:
+def refuse_sieved(_lines: Sequence[bytes], _hits: Sequence[int], _origin: bytes, _now: int) -> int:
     """Stand in for the function of a program that no sieve can stand before."""
     raise AssertionError("this program has no guard")
 

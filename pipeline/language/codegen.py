@@ -8,7 +8,7 @@
                 fail(error, line)
 
 The variant for lines that the sieve has let through is `process(lines, hits, origin, now, …)`: with each line
-comes the mask of the texts that it holds.
+comes the mask of the texts that it holds. Either returns how many of the lines are not matched (`line_counts`).
 
 The function is built as a syntax tree whose nodes carry their places in the program, so that a
 failure can be reported there. It has no globals and imports nothing: whatever it uses is the
@@ -32,6 +32,7 @@ from pipeline.language.codegen_conditions import ConditionGenerator
 from pipeline.language.codegen_statements import ExpansionError, StatementGenerator, says_otherwise
 from pipeline.language.codegen_values import StrptimeMaker
 from pipeline.language.guards import NO_HITS, Hits
+from pipeline.language.line_counts import LineCounter
 from pipeline.language.nodes import Statement
 from pipeline.language.patterns import SearchPlan
 from pipeline.language.reporting import Reporter
@@ -40,8 +41,8 @@ from pipeline.language.sharing import Sharer
 from pipeline.language.slow_paths import NO_INT
 from pipeline.language.source import Position
 
-Process = Callable[[Sequence[bytes], bytes, int], None]
-SievedProcess = Callable[[Sequence[bytes], Sequence[int], bytes, int], None]
+Process = Callable[[Sequence[bytes], bytes, int], int]
+SievedProcess = Callable[[Sequence[bytes], Sequence[int], bytes, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Generated:
     listing: str
     plans: dict[PatternUse, SearchPlan]
 
-    def bind(self, environment: Environment) -> Callable[..., None]:
+    def bind(self, environment: Environment) -> Callable[..., int]:
         """Return the function, a `Process` or a `SievedProcess`, with all names it sees bound."""
         defaults = self.bindings.values(environment)
         return FunctionType(self.code, {"__builtins__": {}}, self.code.co_name, defaults)
@@ -79,14 +80,14 @@ def generate_process(
     while True:
         values = ConditionGenerator(checked, report.source, make_strptime, hits)
         values.groups.uncertain = set(uncertain)
-        body = generate_body(values, statements, report)
+        body, lines = generate_body(values, statements, report)
         if values.groups.uncertain == uncertain:
             break
         # Which matches are read without being certain is known only now, and changes their code.
         uncertain = values.groups.uncertain
     sharer = Sharer(PURE_FUNCTIONS, values.groups.counts())
-    body = sharer.share(body)
-    tree = build_function(name, values, body, uses_otherwise=says_otherwise(checked.block.statements))
+    body = sharer.share(lines.finish(body))
+    tree = build_function(name, values, body, lines, uses_otherwise=says_otherwise(checked.block.statements))
     tree.body[0:0] = sharer.fixed
     module = ast.fix_missing_locations(ast.Module([tree], []))
     code = compile(module, report.source.name, "exec")
@@ -94,11 +95,13 @@ def generate_process(
     return Generated(function, values.bindings, ast.unparse(tree) if listed else "", values.groups.plans)
 
 
-def generate_body(values: ConditionGenerator, statements: Sequence[Statement], report: Reporter) -> list[ast.stmt]:
-    """Return the code for one line."""
+def generate_body(
+    values: ConditionGenerator, statements: Sequence[Statement], report: Reporter
+) -> tuple[list[ast.stmt], LineCounter]:
+    """Return the code for one line, and what is known of the lines it counts."""
     generator = StatementGenerator(values, uses_otherwise=says_otherwise(values.checked.block.statements))
     try:
-        return generator.block(statements)
+        return generator.block(statements), generator.lines
     except ExpansionError as error:
         report.error(
             error.span,
@@ -110,10 +113,10 @@ def generate_body(values: ConditionGenerator, statements: Sequence[Statement], r
 
 
 def build_function(
-    name: str, values: ConditionGenerator, body: list[ast.stmt], *, uses_otherwise: bool
+    name: str, values: ConditionGenerator, body: list[ast.stmt], lines: LineCounter, *, uses_otherwise: bool
 ) -> ast.FunctionDef:
     """Put the loop and the handler around the code for one line."""
-    start: list[ast.stmt] = []
+    start = lines.before_line()
     if values.sets_time:
         start.append(py.assign("t", py.name("now")))
     if uses_otherwise:
@@ -128,10 +131,13 @@ def build_function(
         scalars.append(py.assign(local, py.call(values.metrics.member(symbol, "get"), py.make_tuple())))
     clock: list[ast.stmt] = [] if values.sets_time else [py.assign("t", py.name("now"))]
     texts = [py.assign(local, py.constant(None)) for local in values.last_texts]
+    total = lines.total() or values.call("len", py.name("lines"))
     fixed = ("lines", "hits", "origin", "now") if values.hits.bits else ("lines", "origin", "now")
     parameters = [ast.arg(parameter) for parameter in (*fixed, *values.bindings.makers)]
     arguments = ast.arguments([], parameters, None, [], [], None, [])
-    tree = ast.FunctionDef(name, arguments, [*scalars, *texts, *clock, loop], [])
+    tree = ast.FunctionDef(
+        name, arguments, [*scalars, *texts, *clock, *lines.before_loop(), loop, ast.Return(total)], []
+    )
     tree.lineno, tree.col_offset = 1, 0
     tree.end_lineno, tree.end_col_offset = 1, 0
     return tree

@@ -14,6 +14,7 @@ from pipeline.language import pyast as py
 from pipeline.language.codegen_access import reset_match
 from pipeline.language.codegen_conditions import ConditionGenerator, as_code
 from pipeline.language.codegen_values import Test
+from pipeline.language.line_counts import LineCounter
 from pipeline.language.nodes import (
     Assignment,
     Begin,
@@ -68,6 +69,7 @@ class StatementGenerator:
         self.values = values
         self.checked = values.checked
         self.uses_otherwise = uses_otherwise
+        self.lines = LineCounter()
         self.bodies: list[Block] = []
         self.expansions = 0
 
@@ -96,16 +98,18 @@ class StatementGenerator:
         match node:
             case Block(statements=statements):
                 return self.block(statements, seen_later=seen_later)
+            case ExpressionStatement(expression=Postfix() as expression):
+                return [*self.lines.mark_line(), *self.with_resets(self.step(expression))]
             case ExpressionStatement(expression=expression):
                 return self.with_resets(self.evaluate(expression))
             case Assignment():
-                return self.with_resets(self.assignment(node))
+                return [*self.lines.mark_line(), *self.with_resets(self.assignment(node))]
             case Conditional():
                 return self.conditional(node, seen_later=seen_later)
             case DecoratorUse():
                 return self.decorator(node, seen_later=seen_later)
             case Delete():
-                return self.with_resets(self.deletion(node))
+                return [*self.lines.mark_line(), *self.with_resets(self.deletion(node))]
             case Next():
                 return self.next_block(seen_later=seen_later)
             case Stop():
@@ -125,8 +129,6 @@ class StatementGenerator:
     def evaluate(self, node: Expression) -> list[ast.stmt]:
         """Return the code of an expression that stands alone."""
         match node:
-            case Postfix():
-                return self.step(node)
             case Call(name="strptime" | "settime"):
                 return self.values.set_time(node)
             case IntLiteral() | FloatLiteral() | StringLiteral():
@@ -238,17 +240,24 @@ class StatementGenerator:
         if node.condition is not None:
             test = self.values.test(node.condition, undecided=True)
         tried, self.values.tried = self.values.tried, []
-        body = self.given(test.if_true, node.block, seen_later=False)
+        before = self.lines.is_marked
+        with self.lines.branch(holds=node.condition is not None):
+            body = self.given(test.if_true, node.block, seen_later=False)
+        entered, self.lines.is_marked = self.lines.is_marked, before
         if has_otherwise(node.block.statements) and self.uses_otherwise:
             body = [py.assign("matched", py.constant(value=False)), *body]
         if seen_later and not (body and isinstance(body[-1], ast.Continue)):
             body = [*body, py.assign("matched", py.constant(value=True))]
         otherwise = []
         if node.else_block is not None:
-            otherwise = self.given(test.if_false, node.else_block, seen_later=seen_later)
+            with self.lines.branch(holds=False):
+                otherwise = self.given(test.if_false, node.else_block, seen_later=seen_later)
         self.values.tried = tried
+        ends = ((body, entered), (otherwise, self.lines.is_marked))
         if isinstance(test.code, bool):
+            self.lines.join(ends[0 if test.code else 1])
             return self.with_resets(body if test.code else otherwise)
+        self.lines.join(*ends)
         return self.with_resets([py.conditional(test.code, body, otherwise)])
 
     def given(self, matched: frozenset[PatternUse], block: Block, *, seen_later: bool) -> list[ast.stmt]:

@@ -119,6 +119,11 @@ def assign(identifier: str, value: ast.expr) -> ast.stmt:
     return ast.Assign([ast.Name(identifier, ast.Store())], value)
 
 
+def add(identifier: str, value: ast.expr) -> ast.stmt:
+    """Change a local in place."""
+    return ast.AugAssign(ast.Name(identifier, ast.Store()), ast.Add(), value)
+
+
 def set_attribute(target: ast.expr, member: str, value: ast.expr) -> ast.stmt:
     """Set an attribute."""
     return ast.Assign([ast.Attribute(target, member, ast.Store())], value)

@@ -128,6 +128,6 @@ class Profiler:
         )
 
 
-def list_functions(bound: BoundProgram) -> dict[str, Callable[..., None]]:
+def list_functions(bound: BoundProgram) -> dict[str, Callable[..., int]]:
     """Return the functions that process lines, by the names of their fields."""
     return {field.name: getattr(bound, field.name) for field in fields(bound) if field.name.startswith("process")}

@@ -23,7 +23,7 @@ class SearchCount:
     found: int = 0
 
 
-def count_searches(process: Callable[..., None], counts: dict[str, SearchCount]) -> Callable[..., None]:
+def count_searches(process: Callable[..., int], counts: dict[str, SearchCount]) -> Callable[..., int]:
     """Return a copy of a generated function that counts into `counts` what its searches do, by their names."""
     assert isinstance(process, FunctionType)
     code = process.__code__

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 from pipeline.batch import Batch
 from pipeline.errors import SettingError, TimeError
@@ -37,16 +38,17 @@ class Shadow:
             self.metrics = deepcopy(list(self.program.metrics))
             self.bound = self.program.compiled.bind(self.metrics, self.count_failure)
 
-    def run(self, line: Batch, now: int) -> None:
-        """Run on a batch of one line, if the sieve lets it through."""
+    def run(self, line: Batch, now: int) -> int:
+        """Run on a batch of one line, if the sieve lets it through; return 1 unless the line is matched."""
         bound = self.bound
         if not holds_guard(self.program.compiled.guard, self.metrics):
             process = bound.process_ascii if line.is_ascii else bound.process_utf8
-            process(line.lines, line.origin, now)
-        elif self.sieve is not None:
-            ((lines, hits),) = self.sieve.sift(line.block)
-            process_sieved = bound.process_sieved_ascii if line.is_ascii else bound.process_sieved_utf8
-            process_sieved(lines, hits, line.origin, now)
+            return process(line.lines, line.origin, now)
+        if self.sieve is None:
+            return 1
+        ((lines, hits),) = self.sieve.sift(line.block)
+        process_sieved = bound.process_sieved_ascii if line.is_ascii else bound.process_sieved_utf8
+        return process_sieved(lines, hits, line.origin, now) if lines else 1
 
     def count_failure(self, _error: Exception, _line: bytes) -> None:
         """Count a failure. The program itself has reported its own."""
@@ -93,13 +95,14 @@ class CheckedGroup:
 
     def run_line(self, line: Batch, now: int) -> None:
         """Run all programs on a batch of one line."""
-        failures = {program: -program.counts.runtime_errors for program in self.programs}
+        before = {program: replace(program.counts) for program in self.programs}
         for program in self.programs:
             program.run(line, now)
-            failures[program] += program.counts.runtime_errors
         for shadow in self.shadows:
-            shadow.run(line, now)
-            if not (shadow.fails_alike(failures[shadow.program]) and shadow.agrees()):
+            counts, past = shadow.program.counts, before[shadow.program]
+            matches_alike = shadow.run(line, now) == counts.lines_unmatched - past.lines_unmatched
+            fails_alike = shadow.fails_alike(counts.runtime_errors - past.runtime_errors)
+            if not (matches_alike and fails_alike and shadow.agrees()):
                 shadow.program.counts.sieve_faults += 1
                 logger.error(
                     "The sieve is wrong about program %s: without it, something else comes of the line %r.",

@@ -48,6 +48,7 @@ def test_program_gets_the_lines_that_matter_to_it() -> None:
     assert read_values(programs[1]) == {(): 4}
     assert [program.counts.lines for program in programs] == [4, 4, 4]
     assert [program.counts.lines_skipped for program in programs] == [1, 0, 4]
+    assert [program.counts.lines_unmatched for program in programs] == [2, 0, 4]
     assert [program.counts.sieved for program in programs] == [True, False, False]
 
 
@@ -69,6 +70,8 @@ def test_no_line_is_lost_or_doubled_by_a_trial(batches: list[list[str]], has_sie
     assert read_values(programs[1]) == {(word.encode(),): count for word, count in words.items() if count}
     assert read_values(programs[2]) == {(): len(lines)}
     assert {program.counts.lines for program in programs} == {len(lines)}
+    matched = [sum(counted.values()), sum("word" in line for line in lines), len(lines)]
+    assert [len(lines) - program.counts.lines_unmatched for program in programs] == matched
 
 
 def test_trial_comes_again() -> None:
@@ -172,5 +175,6 @@ def test_sampled_batch_runs_every_line_once(line: bytes) -> None:
         group.run(Batch.of([line] * 3, b"/log"), NOW)
     assert read_values(program) == {(line.removeprefix(b"word "),): BATCHES_PER_SAMPLE * 6}
     times = program.counts.times
-    assert sum(times.by_bound) == 2
-    assert 0 < times.line_ns * BATCHES_PER_SAMPLE < times.run_ns
+    assert sum(times.lines.by_bound) == 2
+    assert 0 < times.lines.total * BATCHES_PER_SAMPLE < times.run_ns
+    assert program.counts.lines_unmatched == 0
