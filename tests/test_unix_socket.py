@@ -132,6 +132,14 @@ def test_served_socket_with_a_full_queue_is_refused(path: Path) -> None:
             assert refuse(path) == f"Somebody already serves the socket {path}."
 
 
+def test_datagram_socket_that_hears_one_peer_only_is_refused(path: Path) -> None:
+    """Linux says then that the connection is not permitted."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(path))
+        server.connect(str(path))
+        assert refuse(path) == f"Somebody already serves the socket {path}."
+
+
 def test_anything_else_at_the_path_is_refused(path: Path) -> None:
     """A file is never removed."""
     path.write_text("data")

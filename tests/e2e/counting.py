@@ -48,9 +48,9 @@ class Counting:
 
 
 @contextmanager
-def run_counting(folder: Path, *flags: str) -> Iterator[Counting]:
-    """Run our daemon with the program that counts."""
-    with run_pipeline(folder, "--progs", str(PROGRAM), *flags):
+def run_counting(folder: Path, *flags: str, program: Path = PROGRAM) -> Iterator[Counting]:
+    """Run our daemon with the program that counts, or another."""
+    with run_pipeline(folder, "--progs", str(program), *flags):
         transport = httpx.HTTPTransport(uds=str(folder / "metrics.sock"))
         with httpx.Client(transport=transport, base_url="http://localhost", timeout=TIMEOUT_SECONDS) as client:
             yield Counting(folder, client)

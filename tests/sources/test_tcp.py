@@ -18,7 +18,7 @@ from pipeline.sources.inet_address import InetAddress
 from pipeline.sources.stream import accept_waiting
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.tcp import KEEPALIVE_SECONDS, TcpSource
-from tests.sources.collector import SETTINGS, join_lines, number_lines, running
+from tests.sources.collector import PATIENCE_SECONDS, SETTINGS, join_lines, number_lines, running
 from tests.sources.keeper import keeping
 from tests.sources.ports import find_port
 
@@ -101,6 +101,7 @@ async def test_silent_connection_is_closed(port: int, autojump_clock: MockClock)
                 await trio.sleep(40)
                 busy.sendall(b"a\n")
                 await collector.wait_lines(len(collector.lines) + 1)
+            silent.settimeout(PATIENCE_SECONDS)
             assert silent.recv(1) == b""
             assert source.counts.connections == 1
     assert sorted(collector.lines) == [b"a", b"a", b"a", b"unended"]

@@ -187,9 +187,11 @@ def test_bytes_are_counted_as_they_were_sent() -> None:
 
 async def test_nul_at_the_end_of_a_datagram_goes(path: Path) -> None:
     """Python's SysLogHandler adds one. Others stay, and a second one too."""
-    async with running(UnixDatagramSource(UnixAddress(str(path)), SETTINGS)) as collector:
+    source = UnixDatagramSource(UnixAddress(str(path)), SETTINGS)
+    async with running(source) as collector:
         send(path, [b"<14>a\0", b"<14>b\n\0", b"\0", b"c\0d\0\0"])
     assert collector.lines == [b"<14>a", b"<14>b", b"c\0d\0"]
+    assert source.counts.bytes_read == 19
 
 
 async def test_largest_datagram_arrives_whole(path: Path) -> None:
