@@ -21,19 +21,9 @@ import click
 from pipeline import __version__, settings
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.flag_types import PATH
+from pipeline.flags import ACCEPTED_FLAGS, CHECK_FLAGS, EXPLAIN_FLAGS, REPLAY_FLAGS, RUN_FLAGS
 from pipeline.held_signals import release_signals
-from pipeline.options import (
-    ACCEPTED_FLAGS,
-    CHECK_FLAGS,
-    EXPLAIN_FLAGS,
-    REPLAY_FLAGS,
-    RUN_FLAGS,
-    FlagCommand,
-    fill,
-    make_accepted_options,
-    make_options,
-    normalize_arguments,
-)
+from pipeline.options import FlagCommand, fill, make_accepted_options, make_options, normalize_arguments
 
 if TYPE_CHECKING:
     from pipeline.inspection import Inspection

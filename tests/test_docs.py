@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.flags import ALL_FLAGS, CONFIG
 from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.operators import OPERATORS
-from pipeline.options import ALL_FLAGS, CONFIG
 from pipeline.telemetry import OWN_METRICS
 
 ROOT = Path(__file__).parents[1]

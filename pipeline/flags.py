@@ -1,0 +1,467 @@
+"""The flags of the commands: one table, from which click, the environment and the file of settings read.
+
+A flag is named as in mtail, with underscores, and fills the field of a settings class.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from pipeline import settings
+from pipeline.flag_types import (
+    BINDINGS,
+    BOOLEAN,
+    DURATION,
+    INTEGER,
+    MODE,
+    PATH,
+    SOURCES,
+    TEXT,
+    FlagType,
+    one_of,
+)
+
+FORMAT_NAMES = ("prometheus", "json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag of one or several commands.
+
+    `setting` is the field of a settings class that it fills, where that is not its own name.
+    """
+
+    name: str
+    type: FlagType
+    help: str
+    section: str
+    default: object = None
+    setting: str = ""
+    required: bool = False
+    repeatable: bool = False
+    callback: Callable[[click.Context, click.Parameter, object], object] | None = None
+
+
+def replace_zero(ctx: click.Context, option: click.Parameter, value: object) -> object:
+    """Return the default for 0, which is how mtail reads 0 for some flags."""
+    return value or option.get_default(ctx)
+
+
+def read_sieve_mode(_ctx: click.Context, _option: click.Parameter, value: object) -> object:
+    """Return the mode that a word names."""
+    return settings.SieveMode(value)
+
+
+def read_start(_ctx: click.Context, _option: click.Parameter, value: object) -> object:
+    """Return where reading begins, of the word that names it."""
+    return settings.ReadFrom(value)
+
+
+def flatten_values(ctx: click.Context, option: click.Parameter, values: object) -> object:
+    """Join what the values of a repeatable flag list."""
+    assert isinstance(values, tuple)
+    return tuple(item for value in values for item in value)
+
+
+def load_config(ctx: click.Context, option: click.Parameter, path: object) -> object:
+    """Make the values in the file the defaults of the command."""
+    if isinstance(path, Path):
+        from pipeline.config_file import read_config
+
+        flags = {flag.name: flag for flag in ALL_FLAGS}
+        values = read_config(path, {name: flag.type for name, flag in flags.items()})
+        ctx.default_map = {flags[name].setting or name: value for name, value in values.items()}
+    return path
+
+
+def default_of(kind: Callable[..., object], name: str) -> object:
+    """Return the default that the settings class `kind` gives its field `name`."""
+    return inspect.signature(kind).parameters[name].default
+
+
+PROGRAMS = "Programs"
+LINES = "Lines"
+METRICS = "Metrics"
+SERVING = "Serving"
+LIFE = "Start and stop"
+MODES = "Other modes"
+GENERAL = "General"
+SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, LIFE, MODES, GENERAL)
+
+PROGS = Flag(
+    name="progs",
+    type=PATH,
+    section=PROGRAMS,
+    required=True,
+    help="A program, or a folder of them (every *.mtail in it).",
+)
+LANGUAGE_FLAGS = (
+    Flag(
+        name="max_regexp_length",
+        type=INTEGER,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "max_regexp_length"),
+        callback=replace_zero,
+        help="A program with a longer pattern is refused.",
+    ),
+    Flag(
+        name="max_recursion_depth",
+        type=INTEGER,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "max_recursion_depth"),
+        callback=replace_zero,
+        help="A program that is nested deeper is refused.",
+    ),
+    Flag(
+        name="override_timezone",
+        type=TEXT,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "override_timezone"),
+        help="The zone of times in a log that name none: an IANA name, UTC (also when empty) or Local.",
+    ),
+    Flag(
+        name="syslog_use_current_year",
+        type=BOOLEAN,
+        section=PROGRAMS,
+        default=default_of(settings.LanguageSettings, "syslog_use_current_year"),
+        help="Give times without a year the current one.",
+    ),
+)
+RUNTIME_FLAGS = (
+    *LANGUAGE_FLAGS,
+    Flag(
+        name="vm_logs_runtime_errors",
+        type=BOOLEAN,
+        section=PROGRAMS,
+        default=default_of(settings.ProgramSettings, "vm_logs_runtime_errors"),
+        help="Log failures of programs on a line, at a limited rate; they are counted in any case.",
+    ),
+    Flag(
+        name="sieve",
+        type=one_of(tuple(mode.value for mode in settings.SieveMode)),
+        section=PROGRAMS,
+        default=settings.SieveMode.AUTO.value,
+        callback=read_sieve_mode,
+        help="Keep lines that cannot matter from programs, where that pays (auto), never (off), or on paper only: "
+        "run every line both ways, compare, and report what differs (check, slow).",
+    ),
+)
+BIND = Flag(
+    name="bind",
+    type=BINDINGS,
+    section=PROGRAMS,
+    repeatable=True,
+    callback=flatten_values,
+    help="Show a program the lines of some sources only: PROGRAM=SOURCE, both of them names or patterns, such as "
+    "sshd.mtail=unix://*. Comma-separated, repeatable.",
+)
+MAX_LINE_BYTES = Flag(
+    name="max_line_bytes",
+    type=INTEGER,
+    section=LINES,
+    default=default_of(settings.SourceSettings, "max_line_bytes"),
+    help="What a line has beyond this is cut off, and counted.",
+)
+METRIC_FLAGS = (
+    Flag(
+        name="max_series_per_metric",
+        type=INTEGER,
+        section=METRICS,
+        default=default_of(settings.StoreSettings, "max_series_per_metric"),
+        help="A metric that declares no limit keeps no more series than this; more are counted. 0: any number.",
+    ),
+    Flag(
+        name="max_label_value_bytes",
+        type=INTEGER,
+        section=METRICS,
+        default=default_of(settings.StoreSettings, "max_label_value_bytes"),
+        help="A series with a longer label value is not kept; it is counted. 0: any length.",
+    ),
+    Flag(
+        name="emit_prog_label",
+        type=BOOLEAN,
+        section=METRICS,
+        default=default_of(settings.FormatSettings, "emit_prog_label"),
+        help="Add the label prog, the program's name, in the Prometheus format.",
+    ),
+    Flag(
+        name="emit_metric_timestamp",
+        type=BOOLEAN,
+        section=METRICS,
+        default=default_of(settings.FormatSettings, "emit_metric_timestamp"),
+        help="Add time stamps in the Prometheus format.",
+    ),
+)
+GC_INTERVAL = Flag(
+    name="expired_metrics_gc_interval",
+    type=DURATION,
+    section=METRICS,
+    default=default_of(settings.StoreSettings, "expired_metrics_gc_interval_seconds"),
+    setting="expired_metrics_gc_interval_seconds",
+    help="The longest time between two sweeps; what expires earlier is swept on time. 0: never sweep.",
+)
+VERBOSITY = Flag(
+    name="v",
+    type=INTEGER,
+    section=GENERAL,
+    default=0,
+    setting="verbosity",
+    help="From 1: log at level DEBUG too.",
+)
+
+RUN_FLAGS = (
+    PROGS,
+    *RUNTIME_FLAGS,
+    BIND,
+    Flag(
+        name="logs",
+        type=SOURCES,
+        section=LINES,
+        repeatable=True,
+        callback=flatten_values,
+        help="Where lines come from: the path of a named pipe or a file, or a pattern of such (*, ?, [a-z]); "
+        "unix://PATH, unixgram://PATH, tcp://HOST:PORT, udp://HOST:PORT; journal://; fd://NAME, which systemd passes; "
+        "or - for standard input. Comma-separated, repeatable.",
+    ),
+    MAX_LINE_BYTES,
+    Flag(
+        name="partial_line_timeout",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "partial_line_timeout_seconds"),
+        setting="partial_line_timeout_seconds",
+        help="How long the beginning of a line in a named pipe waits for its end. 0: for ever.",
+    ),
+    Flag(
+        name="source_mode",
+        type=MODE,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "source_mode"),
+        help="The permissions of the pipes and unix sockets that are made for lines, in octal.",
+    ),
+    Flag(
+        name="source_owner",
+        type=TEXT,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "source_owner"),
+        help="The owner of those, by name or number.",
+    ),
+    Flag(
+        name="source_group",
+        type=TEXT,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "source_group"),
+        help="The group of those, by name or number.",
+    ),
+    Flag(
+        name="receive_buffer_bytes",
+        type=INTEGER,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "receive_buffer_bytes"),
+        help="How much the kernel keeps of what waits at a UDP socket. 0: as the system has it.",
+    ),
+    Flag(
+        name="max_connections",
+        type=INTEGER,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "max_connections"),
+        help="A source closes what is connected beyond this at once, and counts it.",
+    ),
+    Flag(
+        name="idle_timeout",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "idle_timeout_seconds"),
+        setting="idle_timeout_seconds",
+        help="A TCP connection that is silent for so long is closed. 0: never.",
+    ),
+    Flag(
+        name="read_from",
+        type=one_of(tuple(start.value for start in settings.ReadFrom)),
+        section=LINES,
+        default=settings.ReadFrom.END.value,
+        callback=read_start,
+        help="Where the reading of a file begins that is there at the start.",
+    ),
+    Flag(
+        name="read_positions",
+        type=BOOLEAN,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "read_positions"),
+        help="Go on after a restart where the reading of files and of the journal stopped. Needs --state_file.",
+    ),
+    Flag(
+        name="confirm",
+        type=BOOLEAN,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "confirm"),
+        help="Answer on standard output for what comes on standard input, as rsyslog's omprog expects it.",
+    ),
+    Flag(
+        name="ignore_filename_regex_pattern",
+        type=TEXT,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "ignore_filename_regex_pattern"),
+        help="Files whose names match are not read.",
+    ),
+    Flag(
+        name="poll_interval",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "poll_interval_seconds"),
+        setting="poll_interval_seconds",
+        callback=replace_zero,
+        help="How often a file is looked at for more.",
+    ),
+    Flag(
+        name="poll_log_interval",
+        type=DURATION,
+        section=LINES,
+        default=default_of(settings.SourceSettings, "poll_log_interval_seconds"),
+        setting="poll_log_interval_seconds",
+        callback=replace_zero,
+        help="How often patterns are looked at for new files.",
+    ),
+    *METRIC_FLAGS,
+    GC_INTERVAL,
+    Flag(
+        name="unix_socket",
+        type=PATH,
+        section=SERVING,
+        default=default_of(settings.ServerSettings, "unix_socket"),
+        help="Serve the metrics over HTTP on this unix socket.",
+    ),
+    Flag(
+        name="unix_socket_mode",
+        type=MODE,
+        section=SERVING,
+        default=default_of(settings.ServerSettings, "unix_socket_mode"),
+        help="The permissions of the socket, in octal.",
+    ),
+    Flag(
+        name="unix_socket_group",
+        type=TEXT,
+        section=SERVING,
+        default=default_of(settings.ServerSettings, "unix_socket_group"),
+        help="The group of the socket, by name or number.",
+    ),
+    Flag(
+        name="state_file",
+        type=PATH,
+        section=LIFE,
+        default=default_of(settings.StateSettings, "state_file"),
+        help="Keep the values of the metrics in this file while the daemon is away.",
+    ),
+    Flag(
+        name="state_interval",
+        type=DURATION,
+        section=LIFE,
+        default=default_of(settings.StateSettings, "state_interval_seconds"),
+        setting="state_interval_seconds",
+        help="How often that file is written while the daemon runs. 0: at its end only.",
+    ),
+    Flag(
+        name="store_descriptors",
+        type=BOOLEAN,
+        section=LIFE,
+        default=default_of(settings.LifeSettings, "store_descriptors"),
+        help="Have systemd keep pipes, sockets and connections over a restart; its unit needs FileDescriptorStoreMax=. "
+        "By default, if systemd says that it keeps any.",
+    ),
+    Flag(
+        name="shutdown_timeout",
+        type=DURATION,
+        section=LIFE,
+        default=default_of(settings.LifeSettings, "shutdown_timeout_seconds"),
+        setting="shutdown_timeout_seconds",
+        help="How long the end may take; what is not read by then is left.",
+    ),
+    Flag(
+        name="one_shot",
+        type=BOOLEAN,
+        section=MODES,
+        default=False,
+        help="Read the logs to their end, print the metrics and exit, as `replay` does.",
+    ),
+    Flag(
+        name="one_shot_format",
+        type=one_of(FORMAT_NAMES),
+        section=MODES,
+        default="json",
+        help="The format for --one_shot.",
+    ),
+    Flag(
+        name="compile_only",
+        type=BOOLEAN,
+        section=MODES,
+        default=False,
+        help="Compile the programs and exit, as `check` does.",
+    ),
+    VERBOSITY,
+)
+REPLAY_FLAGS = (
+    PROGS,
+    *RUNTIME_FLAGS,
+    BIND,
+    Flag(
+        name="logs",
+        type=SOURCES,
+        section=LINES,
+        repeatable=True,
+        callback=flatten_values,
+        help="A file to read from its start to its end, or - for standard input. Comma-separated, repeatable.",
+    ),
+    MAX_LINE_BYTES,
+    Flag(
+        name="format",
+        type=one_of(FORMAT_NAMES),
+        section=METRICS,
+        default="prometheus",
+        setting="format_name",
+        help="The format to print.",
+    ),
+    *METRIC_FLAGS,
+    VERBOSITY,
+)
+CHECK_FLAGS = LANGUAGE_FLAGS
+EXPLAIN_FLAGS = (
+    *LANGUAGE_FLAGS,
+    Flag(
+        name="profile",
+        type=PATH,
+        section=MODES,
+        help="Run the program over this log, a file or - for standard input, and show what it costs.",
+    ),
+)
+ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS)
+
+CONFIG = Flag(
+    name="config",
+    type=PATH,
+    section=GENERAL,
+    callback=load_config,
+    help="A TOML file with settings, named as the flags are. A flag or a variable wins over it.",
+)
+
+ACCEPTED_FLAGS = (
+    ("alsologtostderr", BOOLEAN),
+    ("block_profile_rate", TEXT),
+    ("disable_fsnotify", BOOLEAN),
+    ("jaeger_endpoint", TEXT),
+    ("log_backtrace_at", TEXT),
+    ("log_dir", TEXT),
+    ("logtostderr", BOOLEAN),
+    ("metric_push_interval_seconds", TEXT),
+    ("mtailDebug", TEXT),
+    ("mutex_profile_fraction", TEXT),
+    ("stale_log_gc_interval", TEXT),
+    ("stderrthreshold", TEXT),
+    ("trace_sample_period", TEXT),
+    ("vmodule", TEXT),
+)
+"""mtail's flags that have no meaning here (profiling, tracing, log files, and what mtail itself ignores)."""
