@@ -45,3 +45,9 @@ def describe_os_error(error: OSError) -> str:
     """Return what went wrong, for the end of a sentence: in lower case, without number and path."""
     text = error.strerror or str(error)
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def find_first(group: BaseExceptionGroup[OSError]) -> OSError:
+    """Return the first failure of several: a source may have a task for each connection."""
+    first = group.exceptions[0]
+    return find_first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,126 @@
+"""How a file is known again, whatever it is called by then. Pure.
+
+A name says little: rotation gives it to another file. Device and inode say which file it is, but after a
+file is deleted its inode may serve for a new one, and after a truncation it is the same file with other lines.
+So the beginning of the file decides: its first bytes, or a hash of them where they have to be written down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import PurePath
+from typing import TypeAlias
+
+HEAD_BYTES = 1024
+"""What is compared of a file's beginning. A log line begins with its time, so a few lines would do."""
+
+MIN_COPY_BYTES = 64
+"""Files that have less than this in common are not taken for copies: a line of syslog is about as long, and two
+programs may well begin their logs with the same word."""
+
+Identity: TypeAlias = tuple[int, int]
+"""Device and inode."""
+
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"(\xb5/\xfd": "zstd"}
+"""How the files begin that these programs write (RFC 1952, RFC 8878, and the formats' own specifications)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The beginning of a file, hashed."""
+
+    length: int
+    digest: str
+
+    @classmethod
+    def of(cls, head: bytes) -> Fingerprint:
+        return cls(len(head), sha256(head).hexdigest())
+
+    def matches(self, head: bytes) -> bool:
+        """Return whether a file that begins with `head` began in this way, too."""
+        return len(head) >= self.length and sha256(head[: self.length]).hexdigest() == self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a file has been read: up to the end of its last whole line.
+
+    `path` is what its lines are named after. `head` is known of what this run has read.
+    """
+
+    path: str
+    identity: Identity
+    fingerprint: Fingerprint
+    offset: int
+    head: bytes | None = field(default=None, compare=False, repr=False)
+
+    def fits(self, head: bytes, size: int) -> bool:
+        """Return whether a file of `size` bytes that begins with `head` can be gone on with."""
+        return size >= self.offset and self.fingerprint.matches(head)
+
+    def is_copied_by(self, path: str, head: bytes) -> bool:
+        """Return whether the file at `path`, which begins with `head`, is a copy of the one that was read."""
+        if self.head is None:
+            known = self.fingerprint.length
+            is_same = self.fingerprint.matches(head)
+        else:
+            known = min(len(self.head), len(head))
+            is_same = self.head[:known] == head[:known]
+        return known >= MIN_COPY_BYTES and is_same and is_name_of_copy(path, self.path)
+
+    def spell(self) -> dict[str, object]:
+        """Return it as JSON can write it."""
+        return {
+            "path": self.path,
+            "device": self.identity[0],
+            "inode": self.identity[1],
+            "fingerprint": [self.fingerprint.length, self.fingerprint.digest],
+            "offset": self.offset,
+        }
+
+
+def has_position(position: object) -> bool:
+    """Return whether an earlier run has left a position, if only of no files."""
+    return isinstance(position, dict) and isinstance(position.get("files"), list)
+
+
+def read_marks(position: object) -> list[Mark]:
+    """Return the marks that a position holds; what is none of ours is left out."""
+    if not isinstance(position, dict) or not isinstance(files := position.get("files"), list):
+        return []
+    return [mark for entry in files if (mark := read_mark(entry)) is not None]
+
+
+def read_mark(entry: object) -> Mark | None:
+    """Return what `Mark.spell` wrote, None if it is something else."""
+    match entry:
+        case {
+            "path": str(path),
+            "device": int(device),
+            "inode": int(inode),
+            "fingerprint": [int(length), str(digest)],
+            "offset": int(offset),
+        } if length >= 0 and offset >= 0:
+            return Mark(path, (device, inode), Fingerprint(length, digest), offset)
+        case _:
+            return None
+
+
+def find_compression(head: bytes) -> str | None:
+    """Return the program that compressed a file which begins with `head`, None if it is not compressed."""
+    return next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), None)
+
+
+def may_be_compressed(head: bytes) -> bool:
+    """Return whether `head` is too short to say."""
+    return any(len(head) < len(magic) and magic.startswith(head) for magic in COMPRESSED)
+
+
+def is_name_of_copy(path: str, original: str) -> bool:
+    """Return whether logrotate might name a copy of `original` so: `app.log.1`, `app.log-20261121`, `app-20261121.log`.
+
+    The folder does not matter.
+    """
+    name, known = PurePath(path).name, PurePath(original)
+    return len(name) > len(known.name) and name.startswith(known.stem)
