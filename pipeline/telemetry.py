@@ -24,7 +24,7 @@ DURATION_BOUNDS = tuple(1000 << exponent for exponent in range(14))
 """Nanoseconds that one line may take, from 1 µs to 8 ms: programs take 0.2 to 20 µs for a usual line."""
 
 BATCH_BOUNDS = tuple(1000 * 4**exponent for exponent in range(12))
-"""Nanoseconds that all programs may take for one batch, from 1 µs to 4 s: it holds one line, or many thousands."""
+"""Nanoseconds that all programs may take for one batch, from 1 µs to 4 s: it holds tens of lines, or thousands."""
 
 
 @dataclass(slots=True)
@@ -97,7 +97,8 @@ class ProgramCounts:
     name: str
     running: bool = False
     lines: int = 0
-    lines_unmatched: int = 0
+    lines_in_vain: int = 0
+    """Lines that it was run on and did not match."""
     loads: int = 0
     load_errors: int = 0
     unloads: int = 0
@@ -106,6 +107,11 @@ class ProgramCounts:
     sieved: bool = False
     sieve_faults: int = 0
     times: RunTimes = field(default_factory=RunTimes)
+
+    @property
+    def lines_unmatched(self) -> int:
+        """Lines that it did not match: the sieve keeps back no others."""
+        return self.lines_in_vain + self.lines_skipped
 
 
 @dataclass(slots=True)
@@ -158,7 +164,7 @@ LOG_BATCHES = OwnMetric("log_batches_total", "Batches of lines per source.", ("l
 LOG_COUNT = OwnMetric("log_count", "Sources that are read now.", (), Kind.GAUGE)
 BATCH_DURATION = OwnMetric(
     "batch_duration_seconds",
-    "Time that all programs together took for one batch.",
+    "Time that all programs together took for one batch, of those of 4 KiB or more.",
     (),
     Kind.HISTOGRAM,
     ValueType.BUCKETS,
@@ -335,7 +341,8 @@ class Telemetry:
     """
 
     store: Store
-    lines: int = 0
+    past_lines: int = 0
+    """Lines from sources that are read no more."""
     origins: dict[bytes, OriginCounts] = field(default_factory=dict)
     batches: Durations = field(default_factory=lambda: Durations(BATCH_BOUNDS))
     proc: Path = PROC
@@ -363,18 +370,23 @@ class Telemetry:
     def remove_source(self, counts: SourceCounts) -> None:
         """Forget a source that will not be read again, with its series."""
         self.sources = [known for known in self.sources if known is not counts]
-        self.origins.pop(counts.origin, None)
+        self.past_lines += self.origins.pop(counts.origin, OriginCounts()).lines
         for own in (LOG_LINES, LOG_BATCHES, *OF_SOURCES.values()):
             self.metrics[own].delete((counts.origin,))
 
     def count_batch(self, origin: bytes, lines: int) -> None:
         """Count a batch of `lines` that came from `origin`."""
-        self.lines += lines
-        counts = self.origins.get(origin)
-        if counts is None:
+        try:
+            counts = self.origins[origin]
+        except KeyError:
             counts = self.origins[origin] = OriginCounts()
         counts.lines += lines
         counts.batches += 1
+
+    @property
+    def lines(self) -> int:
+        """How many lines came from all origins."""
+        return self.past_lines + sum(counts.lines for counts in self.origins.values())
 
     @property
     def log_lines(self) -> dict[bytes, int]:

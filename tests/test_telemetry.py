@@ -36,20 +36,24 @@ def test_counts_of_sources_and_programs_are_written() -> None:
 
 
 def test_every_field_has_its_metric() -> None:
-    """A count that nobody can see is no count."""
+    """A count that nobody can see is no count; one is only logged, at the end."""
     telemetry = Telemetry(Store())
     telemetry.add_source(SourceCounts(b"/log"))
     source, program = telemetry.sources[0], telemetry.program("a.mtail")
+    fields = [name for name in OF_PROGRAMS if name != "lines_unmatched"]
     for value, name in enumerate(OF_SOURCES, start=1):
         setattr(source, name, value)
-    for value, name in enumerate(OF_PROGRAMS, start=1):
+    for value, name in enumerate(fields, start=1):
         setattr(program, name, value)
+    program.lines_in_vain = 30
     assert set(SourceCounts.__slots__) == {"origin", "bytes_left", *OF_SOURCES}
-    assert set(type(program).__slots__) == {"name", "running", "times", *OF_PROGRAMS}
+    assert set(type(program).__slots__) == {"name", "running", "times", "lines_in_vain", *fields}
     telemetry.collect(NOW)
-    for table, label in ((OF_SOURCES, b"/log"), (OF_PROGRAMS, b"a.mtail")):
-        for value, own in enumerate(table.values(), start=1):
-            assert read_series(telemetry, own.name) == {(label,): value}
+    for value, name in enumerate(OF_SOURCES, start=1):
+        assert read_series(telemetry, OF_SOURCES[name].name) == {(b"/log",): value}
+    for value, name in enumerate(fields, start=1):
+        assert read_series(telemetry, OF_PROGRAMS[name].name) == {(b"a.mtail",): value}
+    assert read_series(telemetry, "prog_lines_unmatched_total") == {(b"a.mtail",): 30 + program.lines_skipped}
 
 
 def test_lines_are_counted_in_all_and_per_origin() -> None:
@@ -73,10 +77,13 @@ def test_sources_that_are_read_are_counted() -> None:
         telemetry.add_source(source)
     telemetry.collect(NOW)
     assert read_series(telemetry, "log_count") == {(): 2}
+    telemetry.count_batch(b"/log", 7)
+    telemetry.count_batch(b"/other", 2)
     telemetry.remove_source(sources[0])
     telemetry.collect(NOW)
+    assert telemetry.lines == 9
     assert read_series(telemetry, "log_count") == {(): 1}
-    assert read_series(telemetry, "log_batches_total") == {(b"/other",): 0}
+    assert read_series(telemetry, "log_batches_total") == {(b"/other",): 1}
 
 
 def test_durations_are_written_as_histograms() -> None:

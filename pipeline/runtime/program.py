@@ -94,10 +94,10 @@ class Program:
         self.now = now
         call = self.measure if sampled else self.call
         if batch.is_ascii:
-            counts.lines_unmatched += call(self.bound.process_ascii, batch.lines)
+            counts.lines_in_vain += call(self.bound.process_ascii, batch.lines)
             return
         for is_ascii, lines in batch.runs:
-            counts.lines_unmatched += call(self.bound.process_ascii if is_ascii else self.bound.process_utf8, lines)
+            counts.lines_in_vain += call(self.bound.process_ascii if is_ascii else self.bound.process_utf8, lines)
 
     def run_sieved(
         self, lines: Sequence[bytes], hits: Sequence[int], batch: Batch, now: int, *, sampled: bool = False
@@ -105,20 +105,18 @@ class Program:
         """Run on those lines of a batch that the sieve has let through, each with its mask."""
         counts = self.counts
         counts.lines += batch.line_count
-        skipped = batch.line_count - len(lines)
-        counts.lines_skipped += skipped
-        counts.lines_unmatched += skipped
+        counts.lines_skipped += batch.line_count - len(lines)
         if not lines:
             return
         self.origin = batch.origin
         self.now = now
         call = self.measure if sampled else self.call
         if batch.is_ascii:
-            counts.lines_unmatched += call(self.bound.process_sieved_ascii, lines, hits)
+            counts.lines_in_vain += call(self.bound.process_sieved_ascii, lines, hits)
             return
         for is_ascii, pairs in groupby(zip(lines, hits, strict=True), lambda pair: pair[0].isascii()):
             process = self.bound.process_sieved_ascii if is_ascii else self.bound.process_sieved_utf8
-            counts.lines_unmatched += call(process, *zip(*pairs, strict=True))
+            counts.lines_in_vain += call(process, *zip(*pairs, strict=True))
 
     def call(self, process: Callable[..., int], *columns: Sequence[object]) -> int:
         """Call one of the functions."""

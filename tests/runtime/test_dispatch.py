@@ -9,6 +9,7 @@ from pipeline.batch import Batch
 from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.metrics import Store
 from pipeline.runtime import Dispatcher, Program
+from pipeline.runtime.dispatch import MIN_MEASURED_BYTES
 from pipeline.telemetry import Telemetry
 
 NOW = 1_700_000_000 * 10**9
@@ -107,7 +108,16 @@ def test_lines_are_counted_per_origin() -> None:
     dispatcher.dispatch(Batch.of([b"c"], b"-"), NOW)
     assert dispatcher.telemetry.lines == 3
     assert dispatcher.telemetry.log_lines == {b"/log": 2, b"-": 1}
-    assert sum(dispatcher.telemetry.batches.by_bound) == 2
+
+
+def test_large_batches_are_measured() -> None:
+    """Each of them; to measure a small one would take a good part of its time."""
+    dispatcher = make_dispatcher(COUNT_LINES)
+    for size in (1, MIN_MEASURED_BYTES - 2, MIN_MEASURED_BYTES - 1, 10**6):
+        dispatcher.dispatch(Batch.of([b"x" * size], b"/log"), NOW)
+    batches = dispatcher.telemetry.batches
+    assert sum(batches.by_bound) == 2
+    assert batches.total > 0
 
 
 def test_failing_program_does_not_keep_lines_from_the_others() -> None:

@@ -6,7 +6,7 @@ import logging
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.batch import Batch
@@ -55,6 +55,7 @@ def test_program_gets_the_lines_that_matter_to_it() -> None:
 SOME_LINES = st.sampled_from(["an apple", "an pear", "word x", "word y", "wörd an apple", "-" * 20_000])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(SOME_LINES, min_size=1), max_size=8), st.booleans())
 def test_no_line_is_lost_or_doubled_by_a_trial(batches: list[list[str]], has_sieve: bool) -> None:
     """Batches of any size: within a trial, at its end, and after it, wherever the programs were put."""

@@ -34,7 +34,7 @@ def test_failure_is_counted_and_the_next_line_goes_on() -> None:
     program = make_program(DIVIDER)
     program.run(Batch.of([b"6 2", b"1 0", b"8 2"], b"/log"), NOW)
     program.run(Batch.of([b"1 0", b"\xff"], b"/log"), NOW)
-    assert program.counts == ProgramCounts("a.mtail", lines=5, lines_unmatched=1, runtime_errors=2)
+    assert program.counts == ProgramCounts("a.mtail", lines=5, lines_in_vain=1, runtime_errors=2)
     ratio = program.compiled.metrics[0].data[()]
     assert isinstance(ratio, Datum)
     assert ratio.value == 7
