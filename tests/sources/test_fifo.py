@@ -5,18 +5,21 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from pipeline.batch import Batch
+from pipeline.descriptors import Descriptors
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources import intake
-from pipeline.sources.fifo import FifoSource
+from pipeline.sources import Surroundings, intake
+from pipeline.sources.fifo import LOOK_SECONDS, FifoSource
 from tests.sources.collector import SETTINGS, Collector, join_lines, number_lines, running
 
 
@@ -186,3 +189,218 @@ def test_something_else_in_the_place_of_the_pipe_is_one_sentence(path: Path) -> 
     with pytest.raises(SettingError) as caught:
         FifoSource(path, SETTINGS).prepare()
     assert str(caught.value) == f"{path} is not a named pipe."
+
+
+async def test_line_begun_is_delivered_after_a_while(path: Path, autojump_clock: MockClock) -> None:
+    """Its writer may have died; the time begins anew with each piece. What comes later begins a line."""
+    source = FifoSource(path, SourceSettings(logs=(), partial_line_timeout_seconds=10.0))
+    async with running(source) as collector:
+        write(path, b"be")
+        await trio.sleep(9)
+        write(path, b"gun")
+        await trio.sleep(9)
+        assert collector.lines == []
+        await trio.sleep(2)
+        assert collector.lines == [b"begun"]
+        write(path, b"late\n")
+        await wait_all_tasks_blocked()
+    assert collector.lines == [b"begun", b"late"]
+    assert source.counts.lines_partial == 1
+
+
+async def test_line_begun_may_wait_for_ever(path: Path, autojump_clock: MockClock) -> None:
+    """With --partial_line_timeout=0, and until the stop."""
+    source = FifoSource(path, SourceSettings(logs=(), partial_line_timeout_seconds=0.0))
+    async with running(source) as collector:
+        write(path, b"begun")
+        await trio.sleep(80_000)
+        assert collector.lines == []
+    assert collector.lines == [b"begun"]
+
+
+def replace_pipe(path: Path) -> None:
+    """Remove the pipe and make another, as an operator would."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+async def test_pipe_that_takes_the_place_of_ours_is_read(
+    path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The earlier one too, until its last writer has gone; each has its own line begun."""
+    source = FifoSource(path, SETTINGS)
+    async with running(source) as collector:
+        with path.open("wb", buffering=0) as earlier:
+            earlier.write(b"a\nbeg")
+            replace_pipe(path)
+            await trio.sleep(LOOK_SECONDS * 1.5)
+            write(path, b"b\n")
+            earlier.write(b"un\nunended")
+            await wait_all_tasks_blocked()
+            assert len(source.pipes) == 2
+        await wait_all_tasks_blocked()
+        assert len(source.pipes) == 1
+        assert sorted(collector.lines) == [b"a", b"b", b"begun", b"unended"]
+        write(path, b"c\n")
+    assert collector.lines[-1] == b"c"
+    assert caplog.messages == [
+        f"{path} is another pipe than before. It is read from now on, and the earlier one until its last writer goes."
+    ]
+
+
+async def test_pipe_that_is_removed_is_made_again(path: Path, autojump_clock: MockClock) -> None:
+    """A writer that opens it would make a plain file, or fail."""
+    async with running(FifoSource(path, SETTINGS)) as collector:
+        path.unlink()
+        await trio.sleep(LOOK_SECONDS * 1.5)
+        assert stat.filemode(os.lstat(path).st_mode) == "prw-rw----"
+        write(path, b"line\n")
+    assert collector.lines == [b"line"]
+
+
+async def test_pipe_of_somebody_else_is_not_made_again(path: Path, autojump_clock: MockClock) -> None:
+    """When it is back it is read."""
+    os.mkfifo(path)
+    async with running(FifoSource(path, SETTINGS, makes=False)) as collector:
+        path.unlink()
+        await trio.sleep(LOOK_SECONDS * 1.5)
+        assert not path.exists()
+        os.mkfifo(path)
+        await trio.sleep(LOOK_SECONDS)
+        write(path, b"line\n")
+    assert collector.lines == [b"line"]
+
+
+def test_pipe_that_is_not_to_be_made_must_be_there(path: Path) -> None:
+    """One sentence."""
+    with pytest.raises(SettingError) as caught:
+        FifoSource(path, SETTINGS, makes=False).prepare()
+    assert str(caught.value) == f"The pipe {path} cannot be opened: no such file or directory."
+
+
+async def test_other_thing_in_the_place_of_the_pipe_is_told_once(
+    path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the plain file that rsyslog makes; ours is read on, and what comes after it as well."""
+    source = FifoSource(path, SETTINGS)
+    async with running(source) as collector:
+        with path.open("wb", buffering=0) as earlier:
+            path.unlink()
+            path.touch()
+            await trio.sleep(LOOK_SECONDS * 3.5)
+            earlier.write(b"line\n")
+            await wait_all_tasks_blocked()
+            assert collector.lines == [b"line"]
+        path.unlink()
+        path.parent.rename(path.parent.with_name("away"))
+        await trio.sleep(LOOK_SECONDS)
+        path.parent.with_name("away").rename(path.parent)
+        await trio.sleep(LOOK_SECONDS)
+        write(path, b"again\n")
+    assert collector.lines == [b"line", b"again"]
+    assert source.counts.errors == 4
+    assert caplog.messages == [
+        f"Our pipe is no longer at {path}, and none can be had there: {path} is not a named pipe. The earlier one is "
+        "read on; the path is looked at again every 5 s.",
+        f"Our pipe is no longer at {path}, and none can be had there: no such file or directory. The earlier one is "
+        "read on; the path is looked at again every 5 s.",
+        f"{path} is another pipe than before. It is read from now on, and the earlier one until its last writer goes.",
+    ]
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Keeps descriptors as systemd does, for the next run of a source."""
+
+    kept: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, text: str, descriptors: Sequence[int]) -> None:
+        fields = dict(line.split("=") for line in text.splitlines())
+        name = fields["FDNAME"]
+        if name in self.kept:
+            os.close(self.kept.pop(name))
+        for descriptor in descriptors:
+            self.kept[name] = os.dup(descriptor)
+
+    def start(self) -> Surroundings:
+        """Return what the next run finds."""
+        passed = [(os.dup(descriptor), name) for name, descriptor in self.kept.items()]
+        return Surroundings(Descriptors.receive(passed, self, stores=True))
+
+
+@pytest.fixture
+def keeper() -> Iterator[Keeper]:
+    keeper = Keeper()
+    yield keeper
+    for descriptor in keeper.kept.values():
+        os.close(descriptor)
+
+
+async def test_pipe_that_is_kept_loses_and_splits_no_line(path: Path, keeper: Keeper) -> None:
+    """Not what was read of it, nor what comes while nobody reads."""
+    lines: list[bytes] = []
+    with ExitStack() as stack:
+        for part in (b"a\nb", b"e", b"gun\nc\n"):
+            surroundings = keeper.start()
+            source = FifoSource(path, SETTINGS, surroundings)
+            async with running(source) as collector:
+                surroundings.descriptors.settle()
+                if not lines:
+                    writer = stack.enter_context(path.open("wb", buffering=0))
+                writer.write(part)
+                await wait_all_tasks_blocked()
+            surroundings.descriptors.hand_over()
+            writer.write(b"-")
+            lines += collector.lines
+    assert lines == [b"a", b"b-e-gun", b"c"]
+    assert source.counts.lines_partial == 0
+
+
+async def test_pipe_that_was_replaced_is_kept_until_its_last_writer_goes(
+    path: Path, keeper: Keeper, autojump_clock: MockClock
+) -> None:
+    """Over a restart, and also if it was replaced between two runs; then nobody keeps it."""
+    source = FifoSource(path, SETTINGS, keeper.start())
+    async with running(source):
+        earlier = path.open("wb", buffering=0)
+        replace_pipe(path)
+        await trio.sleep(LOOK_SECONDS * 1.5)
+        assert len(keeper.kept) == 2
+    earlier.write(b"a\n")
+    middle = path.open("wb", buffering=0)
+    replace_pipe(path)
+    middle.write(b"b\n")
+    async with running(FifoSource(path, SETTINGS, keeper.start())) as collector:
+        write(path, b"c\n")
+        await wait_all_tasks_blocked()
+        assert len(keeper.kept) == 3
+        earlier.close()
+        middle.close()
+        await wait_all_tasks_blocked()
+        assert len(keeper.kept) == 1
+    assert sorted(collector.lines) == [b"a", b"b", b"c"]
+
+
+async def test_pipe_of_a_unit_is_held_open(path: Path) -> None:
+    """systemd opens it for reading and writing; whoever passes one for reading only would see its end."""
+    os.mkfifo(path)
+    passed = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    descriptors = Descriptors.receive([(passed, "lines")], lambda _text, _descriptors: None, stores=False)
+    async with running(FifoSource(path, SETTINGS, Surroundings(descriptors))) as collector:
+        write(path, b"a\n")
+        await wait_all_tasks_blocked()
+        write(path, b"b\nunended")
+    assert collector.lines == [b"a", b"b", b"unended"]
+
+
+async def test_what_there_is_no_time_for_is_counted(path: Path) -> None:
+    """And stays in the pipe."""
+    late = False
+    source = FifoSource(path, SETTINGS, Surroundings(may_drain=lambda: not late))
+    source.prepare()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(source.run, Collector())
+        late = True
+        write(path, b"123456789\n" * 5)
+        nursery.cancel_scope.cancel()
+    assert source.counts.bytes_left == 50
