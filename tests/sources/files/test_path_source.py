@@ -21,6 +21,7 @@ from pipeline.settings import ReadFrom, SourceSettings
 from pipeline.sources.files import PathPattern, PathSource
 from pipeline.sources.files.parts import FORGET_SECONDS
 from pipeline.sources.files.roster import DELETED_SECONDS, MOVED_SECONDS, REPLACED_SECONDS
+from pipeline.sources.files.source import find_earliest_scan
 from pipeline.sources.files.tail import find_data
 from pipeline.sources.intake import READ_BYTES
 from pipeline.sources.surroundings import Surroundings
@@ -715,6 +716,12 @@ async def test_many_idle_files_let_others_work(tmp_path: Path, autojump_clock: M
             append(tmp_path / f"{number}.log", b"%d\n" % number)
         await look_again()
     assert sorted(map(int, collector.lines)) == list(range(250))
+
+
+def test_look_at_many_files_is_not_taken_often() -> None:
+    """The next one is put off by what this one took."""
+    assert find_earliest_scan(100.0, 100.0) == 100.0
+    assert find_earliest_scan(100.0, 101.0) == 120.0
 
 
 async def test_busy_file_starves_no_other(path: Path, autojump_clock: MockClock) -> None:

@@ -125,6 +125,10 @@ ROWS = {
         "app.log",
         "truncate app.log, look, save, write app.log, look, kill, start, write app.log, look",
     ),
+    "killed with a line begun": (
+        "app.log",
+        "write app.log, begin app.log, look, save, look, kill, end app.log, start, look",
+    ),
     "killed after a rotation": (
         "app.log",
         "write app.log, look, save, write app.log, rotate, write app.log, look, kill, start, look",
