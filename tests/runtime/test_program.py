@@ -98,6 +98,13 @@ def test_batch_of_one_line_is_measured_as_that_line() -> None:
     assert lines.value == 3
 
 
+def test_unmatched_lines_of_a_measured_batch_are_counted() -> None:
+    """The first line and the others."""
+    program = make_program(DIVIDER)
+    program.run(Batch.of([b"-", b"6 2", b"-", b"1 0"], b"/log"), NOW, sampled=True)
+    assert program.counts.lines_unmatched == 2
+
+
 def test_log_filter_admits_its_origins_only() -> None:
     """Without one all are admitted."""
     assert make_program('log_filter "/log"\ncounter c\n/x/ {\n  c++\n}\n').admits(b"/log")

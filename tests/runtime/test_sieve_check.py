@@ -58,6 +58,19 @@ def test_failure_that_is_kept_back_is_a_fault() -> None:
     assert program.counts.runtime_errors == 4
 
 
+def test_match_that_is_kept_back_is_a_fault() -> None:
+    """Although no metric tells it: there was nothing to delete."""
+    text = "counter c by k\n/an (?P<name>\\S+)/ {\n  del c[$name]\n}\n/new (?P<name>\\S+)/ {\n  c[$name]++\n}\n"
+    assert check([b"an pear"], text=text).counts.sieve_faults == 0
+    assert check([b"an pear"], Guard(frozenset({Probe(b"apple")})), text).counts.sieve_faults == 2
+
+
+def test_program_without_effect_matches_nothing_either_way() -> None:
+    """There is no sieve to ask."""
+    program = check([b"apple", b"-"], text="/apple/ {\n}\n")
+    assert (program.counts.sieve_faults, program.counts.lines_unmatched) == (0, 4)
+
+
 def test_reads_of_every_line_are_followed() -> None:
     """The first line creates the series, with and without the sieve."""
     program = check([b"-", b"an apple"], text="gauge g\ncounter c\ng == 0 {\n  /apple/ {\n    c++\n    g = 1\n  }\n}\n")
