@@ -49,17 +49,26 @@ class Site:
         found = re.search(rf"^{name}{{.*}} (\S+)$", fetch_metrics(self.http_socket), re.MULTILINE)
         return float(found[1]) if found else 0
 
-    def read_numbers(self) -> list[int]:
-        """Return the numbers of the messages that have been counted."""
-        return sorted(
-            map(
-                int, re.findall(r'^omprog_messages_total{number="(\d+)"', fetch_metrics(self.http_socket), re.MULTILINE)
-            )
+    def wait_counted(self, count: int) -> None:
+        """Return when at least so many messages have been counted."""
+        wait_until(lambda: self.read_counter("e2e_messages_total") >= count, f"{count} messages are counted")
+
+    def assert_exact(self, count: int) -> None:
+        """Nothing was lost, doubled, or put out of order."""
+        assert self.read_counter("e2e_messages_total") == count
+        assert self.read_counter("e2e_numbers_total") == count * (count - 1) // 2
+        assert self.read_counter("e2e_disorder_total") == 0
+
+    def read_counts(self) -> dict[int, int]:
+        """Return how often each message has been counted, by its number."""
+        found = re.findall(
+            r'^omprog_messages_total{number="(\d+)".*} (\d+)$', fetch_metrics(self.http_socket), re.MULTILINE
         )
+        return {int(number): int(times) for number, times in found}
 
     def wait_numbers(self, count: int) -> None:
         """Return when so many different messages have been counted."""
-        wait_until(lambda: len(self.read_numbers()) >= count, f"{count} messages are counted")
+        wait_until(lambda: len(self.read_counts()) >= count, f"{count} messages are counted")
 
     def write_command(self) -> Path:
         """Write what stands in for the command: it notes its process id and becomes our daemon."""
@@ -104,10 +113,25 @@ def test_messages_in_transactions_are_counted_exactly(site: Site) -> None:
     """Nothing is lost, doubled or out of order, although the first transaction is refused."""
     with site.run(PROGRAM, {}) as log_socket:
         log_messages(log_socket, "omprog", MESSAGES)
-        wait_until(lambda: site.read_counter("e2e_messages_total") >= MESSAGES, "all messages are counted")
-        assert site.read_counter("e2e_messages_total") == MESSAGES
-        assert site.read_counter("e2e_numbers_total") == MESSAGES * (MESSAGES - 1) // 2
-        assert site.read_counter("e2e_disorder_total") == 0
+        site.wait_counted(MESSAGES)
+        site.assert_exact(MESSAGES)
+
+
+def test_stop_loses_nothing(site: Site) -> None:
+    """rsyslog starts us again; what was held of a transaction it sends again, and the state file has the rest.
+
+    It also sends the next message twice when we end between two transactions.
+    """
+    count, stops = MESSAGES_WHILE_KILLED["on"], 2
+    with site.run(Path(__file__).parent / "omprog.mtail", {}) as log_socket:
+        log_messages(log_socket, "omprog", count)
+        for stop in range(1, stops + 1):
+            site.wait_numbers(count * stop // (stops + 1))
+            os.kill(site.process, signal.SIGTERM)
+        site.wait_numbers(count)
+        counts = site.read_counts()
+        assert sorted(counts) == list(range(count))
+        assert sum(counts.values()) - count in range(stops + 1)
 
 
 @pytest.mark.parametrize("transactions", ["on", "off"])
@@ -121,4 +145,4 @@ def test_kill_loses_nothing(site: Site, transactions: str) -> None:
             site.wait_numbers(count * kill // (KILLS + 1))
             os.kill(site.process, signal.SIGKILL)
         site.wait_numbers(count)
-        assert site.read_numbers() == list(range(count))
+        assert sorted(site.read_counts()) == list(range(count))

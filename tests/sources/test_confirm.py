@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from click.testing import CliRunner
 from trio.testing import wait_all_tasks_blocked
 
+from pipeline.cli import main
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
 from pipeline.sources import confirm
@@ -372,6 +374,13 @@ def test_closed_standard_output_is_one_sentence(omprog: Omprog) -> None:
     with pytest.raises(SettingError) as caught:
         ConfirmingSource("-", SETTINGS, descriptor=omprog.stdin, answers=descriptor).prepare()
     assert str(caught.value) == "Standard output is closed, so nothing can be confirmed there."
+
+
+def test_replay_confirms_nothing() -> None:
+    """Standard output is for the metrics there."""
+    told = CliRunner().invoke(main, ["run", "--one_shot", "--confirm", "--progs", "x.mtail", "--logs", "-"])
+    assert told.exit_code == 2
+    assert told.stderr == "Error: --confirm is for the daemon and does not go with --one_shot.\n"
 
 
 def test_confirm_is_about_standard_input() -> None:
