@@ -71,7 +71,7 @@ class Batch:
 
 
 class Rest(NamedTuple):
-    """What is known of a stream beyond what has been delivered: so its next reader goes on where the last one stopped."""
+    """What is known of a stream beyond what was delivered: its next reader goes on where the last one stopped."""
 
     text: bytes = b""
     """The beginning of a line whose end has not come."""
