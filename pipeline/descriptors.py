@@ -274,8 +274,7 @@ def show_address(sock: socket.socket) -> str:
             return f"{host}:{port}"
         case socket.AF_INET6, (host, port, *_):
             return f"[{host}]:{port}"
-        case family, _:
-            return f"of address family {family}"
+    return f"of address family {sock.family}"
 
 
 def identify_descriptor(descriptor: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -18,9 +19,13 @@ from pipeline.held_signals import HELD, hold_signals, release_signals
 
 @pytest.fixture(autouse=True)
 def mask() -> Iterator[None]:
-    """Put the mask back."""
+    """Put the mask back, and what the commands make of the log."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
     yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 

@@ -404,3 +404,4 @@ async def test_what_there_is_no_time_for_is_counted(path: Path) -> None:
         write(path, b"123456789\n" * 5)
         nursery.cancel_scope.cancel()
     assert source.counts.bytes_left == 50
+    assert source.position is None

@@ -1,0 +1,150 @@
+"""The daemon as systemd and an operator see it, in this process: what it is told, what it tells, what it leaves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from pipeline.daemon import Daemon
+from pipeline.settings import (
+    DaemonSettings,
+    FormatSettings,
+    LanguageSettings,
+    LifeSettings,
+    ProgramSettings,
+    ServerSettings,
+    SourceSettings,
+    StoreSettings,
+)
+from tests.notify_socket import NotifySocket, listening
+
+FIRST_PASSED = 3
+"""SD_LISTEN_FDS_START (sd_listen_fds(3))."""
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers() -> Iterator[None]:
+    """Put the handlers back that a stop gives up."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> DaemonSettings:
+    """One program, one pipe."""
+    (tmp_path / "p.mtail").write_text("counter c\n/line/ {\n  c++\n}\n")
+    return DaemonSettings(
+        programs=ProgramSettings(progs=tmp_path / "p.mtail", language=LanguageSettings()),
+        sources=SourceSettings(logs=(f"{tmp_path}/pipe",)),
+        store=StoreSettings(),
+        formats=FormatSettings(),
+        server=ServerSettings(),
+    )
+
+
+@asynccontextmanager
+async def running(daemon: Daemon) -> AsyncIterator[None]:
+    """Run the daemon, and stop it by a signal."""
+    with ExitStack() as stack:
+        daemon.prepare(stack)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            yield
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture
+def notified(monkeypatch: pytest.MonkeyPatch) -> Iterator[NotifySocket]:
+    """A service manager that listens, and wants to hear from us."""
+    with listening() as notify:
+        monkeypatch.setenv("NOTIFY_SOCKET", notify.address)
+        monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+        yield notify
+
+
+async def test_systemd_is_told_of_the_course_of_things(settings: DaemonSettings, notified: NotifySocket) -> None:
+    """In this order; a reload is over when it is said to be."""
+    async with running(Daemon(settings)):
+        start = notified.receive()
+        os.kill(os.getpid(), signal.SIGHUP)
+        await wait_all_tasks_blocked()
+        reload = notified.receive()
+    assert sorted(name for message in start for name in message) == ["READY", "STATUS", "WATCHDOG"]
+    assert {"STATUS": "0 lines/s, 0 lines, 1 of 1 programs running"} in start
+    assert [list(message) for message in reload] == [["RELOADING", "MONOTONIC_USEC"], ["READY"]]
+    assert notified.receive() == [{"STOPPING": "1"}]
+
+
+async def test_report_is_logged_at_sigusr1(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each time it is asked for, and nothing else happens."""
+    caplog.set_level(logging.INFO, "pipeline.daemon")
+    async with running(Daemon(settings)):
+        (tmp_path / "pipe").write_text("line\n" * 3)
+        await wait_all_tasks_blocked()
+        caplog.clear()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await wait_all_tasks_blocked()
+        reports = list(caplog.messages)
+    assert [report.partition(" after ")[0] for report in reports] == ["Report"] * 2
+    for report in reports:
+        assert re.search(rf"^ +3 +[\d,]+ +15 +0 +0 +0  {tmp_path}/pipe$", report, re.MULTILINE)
+
+
+async def test_what_there_is_no_time_for_is_said(
+    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here there is none at all."""
+    daemon = Daemon(replace(settings, life=LifeSettings(shutdown_timeout_seconds=0.0)))
+    async with running(daemon):
+        (tmp_path / "pipe").write_text("line\n" * 3)
+        daemon.stop()
+    assert daemon.telemetry.lines == 0
+    assert caplog.messages[-1] == (
+        f"15 bytes are left unread in {tmp_path}/pipe, because there is an end to how long the end may take. "
+        "The next run reads them if systemd keeps the descriptors; else they are lost."
+    )
+
+
+@contextmanager
+def passing(descriptor: int) -> Iterator[None]:
+    """Put a descriptor where systemd does; what was there, of the process of this test, is back at the end."""
+    before = os.dup(FIRST_PASSED)
+    os.dup2(descriptor, FIRST_PASSED)
+    os.close(descriptor)
+    yield
+    os.dup2(before, FIRST_PASSED)
+    os.close(before)
+
+
+def test_what_belongs_to_nothing_is_closed_with_a_warning(
+    settings: DaemonSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a socket of a unit that no setting names."""
+    os.mkfifo(tmp_path / "other")
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    monkeypatch.setenv("LISTEN_FDNAMES", "lines")
+    with passing(os.open(tmp_path / "other", os.O_RDWR)), ExitStack() as stack:
+        Daemon(settings).prepare(stack)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(FIRST_PASSED)
+    assert caplog.messages == [
+        f"What systemd passed as lines ({tmp_path}/other) belongs to nothing that is set. It is closed."
+    ]
