@@ -310,29 +310,38 @@ async def test_other_thing_in_the_place_of_the_pipe_is_told_once(
 
 @dataclass(slots=True)
 class Keeper:
-    """Keeps descriptors as systemd does, for the next run of a source."""
+    """Keeps descriptors as systemd does, for the next run of a source: each once, until it is to forget their name."""
 
-    kept: dict[str, int] = field(default_factory=dict)
+    kept: list[tuple[int, str]] = field(default_factory=list)
 
     def __call__(self, text: str, descriptors: Sequence[int]) -> None:
         fields = dict(line.split("=") for line in text.splitlines())
         name = fields["FDNAME"]
-        if name in self.kept:
-            os.close(self.kept.pop(name))
+        if "FDSTOREREMOVE" in fields:
+            for descriptor in [descriptor for descriptor, other in self.kept if other == name]:
+                os.close(descriptor)
+            self.kept = [(descriptor, other) for descriptor, other in self.kept if other != name]
         for descriptor in descriptors:
-            self.kept[name] = os.dup(descriptor)
+            if identify_opening(descriptor) not in [identify_opening(known) for known, _ in self.kept]:
+                self.kept.append((os.dup(descriptor), name))
 
     def start(self) -> Surroundings:
         """Return what the next run finds."""
-        passed = [(os.dup(descriptor), name) for name, descriptor in self.kept.items()]
+        passed = [(os.dup(descriptor), name) for descriptor, name in self.kept]
         return Surroundings(Descriptors.receive(passed, self, stores=True))
+
+
+def identify_opening(descriptor: int) -> tuple[int, int, int]:
+    """Return what tells apart what was opened, where kcmp(2) is not to be had: the file, and how it was opened."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino, fcntl.fcntl(descriptor, fcntl.F_GETFL)
 
 
 @pytest.fixture
 def keeper() -> Iterator[Keeper]:
     keeper = Keeper()
     yield keeper
-    for descriptor in keeper.kept.values():
+    for descriptor, _ in keeper.kept:
         os.close(descriptor)
 
 
