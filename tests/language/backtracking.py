@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from pipeline.language.patterns.classes import contains_char, fold_char
@@ -29,12 +30,31 @@ class Fork:
     second: int
 
 
-Program = list[CharRanges | Anchor | Fork]
+@dataclass(frozen=True, slots=True)
+class Run:
+    """As many characters of a set as there are, none of which is given back."""
+
+    ranges: CharRanges
+    least: int
 
 
-def compile_program(root: Node) -> Program:
-    """Return the instructions for a pattern in a row; behind the last one is a match."""
-    return fold(root, write_node)
+Program = list[CharRanges | Anchor | Fork | Run]
+
+
+def compile_program(root: Node, decided: Set[int] = frozenset()) -> Program:
+    """Return the instructions for a pattern in a row; behind the last one is a match.
+
+    The repeats in `decided`, by their `id`, are printed so that they give nothing back.
+    """
+
+    def write(node: Node, parts: list[Program]) -> Program:
+        match node:
+            case Repeat(part=CharClass(ranges=ranges), least=least, most=None, greedy=True) if id(node) in decided:
+                return [Run(ranges, least)]
+            case _:
+                return write_node(node, parts)
+
+    return fold(root, write)
 
 
 def write_node(node: Node, parts: list[Program]) -> Program:
@@ -98,6 +118,14 @@ def count_steps(program: Program, subject: str, starts: range, limit: int) -> in
                         place += first
                     case Anchor() as anchor:
                         if not holds(anchor, subject, position):
+                            break
+                        place += 1
+                    case Run(ranges, least):
+                        begin = position
+                        while position < len(subject) and contains_char(ranges, ord(subject[position])):
+                            position += 1
+                        steps += position - begin
+                        if position - begin < least:
                             break
                         place += 1
                     case ranges:
