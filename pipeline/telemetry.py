@@ -161,7 +161,7 @@ class OwnMetric:
 LINES = OwnMetric("lines_total", "Lines given to the programs.")
 LOG_LINES = OwnMetric("log_lines_total", "Lines per source.", ("logfile",))
 LOG_BATCHES = OwnMetric("log_batches_total", "Batches of lines per source.", ("logfile",))
-LOG_COUNT = OwnMetric("log_count", "Sources that are read now.", (), Kind.GAUGE)
+LOG_SOURCES = OwnMetric("log_sources", "Sources that are read now.", (), Kind.GAUGE)
 BATCH_DURATION = OwnMetric(
     "batch_duration_seconds",
     "Time that all programs together took for one batch, of those of 4 KiB or more.",
@@ -310,7 +310,7 @@ OWN_METRICS = (
     LINES,
     LOG_LINES,
     LOG_BATCHES,
-    LOG_COUNT,
+    LOG_SOURCES,
     BATCH_DURATION,
     BUILD_INFO,
     PROGRAMS_RUNNING,
@@ -398,7 +398,7 @@ class Telemetry:
         self.write(LINES, self.lines, now)
         self.write(BUILD_INFO, 1, now, __version__.encode())
         self.write(PROGRAMS_RUNNING, sum(program.running for program in self.programs.values()), now)
-        self.write(LOG_COUNT, len(self.sources), now)
+        self.write(LOG_SOURCES, len(self.sources), now)
         for source in self.sources:
             self.origins.setdefault(source.origin, OriginCounts())
             for name, own in OF_SOURCES.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -19,6 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_expected(request: pytest.FixtureRequest) -> bool:
     """Whether this run rewrites expected results instead of comparing them."""
     return bool(request.config.getoption("--update-expected"))
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """Put the root logger back as it was: each command sets it up."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

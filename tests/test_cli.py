@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -26,16 +24,6 @@ METRICS = """# HELP lines_total defined at p.mtail:1:9-19
 # TYPE lines_total counter
 lines_total{prog="p.mtail"} 2
 """
-
-
-@pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    """Put the root logger back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,13 +17,9 @@ from pipeline.held_signals import HELD, hold_signals, release_signals
 
 @pytest.fixture(autouse=True)
 def mask() -> Iterator[None]:
-    """Put the mask back, and what the commands make of the log."""
+    """Put the mask back."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
     yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -39,7 +33,7 @@ def test_signals_wait_until_they_are_released() -> None:
     arrived: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: arrived.append(number))
     hold_signals()
-    os.kill(os.getpid(), signal.SIGUSR1)
+    signal.raise_signal(signal.SIGUSR1)  # to this thread: a daemon that starts has no other
     assert arrived == []
     release_signals()
     signal.signal(signal.SIGUSR1, before)

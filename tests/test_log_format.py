@@ -6,22 +6,11 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from pipeline.journal_log import JournalHandler
 from pipeline.log_format import LineFormatter, start_logging
-
-
-@pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    """Put the root logger back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_line_is_level_and_message(capsys: pytest.CaptureFixture[str]) -> None:

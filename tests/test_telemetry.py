@@ -76,13 +76,13 @@ def test_sources_that_are_read_are_counted() -> None:
     for source in sources:
         telemetry.add_source(source)
     telemetry.collect(NOW)
-    assert read_series(telemetry, "log_count") == {(): 2}
+    assert read_series(telemetry, "log_sources") == {(): 2}
     telemetry.count_batch(b"/log", 7)
     telemetry.count_batch(b"/other", 2)
     telemetry.remove_source(sources[0])
     telemetry.collect(NOW)
     assert telemetry.lines == 9
-    assert read_series(telemetry, "log_count") == {(): 1}
+    assert read_series(telemetry, "log_sources") == {(): 1}
     assert read_series(telemetry, "log_batches_total") == {(b"/other",): 1}
 
 
