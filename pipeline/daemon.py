@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from types import FrameType
 
 import trio
 
@@ -226,6 +227,9 @@ class Daemon:
 
     async def obey_signals(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Reload at SIGHUP, report at SIGUSR1, stop at SIGTERM or SIGINT; a second of these is left to the kernel."""
+        for other in OTHER_SIGNALS:
+            # What is in force again after the block, where one may still wait behind the one that stops.
+            signal.signal(other, pass_over)
         with trio.open_signal_receiver(*SIGNALS) as signals:
             release_signals()
             task_status.started()
@@ -235,8 +239,6 @@ class Daemon:
                 else:
                     logger.info("%s", self.describe_all())
             logger.info("%s received. The sources are read to their end.", signal.Signals(number).name)
-        for number in OTHER_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         self.stop()
@@ -351,6 +353,10 @@ class Daemon:
             last_runtime_error=failure,
             bound_to=self.bindings.find_sources(counts.name),
         )
+
+
+def pass_over(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing at a signal. `SIG_IGN` would throw away what has come since the start and is held back."""
 
 
 def find_sweep_pause(next_expiry: int | None, now: int, interval: float) -> float:

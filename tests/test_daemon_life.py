@@ -122,6 +122,20 @@ async def test_what_there_is_no_time_for_is_said(
     )
 
 
+async def test_signals_that_come_with_the_one_that_stops_end_nothing(settings: DaemonSettings, tmp_path: Path) -> None:
+    """They wait behind it: none may hit the daemon while it reads its sources to their end."""
+    daemon = Daemon(settings)
+    with ExitStack() as stack:
+        daemon.prepare(stack)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            await wait_all_tasks_blocked()
+            (tmp_path / "pipe").write_text("line\n" * 3)
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+                os.kill(os.getpid(), number)
+    assert daemon.telemetry.lines == 3
+
+
 @contextmanager
 def passing(descriptor: int) -> Iterator[None]:
     """Put a descriptor where systemd does; what was there, of the process of this test, is back at the end."""
