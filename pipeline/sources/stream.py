@@ -80,7 +80,7 @@ class StreamSource(SocketSource):
             async with trio.open_nursery() as nursery:
                 task_status.started()
                 for connection in self.found:
-                    nursery.start_soon(self.serve, connection, deliver)
+                    self.let_in(connection, nursery, deliver)
                 self.found = []
                 for listener in self.sockets:
                     nursery.start_soon(self.accept_connections, listener, nursery, deliver)
@@ -92,7 +92,7 @@ class StreamSource(SocketSource):
         try:
             while True:
                 if (connection := await self.accept(listener.socket)) is not None:
-                    nursery.start_soon(self.serve, connection, deliver)
+                    self.let_in(connection, nursery, deliver)
         except trio.Cancelled:
             if not self.is_kept(listener):
                 listener.unlink()
@@ -116,11 +116,15 @@ class StreamSource(SocketSource):
             return None
         return connection
 
+    def let_in(self, connection: socket.socket, nursery: trio.Nursery, deliver: Deliver) -> None:
+        """Have a connection read. It counts from now on, because the next may be accepted before its task begins."""
+        self.counts.connections += 1
+        nursery.start_soon(self.serve, connection, deliver)
+
     async def serve(self, connection: socket.socket, deliver: Deliver) -> None:
-        """Read one connection to its end."""
+        """Read one connection, which counts already, to its end."""
         intake = self.make_intake(deliver)
         intake.resume(self.surroundings.descriptors.rest_of(connection.fileno()))
-        self.counts.connections += 1
         with connection:
             try:
                 await read_to_end(connection.fileno(), intake, idle_seconds=self.idle_seconds)

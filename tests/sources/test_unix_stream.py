@@ -135,6 +135,20 @@ async def test_connections_over_the_limit_are_closed_and_counted(path: Path) -> 
     assert collector.lines == [b"first", b"second"]
 
 
+async def test_connections_that_come_together_keep_to_the_limit(path: Path) -> None:
+    """Whoever comes at the same moment as the last that is let in is one too many."""
+    source = UnixStreamSource(UnixAddress(str(path)), SourceSettings(logs=(), max_connections=1))
+    async with running(source):
+        for _ in range(20):
+            with ExitStack() as clients:
+                for _ in range(3):
+                    clients.enter_context(connect(path))
+                await wait_all_tasks_blocked()
+                assert source.counts.connections == 1
+            await wait_all_tasks_blocked()
+    assert source.counts.connections_refused == 40
+
+
 async def test_connection_waits_while_there_is_no_descriptor(
     path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
