@@ -41,7 +41,8 @@ def notify(text: str, descriptors: Sequence[int] = (), *, patience_seconds: floa
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(OSError):
         sock.settimeout(patience_seconds)
         sock.connect(f"\0{address[1:]}" if address.startswith("@") else address)
-        socket.send_fds(sock, [text.encode()], descriptors)
+        # Names of files need not be UTF-8, and systemd takes nothing else.
+        socket.send_fds(sock, [text.encode("utf-8", "replace")], descriptors)
 
 
 def notify_ready() -> None:

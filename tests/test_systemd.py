@@ -73,6 +73,12 @@ def test_nobody_is_told_without_systemd() -> None:
     systemd.notify_ready()
 
 
+def test_status_names_what_is_not_utf8_as_well_as_it_can(notified: NotifySocket) -> None:
+    """systemd takes UTF-8 only, and the path of a source that fails may be something else."""
+    systemd.notify_status("failing: /run/caf\udce9")
+    assert notified.receive() == [{"STATUS": "failing: /run/caf?"}]
+
+
 def test_status_stays_one_line_of_bounded_length(notified: NotifySocket) -> None:
     """A line feed would begin another assignment."""
     systemd.notify_status("a\nREADY=1 " + "x" * 1000)
