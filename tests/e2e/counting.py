@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.daemons import run_pipeline, wait_until
+from tests.e2e.daemons import answers, run_pipeline, wait_until
 
 PROGRAM = Path(__file__).parent / "count.mtail"
 
@@ -50,10 +51,31 @@ class Counting:
 @contextmanager
 def run_counting(folder: Path, *flags: str, program: Path = PROGRAM) -> Iterator[Counting]:
     """Run our daemon with the program that counts, or another."""
-    with run_pipeline(folder, "--progs", str(program), *flags):
-        transport = httpx.HTTPTransport(uds=str(folder / "metrics.sock"))
-        with httpx.Client(transport=transport, base_url="http://localhost", timeout=TIMEOUT_SECONDS) as client:
-            yield Counting(folder, client)
+    with run_pipeline(folder, "--progs", str(program), *flags), scraping(folder) as counting:
+        yield counting
+
+
+@contextmanager
+def scraping(folder: Path) -> Iterator[Counting]:
+    """Give what scrapes our daemon, which somebody else runs in `folder`."""
+    transport = httpx.HTTPTransport(uds=str(folder / "metrics.sock"))
+    with httpx.Client(transport=transport, base_url="http://localhost", timeout=TIMEOUT_SECONDS) as client:
+        yield Counting(folder, client)
+
+
+@contextmanager
+def starting(folder: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run our daemon with the program that counts, and give its process when it is ready; the block decides its end."""
+    command = [sys.executable, "-m", "pipeline", "run", "--progs", str(PROGRAM), *flags]
+    command += ["--unix_socket", f"{folder}/metrics.sock"]
+    with (folder / "pipeline.out").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "the daemon is ready")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def make_messages(route: str, numbers: Iterable[int]) -> bytes:

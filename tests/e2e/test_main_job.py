@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.daemons import DAEMON_PATH, ROOT, run_nginx, run_pipeline, run_rsyslog, substitute, wait_until
 
-MESSAGES = 100_000
+MESSAGES = 200_000
 SUM = MESSAGES * (MESSAGES - 1) // 2
 
 OMUXSOCK = """

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from tests.e2e.counting import PROGRAM
-from tests.e2e.daemons import DEADLINE_SECONDS, fetch_metrics, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, answers, fetch_metrics, wait_until
 
 LINES = 200_000
 
@@ -28,12 +31,12 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def run_on_pipe(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon with standard input as its source, a pipe that we write to."""
+def run_on(folder: Path, name: str, stdin: int | IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon with standard input as its source."""
     flags = ["--progs", str(PROGRAM), "--logs", name, "--unix_socket", str(folder / "metrics.sock")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "run", *flags], stdin=subprocess.PIPE, stdout=log, stderr=log
+            [sys.executable, "-m", "pipeline", "run", *flags], stdin=stdin, stdout=log, stderr=log
         )
     try:
         yield process
@@ -51,7 +54,7 @@ def read_counter(folder: Path, name: str) -> str:
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
 def test_every_line_is_counted(folder: Path, name: str) -> None:
     """None is lost or doubled; then the end of the pipe ends the daemon, with status 0."""
-    with run_on_pipe(folder, name) as process:
+    with run_on(folder, name, subprocess.PIPE) as process:
         assert process.stdin
         process.stdin.write(b"".join(b"e2e stdin %d\n" % number for number in range(LINES)))
         process.stdin.flush()
@@ -61,9 +64,28 @@ def test_every_line_is_counted(folder: Path, name: str) -> None:
         assert process.wait(DEADLINE_SECONDS) == 0, (folder / "log").read_text()
 
 
+def test_kill_leaves_what_lies_in_a_pipe_that_is_held(folder: Path) -> None:
+    """By whoever started us, for the next run; where nobody holds it the writer gets an error."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as held, os.fdopen(writing, "wb", buffering=0) as writer:
+        with run_on(folder, "-", held) as process:
+            wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "the daemon is ready")
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            writer.write(b"e2e stdin 0\n")
+            process.kill()
+            assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
+        with run_on(folder, "-", held):
+            held.close()
+            wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "the daemon is ready")
+            wait_until(lambda: read_counter(folder, "e2e_messages_total") == "1", "the line is counted")
+        with pytest.raises(BrokenPipeError):
+            writer.write(b"e2e stdin 1\n")
+
+
 def test_sigterm_takes_what_was_written(folder: Path) -> None:
     """The writer may hold its end open; the status is 0."""
-    with run_on_pipe(folder, "-") as process:
+    with run_on(folder, "-", subprocess.PIPE) as process:
         assert process.stdin
         process.stdin.write(b"e2e stdin 0\n")
         process.stdin.flush()

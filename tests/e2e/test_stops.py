@@ -1,4 +1,4 @@
-"""What sockets promise when the daemon is stopped or killed: what lies in them then, and what comes later."""
+"""What sources promise when nobody reads, at a stop and at a kill: what lies in them then, and what comes later."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.e2e.counting import PROGRAM, Counting, make_messages, run_counting
-from tests.e2e.daemons import DEADLINE_SECONDS, answers, find_free_port, wait_until
+from tests.e2e.counting import make_messages, run_counting, scraping, starting
+from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, wait_until
 
-KINDS = ("unix", "unixgram", "tcp", "udp")
+KINDS = ("pipe", "unix", "unixgram", "tcp", "udp")
 
 LINES = 8
 """As many as the kernel lets wait at any of the sockets: 10 at a unix datagram socket."""
@@ -27,9 +26,21 @@ LINES = 8
 pytestmark = pytest.mark.slow
 
 
+class PipeWriter(FileIO):
+    """A named pipe that is written to as a socket is. What is sent is less than a pipe takes in one piece."""
+
+    def setblocking(self, flag: bool) -> None:
+        os.set_blocking(self.fileno(), flag)
+
+    def send(self, data: bytes) -> int:
+        return os.write(self.fileno(), data)
+
+    sendall = send
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one kind of socket is, and how to write to it."""
+    """Where one kind of source is, and how to write to it."""
 
     kind: str
     folder: Path
@@ -38,6 +49,8 @@ class Place:
     @property
     def spec(self) -> str:
         """What an operator writes."""
+        if self.kind == "pipe":
+            return f"{self.folder}/log.fifo"
         is_unix = self.kind.startswith("unix")
         return f"{self.kind}://{self.folder}/log.sock" if is_unix else f"{self.kind}://127.0.0.1:{self.port}"
 
@@ -45,8 +58,10 @@ class Place:
     def flags(self) -> list[str]:
         return ["--logs", self.spec, "--state_file", f"{self.folder}/state"]
 
-    def connect(self) -> socket.socket:
-        """Return a socket that writes there."""
+    def connect(self) -> socket.socket | PipeWriter:
+        """Return what writes there."""
+        if self.kind == "pipe":
+            return PipeWriter(self.spec, "wb")
         family = socket.AF_UNIX if self.kind.startswith("unix") else socket.AF_INET
         client = socket.socket(family, socket.SOCK_STREAM if self.kind in ("unix", "tcp") else socket.SOCK_DGRAM)
         client.connect(f"{self.folder}/log.sock" if family == socket.AF_UNIX else ("127.0.0.1", self.port))
@@ -61,7 +76,7 @@ class Place:
 
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """A socket of each kind, in a folder whose path is short."""
+    """A pipe, or a socket of each kind, in a folder whose path is short."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as name:
         yield Place(request.param, Path(name), find_free_port())
 
@@ -69,18 +84,10 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 @contextmanager
 def halted(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     """Run our daemon, and halt it when it is ready; whatever the block does to it, it ends there."""
-    command = [sys.executable, "-m", "pipeline", "run", "--progs", str(PROGRAM), *place.flags]
-    command += ["--unix_socket", f"{place.folder}/metrics.sock"]
-    with (place.folder / "pipeline.out").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        wait_until(lambda: answers(place.folder / "metrics.sock", socket.SOCK_STREAM), "the daemon is ready")
+    with starting(place.folder, *place.flags) as process:
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
         yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_clean_stop_counts_what_was_sent(place: Place) -> None:
@@ -97,7 +104,7 @@ def test_clean_stop_counts_what_was_sent(place: Place) -> None:
         counting.assert_exact("after", LINES)
 
 
-def test_kill_loses_what_lies_in_the_socket(place: Place) -> None:
+def test_kill_loses_what_lies_in_the_source(place: Place) -> None:
     """And nothing else; the next run replaces the file of a unix socket and has the port at once."""
     with halted(place) as process:
         place.write("before")
@@ -110,15 +117,22 @@ def test_kill_loses_what_lies_in_the_socket(place: Place) -> None:
         assert counting.read_counter("messages", "before") == 0
 
 
+@pytest.mark.parametrize("place", ["pipe"], indirect=True)
+def test_kill_leaves_what_lies_in_a_pipe_that_is_held(place: Place) -> None:
+    """By a writer that stays, as by systemd: the kernel keeps it for the next run."""
+    with halted(place) as process, place.connect() as writer:
+        for number in range(LINES):
+            writer.send(make_messages("before", [number]))
+        process.kill()
+        assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
+        with run_counting(place.folder, *place.flags) as counting:
+            counting.wait_counted("before", LINES)
+            counting.assert_exact("before", LINES)
+
+
 def test_nobody_reads_and_nothing_is_lost_unseen(place: Place) -> None:
-    """The writer of a stream or a unix datagram has to wait; what the kernel drops of UDP is counted."""
-    http = httpx.HTTPTransport(uds=f"{place.folder}/metrics.sock")
-    with (
-        halted(place) as process,
-        place.connect() as writer,
-        httpx.Client(transport=http, base_url="http://localhost", timeout=DEADLINE_SECONDS) as client,
-    ):
-        counting = Counting(place.folder, client)
+    """The writer of a pipe, a stream or a unix datagram has to wait; what the kernel drops of UDP is counted."""
+    with halted(place) as process, place.connect() as writer, scraping(place.folder) as counting:
 
         def count_dropped() -> float:
             return counting.read("syslog_pipeline_datagrams_dropped_total", "logfile", place.spec)
@@ -132,7 +146,7 @@ def test_nobody_reads_and_nothing_is_lost_unseen(place: Place) -> None:
         assert (count_dropped() > 0) == (place.kind == "udp")
 
 
-def fill(writer: socket.socket, most: int) -> list[bytes]:
+def fill(writer: socket.socket | PipeWriter, most: int) -> list[bytes]:
     """Send numbered lines until one has to wait; return them, and what of the last one is still to be sent."""
     writer.setblocking(False)
     sent: list[bytes] = []

@@ -21,13 +21,14 @@ import pytest
 
 from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, answers, find_free_port, wait_until
 from tests.e2e.manager import Manager, managing
+from tests.sources.journals import make_entry, write_journal
 
 PROGRAM = Path(__file__).parent / "count.mtail"
 
 RUNS = 6
 """Five restarts."""
 
-MESSAGES = {"pipe": 200_000, "stream": 200_000, "tcp": 60_000, "datagram": 3_000, "udp": 600}
+MESSAGES = {"pipe": 200_000, "stream": 200_000, "tcp": 200_000, "file": 200_000, "datagram": 3_000, "udp": 600}
 """How many come by each way. A datagram costs a step of the sender; of UDP, what comes while nobody
 reads must fit into the kernel's buffer."""
 
@@ -126,7 +127,7 @@ class Writer(threading.Thread):
 
 @pytest.fixture(scope="module")
 def course(folder: Path) -> Iterator[Path]:
-    """Run the daemon six times, while five writers write on as if nothing had happened.
+    """Run the daemon six times, while six writers write on as if nothing had happened.
 
     At every stop each stream has a line begun. Of the shares, half are written while nobody runs.
     """
@@ -137,19 +138,21 @@ def course(folder: Path) -> Iterator[Path]:
         f"tcp://127.0.0.1:{ports[0]}",
         f"unixgram://{folder}/datagram",
         f"udp://127.0.0.1:{ports[1]}",
+        f"file://{folder}/file",
     )
-    flags = ("--state_file", f"{folder}/state", "--state_interval", "0")
+    flags = ("--state_file", f"{folder}/state", "--state_interval", "0", "--read_positions")
     manager = Manager(folder, make_command(folder, *logs, flags=flags), environment={"FDSTORE": "64"})
     with ExitStack() as stack:
         stack.enter_context(managing(manager))
         manager.start()
         pipe = stack.enter_context((folder / "pipe").open("wb", buffering=0))
+        file = stack.enter_context((folder / "file").open("ab", buffering=0))
         stream = stack.enter_context(connect(socket.SOCK_STREAM, folder / "stream"))
         tcp = stack.enter_context(socket.create_connection(("127.0.0.1", ports[0])))
         datagram = stack.enter_context(connect(socket.SOCK_DGRAM, folder / "datagram"))
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         udp.connect(("127.0.0.1", ports[1]))
-        streams = {"pipe": pipe.write, "stream": stream.sendall, "tcp": tcp.sendall}
+        streams = {"pipe": pipe.write, "stream": stream.sendall, "tcp": tcp.sendall, "file": file.write}
         datagrams = {"datagram": datagram.send, "udp": udp.send}
         lines = {route: number_lines(route, count) for route, count in MESSAGES.items()}
         writers = [Writer(write, cut_stream(lines[route])) for route, write in streams.items()]
@@ -193,7 +196,8 @@ def test_restarts_deliver_no_line_in_pieces(course: Path) -> None:
 
 def test_kill_loses_nothing_that_lies_in_pipes_and_sockets(fresh: Path) -> None:
     """systemd keeps them. The process that is killed has been stopped before, so that it has read none of it."""
-    logs = (f"{fresh}/pipe", f"unix://{fresh}/stream", f"unixgram://{fresh}/datagram")
+    port = find_free_port()
+    logs = (f"{fresh}/pipe", f"unix://{fresh}/stream", f"unixgram://{fresh}/datagram", f"udp://127.0.0.1:{port}")
     manager = Manager(fresh, make_command(fresh, *logs, flags=("--store_descriptors",)))
     with managing(manager):
         process = manager.start()
@@ -202,15 +206,39 @@ def test_kill_loses_nothing_that_lies_in_pipes_and_sockets(fresh: Path) -> None:
         with connect(socket.SOCK_DGRAM, fresh / "datagram") as sender:
             for line in number_lines("datagram", 5):
                 sender.send(line)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for line in number_lines("udp", 5):
+                sender.sendto(line, ("127.0.0.1", port))
         with connect(socket.SOCK_STREAM, fresh / "stream") as writer:
             writer.sendall(b"".join(number_lines("stream", 1000)))
         manager.kill()
-        assert [re.sub(r"-\d+-\d+$", "", name) for name in manager.names] == ["kept-pipe", *["kept-socket"] * 3]
+        assert [re.sub(r"-\d+-\d+$", "", name) for name in manager.names] == ["kept-pipe", *["kept-socket"] * 4]
         manager.start()
-        for route, count in (("pipe", 1000), ("datagram", 5), ("stream", 1000)):
+        for route, count in (("pipe", 1000), ("datagram", 5), ("udp", 5), ("stream", 1000)):
             wait_counted(fresh, route, count)
             assert read_counter(fresh, "e2e_messages_total", route) == count
             assert read_counter(fresh, "e2e_disorder_total", route) == 0
+        manager.stop()
+
+
+def test_journal_goes_on_by_its_position(fresh: Path) -> None:
+    """systemd keeps nothing of it, nor has to."""
+    journal = fresh / "log.journal"
+    flags = ("--read_positions", "--state_file", f"{fresh}/state")
+    command = make_command(fresh, f"journal://{journal}", flags=flags)
+    manager = Manager(fresh, command, environment={"FDSTORE": "8"})
+    write_journal(journal, [make_entry(0)])
+    with managing(manager):
+        for run in range(RUNS):
+            manager.start()
+            wait_counted(fresh, "journal", run)
+            manager.stop()
+            assert [re.sub(r"-\d+-\d+$", "", name) for name in manager.names] == ["kept-socket"]
+            write_journal(journal, [make_entry(run + 1, MESSAGE=f"e2e journal {run}")])
+        manager.start()
+        wait_counted(fresh, "journal", RUNS)
+        assert read_counter(fresh, "e2e_messages_total", "journal") == RUNS
+        assert read_counter(fresh, "e2e_disorder_total", "journal") == 0
         manager.stop()
 
 
