@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pipeline import __version__
-from pipeline.errors import StoreConflictError
 from pipeline.metrics import HistogramValue, Kind, Metric, Store, ValueType
 from pipeline.telemetry import OF_PROCESS, OF_PROGRAMS, OF_SOURCES, OWN_METRICS, PREFIX, SourceCounts, Telemetry
 
@@ -161,12 +160,28 @@ def test_limits_that_told_are_shown() -> None:
     assert read_series(telemetry, "programs_running") == {(): 1}
 
 
-def test_program_cannot_take_one_of_our_names_for_another_kind() -> None:
-    """It is not loaded then; ours stay."""
+@pytest.mark.parametrize("kind", [Kind.COUNTER, Kind.GAUGE, Kind.TEXT])
+@pytest.mark.parametrize("name", ["syslog_pipeline_lines_total", "process_open_fds"])
+def test_program_may_have_a_metric_of_our_name(name: str, kind: Kind) -> None:
+    """Ours is not shown as long as there is theirs, of whatever kind; it goes on counting meanwhile."""
     telemetry = Telemetry(Store())
-    theirs = Metric("syslog_pipeline_lines_total", kind=Kind.GAUGE, value_type=ValueType.INT, program="a.mtail")
-    with pytest.raises(StoreConflictError):
-        telemetry.store.register([theirs])
+    value_type = ValueType.STRING if kind is Kind.TEXT else ValueType.INT
+    theirs = Metric(name, kind=kind, value_type=value_type, program="a.mtail")
+    telemetry.store.register([theirs])
+    telemetry.collect(NOW)
+    shown = [metric for metric in telemetry.store.snapshot().metrics if metric.name == name]
+    assert [metric.program for metric in shown] == ["a.mtail"]
+    telemetry.store.take_out("a.mtail")
+    assert read_series(telemetry, name)
+
+
+def test_our_metric_stays_beside_a_hidden_one_of_its_name() -> None:
+    """A program that shows nothing under the name takes nothing away."""
+    telemetry = Telemetry(Store())
+    name = "process_open_fds"
+    theirs = Metric(name, kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail", hidden=True)
+    telemetry.store.register([theirs])
+    assert [metric.program for metric in telemetry.store.view().metrics if metric.name == name] == ["", "a.mtail"]
 
 
 def test_names_follow_the_conventions() -> None:

@@ -4,6 +4,9 @@ The rules of behaviour.md 3.4, with what is recommended there: a registration ha
 not at all; a metric whose type, label names or bounds changed starts anew in place of the old one;
 expiries move along. Where programs come and go, the loader takes out what they had (`take_out`), so
 that metrics of a program that is unloaded, and metrics a new version no longer declares, are gone.
+
+A program may use any name. A metric of the daemon's own, which belongs to no program, gives way to it: it is not
+shown as long as a metric that programs show has its name.
 """
 
 from __future__ import annotations
@@ -50,10 +53,10 @@ class Store:
         return live
 
     def find_kinds(self, leaving: Set[str] = frozenset()) -> dict[str, Metric]:
-        """Return the first metric of each name, as if the programs `leaving` had none."""
+        """Return the programs' first metric of each name, as if the programs `leaving` had none."""
         kinds: dict[str, Metric] = {}
         for metric in self:
-            if metric.program not in leaving:
+            if metric.program and metric.program not in leaving:
                 kinds.setdefault(metric.name, metric)
         return kinds
 
@@ -87,11 +90,17 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of everything as it is now."""
-        return Snapshot(tuple(copy_metric(metric) for metric in self))
+        return Snapshot(tuple(copy_metric(metric) for metric in self.list_shown()))
 
     def view(self) -> Snapshot:
         """Return the series that there are now; their values are those of when they are read."""
-        return Snapshot(tuple(view_metric(metric) for metric in self))
+        return Snapshot(tuple(view_metric(metric) for metric in self.list_shown()))
+
+    def list_shown(self) -> Iterator[Metric]:
+        """Go through all metrics but those of the daemon's own that give way."""
+        for metric in self:
+            if metric.program or not any(other.program and not other.hidden for other in self.by_name[metric.name]):
+                yield metric
 
     def sweep(self, now: int) -> None:
         """Delete what has expired or is over a limit, hidden metrics too (spec 12.7)."""
@@ -109,9 +118,14 @@ class Store:
 
 
 def add_kinds(known: Mapping[str, Metric], metrics: Sequence[Metric]) -> dict[str, Metric]:
-    """Return `known`, a metric for each name, with `metrics`; StoreConflictError when a name has two kinds."""
+    """Return `known`, a metric for each name, with those of `metrics` that belong to a program.
+
+    StoreConflictError when a name has two kinds.
+    """
     kinds = dict(known)
     for metric in metrics:
+        if not metric.program:
+            continue
         other = kinds.setdefault(metric.name, metric)
         if other.kind is not metric.kind:
             raise StoreConflictError(

@@ -212,6 +212,16 @@ def test_programs_that_change_together_are_judged_together(tmp_path: Path) -> No
     assert loader.reload(NOW) == LoadReport(loaded=["a.mtail", "b.mtail"])
 
 
+def test_program_with_one_of_our_names_is_loaded(tmp_path: Path) -> None:
+    """mtail runs it: its own metrics have other names than ours."""
+    (tmp_path / "a.mtail").write_text("gauge process_cpu_seconds_total\n/$/ {\n  process_cpu_seconds_total = 7\n}\n")
+    loader = make_loader(tmp_path)
+    assert loader.load(NOW) == LoadReport(loaded=["a.mtail"])
+    run_line(loader)
+    loader.telemetry.collect(NOW)
+    assert read_values(loader) == {"process_cpu_seconds_total a.mtail": [7]}
+
+
 def test_program_gives_a_name_to_another(tmp_path: Path) -> None:
     """The one is gone when the other comes, whichever comes first in the folder."""
     (tmp_path / "b.mtail").write_text(COUNTER)
