@@ -1,4 +1,4 @@
-"""What every test may rely on: `--update-expected`, and that no test is skipped."""
+"""What every test may rely on: `--update-expected`, that no test is skipped, and that no property is timed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import logging
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# On a busy machine any example may wait for its turn: how long it took says nothing about what it tests.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
