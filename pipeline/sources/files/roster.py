@@ -271,7 +271,7 @@ class Roster:
 
     def is_copy(self, tail: Tail, path: str) -> bool:
         """Return whether a file is the copy of one that is or was read."""
-        known = [*self.marks.values(), *self.surroundings.ledger.marks_but(tail)]
+        known = [*self.marks.values(), *self.surroundings.ledger.marks_like(tail)]
         return any(mark.is_copied_by(path, tail.head) for mark in known)
 
     def look_for(self, mark: Mark) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.batch import Batch
 from pipeline.settings import ReadFrom, SourceSettings
 from pipeline.sources.files import PathPattern, PathSource
 from pipeline.sources.files.parts import FORGET_SECONDS
-from pipeline.sources.files.roster import DELETED_SECONDS, MOVED_SECONDS, REPLACED_SECONDS
+from pipeline.sources.files.roster import DELETED_SECONDS, MOVED_SECONDS, REPLACED_SECONDS, Roster
 from pipeline.sources.files.source import find_earliest_scan
 from pipeline.sources.files.tail import find_data
 from pipeline.sources.intake import READ_BYTES
@@ -800,3 +801,36 @@ async def test_source_can_be_prepared_again(path: Path, autojump_clock: MockCloc
     await read_briefly(source)
     append(path, b"between\n")
     assert await read_briefly(source) == [b"between"]
+
+
+def count_calls(work: Callable[[], object]) -> int:
+    """Return how many functions written in Python `work` calls."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_new_file_costs_the_same_beside_many(tmp_path: Path) -> None:
+    """Whether it is a copy shows in how it begins; nobody hashes all others for that."""
+    roster = Roster(PathPattern.parse(f"{tmp_path}/*.log"), SETTINGS, Surroundings())
+    costs = []
+    for number in range(3):
+        for other in range(20):
+            (tmp_path / f"{number}-{other}.log").write_bytes(
+                b"%d.%d: a line that is like no other, and is a long one\n" % (number, other)
+            )
+        roster.scan(0.0)
+        usual = count_calls(lambda: roster.scan(0.0))
+        (tmp_path / f"{number}.log").write_bytes(b"%d is new, and a line that is like no other, and long\n" % number)
+        costs.append(count_calls(lambda: roster.scan(0.0)) - usual)
+    roster.close()
+    assert len(set(costs)) == 1
