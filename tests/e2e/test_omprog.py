@@ -146,3 +146,17 @@ def test_kill_loses_nothing(site: Site, transactions: str) -> None:
             os.kill(site.process, signal.SIGKILL)
         site.wait_numbers(count)
         assert sorted(site.read_counts()) == list(range(count))
+
+
+def test_kill_without_state_loses_no_message(site: Site) -> None:
+    """The values begin anew, but what was not counted comes again."""
+    stateless = {f" --state_file {site.folder}/state": ""}
+    with site.run(Path(__file__).parent / "omprog.mtail", stateless) as log_socket:
+        log_messages(log_socket, "omprog", 1)
+        site.wait_numbers(1)
+        os.kill(site.process, signal.SIGSTOP)
+        log_messages(log_socket, "omprog", MESSAGES_WHILE_KILLED["on"])
+        os.kill(site.process, signal.SIGKILL)
+        site.wait_numbers(MESSAGES_WHILE_KILLED["on"])
+        assert sorted(site.read_counts()) == list(range(MESSAGES_WHILE_KILLED["on"]))
+    assert not (site.folder / "state").exists()

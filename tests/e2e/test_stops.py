@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -102,6 +102,25 @@ def test_clean_stop_counts_what_was_sent(place: Place) -> None:
         counting.wait_counted("after", LINES)
         counting.assert_exact("before", LINES)
         counting.assert_exact("after", LINES)
+
+
+def test_what_is_written_meanwhile_is_lost(place: Place) -> None:
+    """The writer gets an error, though of UDP none and of TCP a late one; the next run begins with what is new."""
+    with run_counting(place.folder, *place.flags) as counting:
+        writer = place.connect()
+        writer.send(make_messages("before", [0]))
+        counting.wait_counted("before", 1)
+    with writer:
+        if isinstance(writer, socket.socket) and writer.type == socket.SOCK_STREAM:
+            assert writer.recv(1) == b""
+        with nullcontext() if place.kind in ("tcp", "udp") else pytest.raises(ConnectionError):
+            writer.send(make_messages("meanwhile", [0]))
+        with run_counting(place.folder, *place.flags) as counting:
+            place.write("after")
+            counting.wait_counted("after", LINES)
+            counting.assert_exact("after", LINES)
+            counting.assert_exact("before", 1)
+            assert counting.read_counter("messages", "meanwhile") == 0
 
 
 def test_kill_loses_what_lies_in_the_source(place: Place) -> None:

@@ -196,8 +196,9 @@ def test_restarts_deliver_no_line_in_pieces(course: Path) -> None:
 
 def test_kill_loses_nothing_that_lies_in_pipes_and_sockets(fresh: Path) -> None:
     """systemd keeps them. The process that is killed has been stopped before, so that it has read none of it."""
-    port = find_free_port()
-    logs = (f"{fresh}/pipe", f"unix://{fresh}/stream", f"unixgram://{fresh}/datagram", f"udp://127.0.0.1:{port}")
+    address = ("127.0.0.1", find_free_port())
+    logs = (f"{fresh}/pipe", *(f"{kind}://127.0.0.1:{address[1]}" for kind in ("tcp", "udp")))
+    logs += (f"unix://{fresh}/stream", f"unixgram://{fresh}/datagram")
     manager = Manager(fresh, make_command(fresh, *logs, flags=("--store_descriptors",)))
     with managing(manager):
         process = manager.start()
@@ -208,13 +209,15 @@ def test_kill_loses_nothing_that_lies_in_pipes_and_sockets(fresh: Path) -> None:
                 sender.send(line)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for line in number_lines("udp", 5):
-                sender.sendto(line, ("127.0.0.1", port))
+                sender.sendto(line, address)
         with connect(socket.SOCK_STREAM, fresh / "stream") as writer:
             writer.sendall(b"".join(number_lines("stream", 1000)))
+        with socket.create_connection(address) as writer:
+            writer.sendall(b"".join(number_lines("tcp", 1000)))
         manager.kill()
-        assert [re.sub(r"-\d+-\d+$", "", name) for name in manager.names] == ["kept-pipe", *["kept-socket"] * 4]
+        assert [re.sub(r"-\d+-\d+$", "", name) for name in manager.names] == ["kept-pipe", *["kept-socket"] * 5]
         manager.start()
-        for route, count in (("pipe", 1000), ("datagram", 5), ("udp", 5), ("stream", 1000)):
+        for route, count in (("pipe", 1000), ("datagram", 5), ("udp", 5), ("stream", 1000), ("tcp", 1000)):
             wait_counted(fresh, route, count)
             assert read_counter(fresh, "e2e_messages_total", route) == count
             assert read_counter(fresh, "e2e_disorder_total", route) == 0
