@@ -88,9 +88,9 @@ class FifoSource:
         self.surroundings.add_counts(self.counts)
         descriptors = self.surroundings.descriptors
         passed = descriptors.take_pipe(self.path)
-        for earlier in descriptors.take_earlier_pipes(self.path):
-            self.hold(earlier).retire()
         try:
+            for earlier in descriptors.take_earlier_pipes(self.path):
+                self.hold(earlier).retire()
             self.hold(self.open() if passed is None else keep_open(passed))
         except OSError as error:
             self.close()
@@ -110,7 +110,8 @@ class FifoSource:
         raise SettingError(f"{self.path} is not a named pipe.")
 
     def hold(self, descriptor: int) -> HeldPipe:
-        """Have a pipe among those that are read."""
+        """Have a pipe among those that are read. Raises `SettingError` if it is among those of another source."""
+        claim_pipe(descriptor, self.path)
         widen_pipe(descriptor)
         self.surroundings.descriptors.store(descriptor, PIPE_NAME)
         pipe = HeldPipe(descriptor)
@@ -202,6 +203,8 @@ class FifoSource:
 
     def close(self) -> None:
         for pipe in self.pipes:
+            # systemd may hold on to what we opened, and the next attempt opens it anew.
+            fcntl.flock(pipe.descriptor, fcntl.LOCK_UN)
             os.close(pipe.descriptor)
         self.pipes = []
 
@@ -213,6 +216,18 @@ def make_pipe(path: Path, ownership: Ownership) -> None:
     except FileExistsError:
         return
     ownership.apply(path)
+
+
+def claim_pipe(descriptor: int, path: Path) -> None:
+    """Be the only one to read a pipe, under whatever name: of two, each would get parts of lines.
+
+    The lock is that of what was opened (flock(2)), so it goes with the descriptor through systemd's store.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SettingError(f"Somebody already reads the pipe {path}, perhaps under another name.") from error
 
 
 def keep_open(descriptor: int) -> int:

@@ -191,6 +191,21 @@ def test_something_else_in_the_place_of_the_pipe_is_one_sentence(path: Path) -> 
     assert str(caught.value) == f"{path} is not a named pipe."
 
 
+def test_pipe_that_somebody_reads_is_not_read_by_another(path: Path, tmp_path: Path) -> None:
+    """Neither under another name nor by another daemon: lines would be torn. It is free when it is let go of."""
+    other_name = tmp_path / "other"
+    other_name.symlink_to(path)
+    source = FifoSource(path, SETTINGS)
+    other = FifoSource(other_name, SETTINGS)
+    source.prepare()
+    with pytest.raises(SettingError) as caught:
+        other.prepare()
+    assert str(caught.value) == f"Somebody already reads the pipe {other_name}, perhaps under another name."
+    source.close()
+    other.prepare()
+    other.close()
+
+
 async def test_line_begun_is_delivered_after_a_while(path: Path, autojump_clock: MockClock) -> None:
     """Its writer may have died; the time begins anew with each piece. What comes later begins a line."""
     source = FifoSource(path, SourceSettings(logs=(), partial_line_timeout_seconds=10.0))
@@ -363,6 +378,16 @@ async def test_pipe_that_is_kept_loses_and_splits_no_line(path: Path, keeper: Ke
             lines += collector.lines
     assert lines == [b"a", b"b-e-gun", b"c"]
     assert source.counts.lines_partial == 0
+
+
+def test_pipe_that_is_kept_can_be_opened_again(path: Path, keeper: Keeper) -> None:
+    """After a failure of the source, as long as the daemon runs."""
+    source = FifoSource(path, SETTINGS, keeper.start())
+    source.prepare()
+    source.close()
+    source.prepare()
+    source.close()
+    assert len(keeper.kept) == 1
 
 
 async def test_pipe_that_was_replaced_is_kept_until_its_last_writer_goes(
