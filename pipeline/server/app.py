@@ -77,7 +77,8 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
     pages = Pages(answers.take_snapshot, options)
 
     async def answer_status(request: Request) -> Response:
-        return HTMLResponse(render_status(answers.read_status()))
+        # Names of files need not be UTF-8.
+        return HTMLResponse(render_status(answers.read_status()).encode("utf-8", "replace"))
 
     app = Starlette(
         routes=[

@@ -166,6 +166,13 @@ async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
     assert text.count("Sees only") == 1
 
 
+async def test_status_page_names_what_is_not_utf8_as_well_as_it_can(tmp_path: Path) -> None:
+    """The path of a pipe may be any bytes."""
+    async with serving(tmp_path, make_store(), Status((), (SourceStatus("/run/caf\udce9", 1),))) as client:
+        answer = await client.get("/")
+    assert '<th scope="row">/run/caf?</th>' in answer.text
+
+
 async def test_status_page_of_nothing_says_so(tmp_path: Path) -> None:
     """No empty tables."""
     async with serving(tmp_path, make_store()) as client:
