@@ -87,6 +87,7 @@ class Roster:
         self.parts.start()
         goes_on = has_position(position) or bool(self.marks)
         self.marks |= {mark.identity: mark for mark in read_marks(position)}
+        self.surroundings.ledger.past.extend(read_marks(position, "past"))
         pipes = self.look(is_first=not goes_on)
         for mark in [mark for mark in self.marks.values() if mark.identity not in self.unopened]:
             self.look_for(mark)
@@ -369,15 +370,17 @@ class Roster:
 
     def close(self) -> None:
         """Close all files, and remember how far they were read."""
+        self.places = {}
         for tail in list(self.tails.values()):
             self.marks[tail.identity] = tail.mark
             self.drop(tail)
 
     @property
     def position(self) -> dict[str, object]:
-        """How far each file has been read, as JSON can spell it."""
+        """How far each file has been read, as JSON can spell it; under "past" those whose copies may be here."""
         marks = [*self.marks.values(), *(tail.mark for tail in self.tails.values())]
-        return {"files": [mark.spell() for mark in marks]}
+        past = [mark for mark in self.surroundings.ledger.past if self.pattern.matches(mark.path)]
+        return {"files": [mark.spell() for mark in marks], "past": [mark.spell() for mark in past]}
 
 
 def see(status: os.stat_result) -> Seen:

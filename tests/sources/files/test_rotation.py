@@ -109,6 +109,11 @@ ROWS = {
         "app*.log",
         "write app.log, stop, write app.log, copy app.log app-1.log, truncate app.log, write app.log 9, start, look",
     ),
+    "copytruncate before the restart, the copies match": (
+        "app.log*",
+        "write app.log, look, copytruncate, look, write app.log 9, look, copytruncate, look, write app.log, look, stop,"
+        "start, write app.log, look, stop, start, look",
+    ),
     "truncate while away": ("app.log", "write app.log, stop, truncate app.log, write app.log 1, start, look"),
     "new date while away": ("app-*.log", "write app-1.log, stop, write app-2.log, start, look"),
     "first file while away": ("app-*.log", "look, stop, write app-2.log, start, look"),
