@@ -180,7 +180,7 @@ METRIC_FLAGS = (
         type=INTEGER,
         section=METRICS,
         default=default_of(settings.StoreSettings, "max_label_value_bytes"),
-        help="A series with a longer label value is not kept; it is counted. 0: any length.",
+        help="A series with a longer label value is not kept, a longer text is cut; both are counted. 0: any length.",
     ),
     Flag(
         name="emit_prog_label",

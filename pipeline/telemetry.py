@@ -45,6 +45,8 @@ class SourceCounts:
     datagrams_dropped: int = 0
     bytes_left: int = 0
     """What was still unread when there was no time to go on, at the end."""
+    arrivals: int = 0
+    """Connections that were let in, and bursts of datagrams: progress, also where they hold no byte."""
 
 
 @dataclass(slots=True)
@@ -186,6 +188,9 @@ LABEL_VALUES_TOO_LONG = OwnMetric(
     "New series that were not kept, because a label value is longer than --max_label_value_bytes.",
     ("prog", "metric"),
 )
+TEXTS_CUT = OwnMetric(
+    "texts_cut_total", "Texts of metrics that were cut to --max_label_value_bytes.", ("prog", "metric")
+)
 
 OF_SOURCES = {
     "bytes_read": OwnMetric("log_bytes_total", "Bytes read from a source.", ("logfile",)),
@@ -318,6 +323,7 @@ OWN_METRICS = (
     SERIES_EVICTED,
     SERIES_OVERFLOWS,
     LABEL_VALUES_TOO_LONG,
+    TEXTS_CUT,
     *OF_SOURCES.values(),
     *OF_PROGRAMS.values(),
     *OF_PROCESS.values(),
@@ -449,6 +455,8 @@ class Telemetry:
                 self.write(SERIES_OVERFLOWS, metric.overflows, now, *key)
             if metric.values_too_long:
                 self.write(LABEL_VALUES_TOO_LONG, metric.values_too_long, now, *key)
+            if metric.texts_cut:
+                self.write(TEXTS_CUT, metric.texts_cut, now, *key)
         self.write(SERIES, series, now)
 
     def write_durations(self, own: OwnMetric, durations: Durations, now: int, *labels: bytes) -> None:

@@ -35,7 +35,7 @@ def test_counts_of_sources_and_programs_are_written() -> None:
 
 
 def test_every_field_has_its_metric() -> None:
-    """A count that nobody can see is no count; one is only logged, at the end."""
+    """A count that nobody can see is no count; one is only logged, at the end, and one is for the watchdog."""
     telemetry = Telemetry(Store())
     telemetry.add_source(SourceCounts(b"/log"))
     source, program = telemetry.sources[0], telemetry.program("a.mtail")
@@ -45,7 +45,7 @@ def test_every_field_has_its_metric() -> None:
     for value, name in enumerate(fields, start=1):
         setattr(program, name, value)
     program.lines_in_vain = 30
-    assert set(SourceCounts.__slots__) == {"origin", "bytes_left", *OF_SOURCES}
+    assert set(SourceCounts.__slots__) == {"origin", "bytes_left", "arrivals", *OF_SOURCES}
     assert set(type(program).__slots__) == {"name", "running", "times", "lines_in_vain", *fields}
     telemetry.collect(NOW)
     for value, name in enumerate(OF_SOURCES, start=1):
@@ -151,11 +151,13 @@ def test_limits_that_told_are_shown() -> None:
         metric.new((b"2",), NOW)
     quiet.new((b"1",), NOW)
     quiet.new((b"x" * 5,), NOW)
+    quiet.cut_text(b"x" * 5)
     telemetry.program("a.mtail").running = True
     telemetry.collect(NOW)
     assert read_series(telemetry, "series_evicted_total") == {(b"a.mtail", b"limited"): 1}
     assert read_series(telemetry, "series_overflows_total") == {(b"a.mtail", b"capped"): 1}
     assert read_series(telemetry, "label_values_too_long_total") == {(b"a.mtail", b"quiet"): 1}
+    assert read_series(telemetry, "texts_cut_total") == {(b"a.mtail", b"quiet"): 1}
     assert read_series(telemetry, "series") == {(): 3}
     assert read_series(telemetry, "programs_running") == {(): 1}
 

@@ -172,13 +172,20 @@ class StatementGenerator:
         else:
             value = self.values.as_type(node.value, want)
         if node.operator == "=":
-            return [*code, py.set_attribute(target, "value", value), self.stamp(target)]
+            return [*code, py.set_attribute(target, "value", self.kept(symbol, value, want)), self.stamp(target)]
         written = self.values.text(node.value)
         if "++" in written or "--" in written:
             # The value may change the target itself, and Python reads a target before the value.
             code.append(py.assign("x", value))
             value = py.name("x")
+        if want is Type.STRING:
+            joined = py.binary(py.attribute(target, "value"), "+", value)
+            return [*code, py.set_attribute(target, "value", self.kept(symbol, joined, want)), self.stamp(target)]
         return [*code, py.add_to_attribute(target, "value", "+", value), self.stamp(target)]
+
+    def kept(self, symbol: MetricSymbol, value: ast.expr, want: Type) -> ast.expr:
+        """Return the code for what a series keeps of a value: texts have a limit."""
+        return py.call(self.values.metrics.member(symbol, "cut_text"), value) if want is Type.STRING else value
 
     def observation(self, node: Assignment, symbol: MetricSymbol, target: ast.expr, want: Type) -> list[ast.stmt]:
         """Return the code that counts a value in its bucket (spec section 12.5)."""

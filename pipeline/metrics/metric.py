@@ -54,7 +54,8 @@ ZEROS: dict[ValueType, int | float | bytes] = {
 class Metric:
     """One metric and its series.
 
-    A series with a label value of more than `max_label_value_bytes` is never kept, counted in `values_too_long`.
+    A series with a label value of more than `max_label_value_bytes` is never kept, counted in `values_too_long`. A
+    text that is longer is cut there, counted in `texts_cut`: label values and texts are what a line can put here.
     The number of series is bounded in one of two ways.
 
     - The program says `limit`: a new series evicts the oldest one (spec 12.6), counted in
@@ -86,6 +87,7 @@ class Metric:
         "queue",
         "rows",
         "source",
+        "texts_cut",
         "value_type",
         "values_too_long",
         "zero",
@@ -130,6 +132,7 @@ class Metric:
         self.evictions = 0
         self.overflows = 0
         self.values_too_long = 0
+        self.texts_cut = 0
         self.capacity = sys.maxsize
         self.max_label_value_bytes = DEFAULT_MAX_LABEL_VALUE_BYTES
         self.cap_series(DEFAULT_MAX_SERIES)
@@ -142,7 +145,7 @@ class Metric:
         self.capacity = self.limit if self.limit > 0 else max_series or sys.maxsize
 
     def cap_label_values(self, max_bytes: int) -> None:
-        """Set how many bytes a label value of a series may have; 0 is any number."""
+        """Set how many bytes a label value of a series may have, or a text; 0 is any number."""
         self.max_label_value_bytes = max_bytes or sys.maxsize
 
     def is_too_long(self, key: Labels) -> bool:
@@ -152,6 +155,13 @@ class Metric:
             if len(value) > longest:
                 return True
         return False
+
+    def cut_text(self, text: bytes) -> bytes:
+        """Return what a series keeps of a text."""
+        if len(text) <= self.max_label_value_bytes:
+            return text
+        self.texts_cut += 1
+        return text[: self.max_label_value_bytes]
 
     def new(self, key: Labels, now: int) -> Series:
         """Create the series `key`, which must not exist, and make room for it at the limit."""
@@ -262,6 +272,7 @@ class Metric:
         self.evictions += other.evictions
         self.overflows += other.overflows
         self.values_too_long += other.values_too_long
+        self.texts_cut += other.texts_cut
 
     def has_room_for(self, other: Metric) -> bool:
         """Tell whether all series of `other` can be ours as they are."""

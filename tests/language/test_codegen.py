@@ -289,3 +289,19 @@ def test_searches_are_made_once() -> None:
         parameters = process.__code__.co_varnames[: process.__code__.co_argcount]
         searches.append(dict(zip(reversed(parameters), reversed(process.__defaults__), strict=False))["find1"])
     assert searches[0] is searches[1]
+
+
+@pytest.mark.parametrize("operator", ["=", "+="])
+def test_text_has_a_limit(operator: str) -> None:
+    """That of label values: else a program that joins texts would keep all that is ever sent."""
+    text = f"hidden text t by k\n/(\\w) (.*)/ {{\n  t[$1] {operator} $2\n}}\n"
+    run = run_program(text, *[b"a " + b"x" * 1500] * 3, b"b " + b"y" * 4000, b"c short")
+    kept = {"=": 1500, "+=": 2048}[operator]
+    assert [run.value("t", key) for key in (b"a", b"b", b"c")] == [b"x" * kept, b"y" * 2048, b"short"]
+    assert run.metrics[0].texts_cut == {"=": 1, "+=": 3}[operator]
+
+
+def test_text_is_joined_with_one_that_changes_meanwhile() -> None:
+    """What the right side does comes before the text is read, and the cut after both."""
+    run = run_program("text t\ncounter c\n/(\\w)/ {\n  t += $1 + string(c++)\n}\n", b"a", b"b")
+    assert run.value("t") == b"a1b2"
