@@ -67,13 +67,20 @@ class StdinSource:
         try:
             task_status.started()
             await self.wait_readable()
-            while size := intake.read(self.descriptor):
+            while size := self.read(intake):
                 await yield_after(size)
                 await self.wait_readable()
         except trio.Cancelled:
             self.drain(intake)
             raise
         intake.finish()
+
+    def read(self, intake: Intake) -> int:
+        """Read what is there, and deliver; 0 at the end, as which counts that the writer of a socket has reset it."""
+        try:
+            return intake.read(self.descriptor)
+        except ConnectionResetError:
+            return 0
 
     async def wait_readable(self) -> None:
         """Wait until a read would not block. A file is always readable, and epoll refuses it."""
@@ -90,7 +97,7 @@ class StdinSource:
                 with suppress(OSError):  # a device need not know how much it holds
                     self.counts.bytes_left += count_readable(self.descriptor)
                 break
-            size = intake.read(self.descriptor)
+            size = self.read(intake)
             if not size:
                 break
             remaining -= size

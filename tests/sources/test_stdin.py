@@ -129,6 +129,17 @@ async def test_many_lines_through_a_pipe_are_all_delivered(pipe: tuple[int, int]
     assert source.counts.bytes_read == len(join_lines(lines))
 
 
+async def test_socket_that_is_reset_is_at_its_end() -> None:
+    """Its writer closed it without reading what was sent to him; what he wrote is all there."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.send(b"unread")
+        theirs.send(b"a\nb")
+        theirs.close()
+        collector = await read_to_end(ours.fileno())
+    assert collector.lines == [b"a", b"b"]
+
+
 async def test_socket_is_read_to_its_end() -> None:
     """inetd and `StandardInput=socket` give one."""
     ours, theirs = socket.socketpair()
