@@ -7,13 +7,14 @@ import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from pipeline.state_file import VERSION
 from tests.e2e.daemons import DEADLINE_SECONDS, run_pipeline, wait_until
 
 RELOADS = 10
@@ -47,6 +48,14 @@ gauge visitor_last
 }
 """
 """Comes, is broken and repaired, goes and comes back."""
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "torn": lambda data: data[: len(data) // 2],
+    "truncated": lambda data: b"",
+    "a bit flipped": lambda data: (int.from_bytes(data) ^ 1 << 4 * len(data)).to_bytes(len(data)),
+    "of a newer version": lambda data: data.replace(b'"version":%d' % VERSION, b'"version":%d' % (VERSION + 1), 1),
+}
+"""What may have happened to a state file between two runs."""
 
 pytestmark = pytest.mark.slow
 
@@ -175,6 +184,24 @@ def test_values_go_over_to_the_next_run(folder: Path) -> None:
     assert (values["steady_lines_total"], values["steady_numbers_total"]) == (5000, 5000 * 4999 / 2)
     assert (values["visitor_first"], values["visitor_last"]) == (0, 4999)
     assert values["syslog_pipeline_lines_total"] == 0
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_state_is_set_aside_and_the_start_goes_on(folder: Path, damage: str) -> None:
+    """With values that begin anew, and are kept from then on."""
+    write_programs(folder, 1)
+    flags = ["--progs", f"{folder}/progs", "--logs", f"{folder}/fifo", "--state_file", f"{folder}/state"]
+    os.mkfifo(folder / "fifo")
+    for run in range(3):
+        with run_pipeline(folder, *flags, "--emit_prog_label=false"):
+            (folder / "fifo").write_bytes(make_lines(run * 1000, 1000))
+            wait_value(folder, "syslog_pipeline_lines_total", 1000)
+            assert scrape(folder)["steady_lines_total"] == 1000 * max(run, 1)
+        if run == 0:
+            damaged = DAMAGES[damage]((folder / "state").read_bytes())
+            (folder / "state").write_bytes(damaged)
+        assert (folder / "state.damaged").exists() == (run > 0)
+    assert (folder / "state.damaged").read_bytes() == damaged
 
 
 def test_crash_leaves_the_last_state_that_was_written(folder: Path) -> None:
