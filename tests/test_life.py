@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,10 +20,13 @@ from pipeline.errors import SettingError
 from pipeline.life import STATUS_SECONDS, Watch, feed_watchdog, tell_status
 from pipeline.sources import Source
 from pipeline.sources.fifo import FifoSource
+from pipeline.sources.unix_address import UnixAddress
+from pipeline.sources.unix_datagram import UnixDatagramSource
+from pipeline.sources.unix_stream import UnixStreamSource
 from pipeline.supervision import MAX_RETRY_SECONDS, MIN_RETRY_SECONDS, Supervisor
 from pipeline.telemetry import SourceCounts
 from tests.notify_socket import NotifySocket, listening
-from tests.sources.collector import SETTINGS, Collector
+from tests.sources.collector import SETTINGS, Collector, running
 
 INTERVAL_SECONDS = 20.0
 
@@ -98,6 +102,21 @@ async def count_meals(notified: NotifySocket, seconds: float = INTERVAL_SECONDS)
         await trio.sleep(min(INTERVAL_SECONDS / 4, end - trio.current_time()))
         meals += sum("WATCHDOG" in message for message in notified.receive())
     return meals
+
+
+async def test_empty_datagrams_and_connections_are_progress(tmp_path: Path) -> None:
+    """Whoever sends nothing but them does not make the daemon look stuck."""
+    datagrams = UnixDatagramSource(UnixAddress(f"{tmp_path}/d"), SETTINGS)
+    streams = UnixStreamSource(UnixAddress(f"{tmp_path}/s"), SETTINGS)
+    watch = Watch()
+    async with running(datagrams), running(streams):
+        for _ in range(3):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.sendto(b"", f"{tmp_path}/d")
+            with socket.socket(socket.AF_UNIX) as writer:
+                writer.connect(f"{tmp_path}/s")
+            assert watch.look([datagrams, streams])
+            await wait_all_tasks_blocked()
 
 
 async def test_watchdog_is_fed_while_there_is_nothing_to_read(

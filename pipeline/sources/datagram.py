@@ -78,6 +78,7 @@ class DatagramSource(SocketSource):
 
         What is dropped later is counted too: there are datagrams to receive then, or none would be dropped.
         """
+        self.counts.arrivals += 1
         self.counts.bytes_read += burst.bytes_read
         self.counts.lines_truncated += burst.truncated
         self.counts.datagrams_dropped += drops.count()

@@ -119,6 +119,7 @@ class StreamSource(SocketSource):
     def let_in(self, connection: socket.socket, nursery: trio.Nursery, deliver: Deliver) -> None:
         """Have a connection read. It counts from now on, because the next may be accepted before its task begins."""
         self.counts.connections += 1
+        self.counts.arrivals += 1
         nursery.start_soon(self.serve, connection, deliver)
 
     async def serve(self, connection: socket.socket, deliver: Deliver) -> None:
