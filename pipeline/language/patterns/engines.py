@@ -131,7 +131,6 @@ class SearchPlan:
 
 
 @lru_cache(maxsize=MAX_PLANS)
-@lru_cache(maxsize=256)
 def plan_search(regex: Regex, wanted: frozenset[int], *, in_line: bool = False) -> SearchPlan:
     """Return how to search for a pattern of which the groups in `wanted` (0 is the match) are read.
 
