@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -65,6 +65,8 @@ class Roster:
     tails: dict[Identity, Tail] = field(default_factory=dict)
     marks: dict[Identity, Mark] = field(default_factory=dict)
     """How far files were read that are not open now, and are gone on with when they can be."""
+    foreign: dict[Identity, Mark] = field(default_factory=dict)
+    """The same of other sources in the last run, during the first look."""
     places: dict[str, Tail] = field(default_factory=dict)
     """The tails by the paths where their files are now, and where links lead."""
     links: dict[str, tuple[Identity, str]] = field(default_factory=dict)
@@ -82,13 +84,20 @@ class Roster:
 
     # Looking ---------------------------------------------------------------------------------------
 
-    def start(self, position: object) -> list[str]:
-        """Look for the first time, or again after `close`; return the paths of named pipes."""
+    def start(self, positions: Mapping[str, object]) -> list[str]:
+        """Look for the first time, or again after `close`; return the paths of named pipes.
+
+        `positions` are those of all sources: an operator may have made a pattern of a path since.
+        """
         self.parts.start()
+        position = positions.get(self.pattern.text)
+        others = [other for name, other in positions.items() if name != self.pattern.text]
+        self.foreign = {mark.identity: mark for other in others for mark in read_marks(other)}
         goes_on = has_position(position) or bool(self.marks)
         self.marks |= {mark.identity: mark for mark in read_marks(position)}
         self.surroundings.ledger.past.extend(read_marks(position, "past"))
         pipes = self.look(is_first=not goes_on)
+        self.foreign = {}
         for mark in [mark for mark in self.marks.values() if mark.identity not in self.unopened]:
             self.look_for(mark)
         return pipes
@@ -241,6 +250,9 @@ class Roster:
         """Return how far a file was read before, by the last run or by this one."""
         mark = self.marks.pop(tail.identity, None)
         if mark is None:
+            mark = self.foreign.get(tail.identity)
+            if mark is not None and mark.fingerprint.length and mark.fits(tail.head, tail.size):
+                return mark
             return self.surroundings.ledger.find_past(tail.identity, tail.head, tail.size)
         if not mark.fingerprint.length:
             return None  # of an empty file nothing was read, and nothing is known

@@ -69,7 +69,7 @@ class PathSource:
     def prepare(self) -> None:
         """Open what is there. What cannot be opened is no error: it is tried again and again."""
         goes_on = self.is_new and self.settings.read_positions
-        pipes = self.roster.start(self.surroundings.positions.get(self.name) if goes_on else None)
+        pipes = self.roster.start(self.surroundings.positions if goes_on else {})
         self.is_new = False
         self.pipes.update(pipes)
         self.watch()

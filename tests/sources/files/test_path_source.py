@@ -644,8 +644,8 @@ def test_path_that_another_source_let_go_is_read(path: Path) -> None:
     surroundings = Surroundings()
     first = make_source(path.parent, "*.log", surroundings=surroundings).roster
     second = make_source(path.parent, "a*", surroundings=surroundings).roster
-    first.start(None)
-    second.start(None)
+    first.start({})
+    second.start({})
     path.unlink()
     first.scan(1.0)
     path.write_bytes(b"new\n")
@@ -793,6 +793,20 @@ async def test_file_that_was_renamed_while_away_keeps_its_new_name(path: Path, a
     async with running(again) as collector:
         await look_again()
     assert collector.batches == [Batch.of([b"new"], bytes(path.with_name("web.log")))]
+
+
+@pytest.mark.parametrize("own", [None, {"files": []}])
+async def test_file_goes_on_when_another_item_matches_it_now(
+    path: Path, own: object, autojump_clock: MockClock
+) -> None:
+    """As when the operator makes a pattern of a path, or puts the items in another order."""
+    settings = replace(SETTINGS, read_positions=True)
+    before = follow(path, settings)
+    await read_briefly(before)
+    append(path, b"new\n")
+    positions = {before.name: before.position, f"{path.parent}/*.log": own}
+    after = make_source(path.parent, "*.log", settings, surroundings=Surroundings(positions=positions))
+    assert await read_briefly(after) == [b"new"]
 
 
 async def test_source_can_be_prepared_again(path: Path, autojump_clock: MockClock) -> None:
