@@ -17,12 +17,22 @@ from pipeline.sources.journal_query import JournalQuery
 FIELD_BYTES = 64
 """More than the name of a field that we read, with its `=`."""
 
+MAX_OTHER_BYTES = 256
+"""What is taken of a field beside the message. The name of a host has at most 64 bytes, and a sender may call himself
+anything."""
+
 MAX_TIME = 1 << 55
 """Microseconds that libsystemd takes for no time any more (VALID_REALTIME)."""
 
 
 class JournalReader(journal.Reader):  # type: ignore[misc] # the package has no types
-    """Reads one entry after another; without the conversions of its base, which makes objects of every field."""
+    """Reads one entry after another; without the conversions of its base, which makes objects of every field.
+
+    Of a message `max_message_bytes` and a little more are taken, so that its line shows that it was longer: journald
+    takes messages of 700 MB from anybody, and to escape the control characters of one takes 1 s for each megabyte.
+    """
+
+    max_message_bytes: int
 
     @classmethod
     def open(cls, query: JournalQuery, max_message_bytes: int) -> JournalReader:
@@ -35,6 +45,7 @@ class JournalReader(journal.Reader):  # type: ignore[misc] # the package has no 
             reader = cls(path=query.path)
         else:
             reader = cls(files=[query.path])
+        reader.max_message_bytes = max_message_bytes + FIELD_BYTES
         # Of a compressed field libsystemd need not unpack more (sd_journal_set_data_threshold(3)), as long as
         # it shows that there is more.
         reader.data_threshold = max_message_bytes + FIELD_BYTES
@@ -91,7 +102,7 @@ class JournalReader(journal.Reader):  # type: ignore[misc] # the package has no 
 
     def read_entry(self) -> Entry | None:
         """Return the entry we are at, None if it has no message. Raises `OSError` if it cannot be read."""
-        message = self.find("MESSAGE")
+        message = self.find("MESSAGE", self.max_message_bytes)
         if message is None:
             return None
         return Entry(
@@ -109,10 +120,10 @@ class JournalReader(journal.Reader):  # type: ignore[misc] # the package has no 
             return int(sent)
         return int(self._get_realtime())
 
-    def find(self, name: str) -> bytes | None:
+    def find(self, name: str, max_bytes: int = MAX_OTHER_BYTES) -> bytes | None:
         """Return a field of the entry, the first if there are several of the name, None if there is none."""
         try:
             value: bytes = self._get(name)
         except KeyError:
             return None
-        return value
+        return value[:max_bytes]

@@ -21,7 +21,7 @@ from pipeline.settings import ReadFrom
 from pipeline.sources import intake
 from pipeline.sources.journal import REOPEN_SECONDS, JournalSource
 from pipeline.sources.journal_query import parse_query
-from pipeline.sources.journal_reader import JournalReader
+from pipeline.sources.journal_reader import FIELD_BYTES, MAX_OTHER_BYTES, JournalReader
 from pipeline.sources.surroundings import Surroundings
 from tests.sources.collector import SETTINGS, Collector, running
 from tests.sources.journals import make_entry, read_messages, write_journal
@@ -140,6 +140,21 @@ async def test_long_message_is_cut_and_counted(tmp_path: Path, bytes_sent: int) 
     source = JournalSource(spec, replace(FROM_START, max_line_bytes=800))
     assert await read_all(source) == [b"x" * 800, b"y" * 800]
     assert source.counts.lines_truncated == 1
+
+
+def test_fields_as_long_as_they_may_be_are_cut(tmp_path: Path) -> None:
+    """Before anything is made of them; of the line the beginning is what it would have been."""
+    path = tmp_path / "a.journal"
+    names = {"_HOSTNAME": b"h" * 5000, "SYSLOG_IDENTIFIER": b"i" * 5000, "SYSLOG_PID": b"7" * 5000}
+    write_journal(path, [make_entry(0, MESSAGE=b"\1" * 2_000_000, **names)])
+    reader = JournalReader.open(parse_query(f"journal://{path}"), 1000)
+    reader.seek_head()
+    assert reader.step()
+    entry = reader.read_entry()
+    assert entry is not None
+    assert entry[1:4] == (b"h" * MAX_OTHER_BYTES, b"i" * MAX_OTHER_BYTES, b"7" * MAX_OTHER_BYTES)
+    assert entry.message == b"\1" * (1000 + FIELD_BYTES)
+    reader.close()
 
 
 async def test_field_may_be_there_twice(tmp_path: Path) -> None:
