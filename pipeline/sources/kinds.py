@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipeline.sources.confirm import ConfirmingSource
 from pipeline.sources.fifo import FifoSource
 from pipeline.sources.files import PathPattern, PathSource, has_wildcard
 from pipeline.sources.inet_address import InetAddress
-from pipeline.sources.inherited import resolve_names
+from pipeline.sources.inherited import SCHEME, resolve_names
 from pipeline.sources.intake import STDIN_NAMES, Source
 from pipeline.sources.journal import JournalSource
 from pipeline.sources.stdin import StdinSource
@@ -48,6 +49,9 @@ def parse_udp(spec: str, settings: SourceSettings, surroundings: Surroundings) -
 
 FILE_SCHEME = "file://"
 """Says of a path that a file is meant, also where nothing is yet."""
+
+UNKNOWN_SCHEME = re.compile(r"[a-z]+://", re.IGNORECASE)
+"""Of what is no address of ours, it is a slip rather than the path of a folder whose name ends in a colon."""
 
 SOURCES: dict[str, Parse] = {
     "tcp://": parse_tcp,
@@ -84,6 +88,11 @@ def parse_source(spec: str, settings: SourceSettings, surroundings: Surroundings
     for scheme, parse in SOURCES.items():
         if spec.startswith(scheme):
             return parse(spec, settings, surroundings)
+    if UNKNOWN_SCHEME.match(spec) and not spec.startswith(FILE_SCHEME) and not os.path.lexists(spec):
+        known = ", ".join((*SOURCES, SCHEME, FILE_SCHEME))
+        raise SettingError(
+            f"The source {spec!r} is of no known kind: there are {known}, paths, and - for standard input."
+        )
     path = parse_path(spec.removeprefix(FILE_SCHEME), spec)
     return choose_by_kind(path, may_come=spec.startswith(FILE_SCHEME))(path, settings, surroundings)
 

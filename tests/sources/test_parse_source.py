@@ -86,6 +86,11 @@ def test_name_with_wildcards_is_a_pattern_unless_it_exists(folder: Path, spec: s
         ("folder", "{folder}/folder is a directory, not a named pipe or a file."),
         ("socket", "{folder}/socket is a socket: write unix://{folder}/socket or unixgram://{folder}/socket."),
         ("/dev/null", "/dev/null is a device, not a named pipe or a file."),
+        (
+            "unxi:///run/a.sock",
+            "The source 'unxi:///run/a.sock' is of no known kind: there are tcp://, udp://, journal://, unix://, "
+            "unixgram://, fd://, file://, paths, and - for standard input.",
+        ),
         ("none/pipe", "{folder}/none/pipe cannot be read: there is no directory {folder}/none."),
         ("log/pipe", "{folder}/log/pipe cannot be read: not a directory."),
     ],
