@@ -15,6 +15,7 @@ import fcntl
 import logging
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -198,6 +199,10 @@ class FifoSource:
         only_reading = os.open(f"/proc/self/fd/{pipe.descriptor}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         descriptors.forget(identify_descriptor(pipe.descriptor))
         descriptors.store(only_reading, PIPE_NAME)
+        # It stays ours: it may come back to the path.
+        fcntl.flock(pipe.descriptor, fcntl.LOCK_UN)
+        with suppress(BlockingIOError):
+            fcntl.flock(only_reading, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(pipe.descriptor)
         pipe.descriptor = only_reading
 

@@ -263,6 +263,26 @@ async def test_pipe_that_takes_the_place_of_ours_is_read(
     ]
 
 
+async def test_pipe_that_comes_back_is_not_read_twice(path: Path, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Two readings would tear its lines. It is read on, and taken up anew when its last writer has gone."""
+    source = FifoSource(path, SETTINGS)
+    async with running(source) as collector:
+        with path.open("wb", buffering=0) as writer:
+            path.rename(tmp_path / "aside")
+            os.mkfifo(path)
+            await trio.sleep(LOOK_SECONDS * 1.5)
+            (tmp_path / "aside").rename(path)
+            await trio.sleep(LOOK_SECONDS)
+            writer.write(b"a\nb")
+            await wait_all_tasks_blocked()
+            writer.write(b"c\n")
+        await trio.sleep(LOOK_SECONDS)
+        write(path, b"d\n")
+        await wait_all_tasks_blocked()
+        assert collector.lines == [b"a", b"bc", b"d"]
+        assert len(source.descriptors) == 1
+
+
 async def test_pipe_that_is_removed_is_made_again(path: Path, autojump_clock: MockClock) -> None:
     """A writer that opens it would make a plain file, or fail."""
     async with running(FifoSource(path, SETTINGS)) as collector:
