@@ -171,11 +171,12 @@ class PathSource:
         self.roster.scan(now)
         remaining = MAX_DRAIN_BYTES
         while remaining > 0 and self.surroundings.may_drain():
-            known = len(self.roster.tails)
-            size = sum(self.roster.turn(tail, now) for tail in list(self.roster.tails.values()))
-            if not size and len(self.roster.tails) <= known:
+            known, before = len(self.roster.tails), remaining
+            for tail in list(self.roster.tails.values()):
+                if remaining > 0 and self.surroundings.may_drain():
+                    remaining -= self.roster.turn(tail, now)
+            if remaining == before and len(self.roster.tails) <= known:
                 break
-            remaining -= size
         self.roster.finish()
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import trio
@@ -20,7 +21,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from pipeline.batch import Batch
 from pipeline.settings import ReadFrom, SourceSettings
 from pipeline.sources.files import PathPattern, PathSource
-from pipeline.sources.files.parts import FORGET_SECONDS
+from pipeline.sources.files.parts import FORGET_SECONDS, MAX_GONE, Parts
 from pipeline.sources.files.roster import DELETED_SECONDS, MOVED_SECONDS, REPLACED_SECONDS, Roster
 from pipeline.sources.files.source import find_earliest_scan
 from pipeline.sources.files.tail import find_data
@@ -738,6 +739,20 @@ async def test_busy_file_starves_no_other(path: Path, autojump_clock: MockClock)
     assert b"other" in [line for batch in collector.batches[:2] for line in batch.lines]
 
 
+async def test_end_looks_at_the_time_before_each_file(path: Path) -> None:
+    """A thousand files that are far behind would else take a thousand batches."""
+    batches: list[Batch] = []
+    surroundings = Surroundings(may_drain=lambda: not batches)
+    source = make_source(path.parent, "*.log", surroundings=surroundings)
+    source.prepare()
+    source.roster.deliver = batches.append
+    for name in ("app.log", "web.log"):
+        append(path.with_name(name), b"new\n")
+    source.drain()
+    source.close()
+    assert batches == [Batch.of([b"new"], bytes(path))]
+
+
 async def test_position_is_kept_only_if_asked(path: Path) -> None:
     """And is nothing otherwise."""
     source = follow(path)
@@ -818,12 +833,12 @@ async def test_source_can_be_prepared_again(path: Path, autojump_clock: MockCloc
 
 
 def count_calls(work: Callable[[], object]) -> int:
-    """Return how many functions written in Python `work` calls."""
+    """Return how many functions of the sources `work` calls; Python may collect garbage meanwhile, and call others."""
     calls = 0
 
-    def count(_frame: object, event: str, _argument: object) -> None:
+    def count(frame: FrameType, event: str, _argument: object) -> None:
         nonlocal calls
-        calls += event == "call"
+        calls += event == "call" and "/pipeline/sources/" in frame.f_code.co_filename
 
     sys.setprofile(count)
     try:
@@ -848,3 +863,18 @@ def test_new_file_costs_the_same_beside_many(tmp_path: Path) -> None:
         costs.append(count_calls(lambda: roster.scan(0.0)) - usual)
     roster.close()
     assert len(set(costs)) == 1
+
+
+def test_files_that_are_gone_do_not_add_up() -> None:
+    """However many come and go within the hour: those that have been gone longest are forgotten."""
+    removed: list[bytes] = []
+    surroundings = Surroundings(remove_counts=lambda counts: removed.append(counts.origin))
+    parts = Parts(surroundings, 1.0, "/kept")
+    for number in range(MAX_GONE + 1):
+        parts.count(f"/{number}")
+    parts.forget_others({"/0"}, 1.0)
+    assert removed == []
+    parts.forget_others(set(), 2.0)
+    assert removed == [b"/1"]
+    parts.forget_others(set(), FORGET_SECONDS + 1.0)
+    assert [*parts.by_path] == ["/kept", "/0"]
