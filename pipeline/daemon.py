@@ -331,14 +331,22 @@ class Daemon:
 
     def read_status(self) -> Status:
         """Return what the status page shows."""
-        lines = self.telemetry.log_lines
         return Status(
             programs=tuple(self.describe_program(counts) for _, counts in sorted(self.telemetry.programs.items())),
             sources=tuple(
-                SourceStatus(part.name, lines.get(part.counts.origin, 0))
-                for source in self.sources
-                for part in source.parts
+                self.describe_source(part.name, part.counts) for source in self.sources for part in source.parts
             ),
+        )
+
+    def describe_source(self, name: str, counts: SourceCounts) -> SourceStatus:
+        """Return what the status page shows of one source."""
+        return SourceStatus(
+            name,
+            self.telemetry.log_lines.get(counts.origin, 0),
+            bytes_read=counts.bytes_read,
+            errors=counts.errors,
+            connections=counts.connections,
+            lag_bytes=counts.lag_bytes,
         )
 
     def describe_program(self, counts: ProgramCounts) -> ProgramStatus:

@@ -212,6 +212,24 @@ async def test_status_page_shows_failures(settings: DaemonSettings, tmp_path: Pa
     assert f"{tmp_path}/log.fifo" in page
 
 
+async def test_status_page_shows_what_came_from_each_source(settings: DaemonSettings, tmp_path: Path) -> None:
+    """Lines and bytes, and how many writers are connected."""
+    async with running(settings) as client:
+        (tmp_path / "log.fifo").write_text("word a\nword b\n")
+        with socket.socket(socket.AF_UNIX) as writer:
+            writer.connect(str(tmp_path / "stream"))
+            await wait_all_tasks_blocked()
+            page = (await client.get("/")).text
+    assert f"{tmp_path}/stream <small>1 connected</small>" in page
+    assert (
+        f"""{tmp_path}/log.fifo</th>
+<td class="number" data-unit="lines">2</td>
+<td class="number" data-unit="bytes">14</td>
+<td class="number" data-unit="errors">0</td>"""
+        in page
+    )
+
+
 async def test_log_tells_the_course_of_things(
     settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -47,10 +47,16 @@ class ProgramStatus:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source, and how many lines came from it."""
+    """One source, and what came from it."""
 
     name: str
     lines: int
+    bytes_read: int = 0
+    errors: int = 0
+    connections: int = 0
+    """How many are open."""
+    lag_bytes: int = 0
+    """What a file holds and is not read yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,11 @@ async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
             ProgramStatus("torn.mtail", is_running=True, runtime_errors=12345, last_runtime_error="on <b>&amp;"),
             ProgramStatus("bound.mtail", is_running=True, bound_to=("unix://<x>", "-")),
         ),
-        sources=(SourceStatus("/run/<x>.fifo", 1234567),),
+        sources=(
+            SourceStatus("/run/<x>.fifo", 1234567, bytes_read=98765432, errors=1234),
+            SourceStatus("unix:///s", 0, connections=1000),
+            SourceStatus("/var/log/a", 0, lag_bytes=65536),
+        ),
     )
     async with serving(tmp_path, make_store(), status) as client:
         answer = await client.get("/")
@@ -157,10 +161,13 @@ async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
         '<th scope="row">bad.mtail</th>\n<td class="bad">not running</td>',
         "<pre>bad.mtail:1:1: error: &lt;script&gt;</pre>",
         '<td class="bad">running, the last change does not load</td>',
-        '<td class="number">12,345</td>',
+        '<td class="number" data-unit="failed lines">12,345</td>',
         '<pre class="sentence">on &lt;b&gt;&amp;amp;</pre>',
         '<strong>Sees only</strong><pre class="sentence">unix://&lt;x&gt;, -</pre>',
-        '<th scope="row">/run/&lt;x&gt;.fifo</th><td class="number">1,234,567</td>',
+        '<th scope="row">/run/&lt;x&gt;.fifo</th>\n<td class="number" data-unit="lines">1,234,567</td>',
+        '<td class="number" data-unit="bytes">98,765,432</td>\n<td class="number bad" data-unit="errors">1,234</td>',
+        '<th scope="row">unix:///s <small>1,000 connected</small></th>',
+        '<th scope="row">/var/log/a <small>65,536 bytes behind</small></th>',
     ):
         assert part in text
     assert text.count("Sees only") == 1
