@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from pipeline.errors import describe_os_error
 from pipeline.sources.surroundings import Surroundings
@@ -16,6 +17,10 @@ logger = logging.getLogger(__name__)
 FORGET_SECONDS = 3600.0
 """So long after a file is gone its own series are served, that each scraper sees the last values; then they go, so that
 files with dates in their names do not add up."""
+
+MAX_GONE = 1000
+"""Of more files that are gone, those that have been gone longest are forgotten sooner: the series of one take 4 KB, and
+1 KB of each page."""
 
 
 @dataclass(slots=True)
@@ -60,13 +65,18 @@ class Parts:
             self.surroundings.remove_counts(self.by_path.pop(path).counts)
 
     def forget_others(self, alive: Collection[str], now: float) -> None:
-        """Let go of paths that have not been among those `alive` for long."""
-        for path, part in list(self.by_path.items()):
+        """Let go of paths that have not been among those `alive` for long, or are too many."""
+        passing = {path: part for path, part in self.by_path.items() if path != self.kept}
+        for path, part in passing.items():
             if path in alive:
                 part.gone_since = None
             elif part.gone_since is None:
                 part.gone_since = now
-            elif now - part.gone_since >= FORGET_SECONDS:
+        gone = [(part.gone_since, path) for path, part in passing.items() if part.gone_since is not None]
+        gone.sort(key=itemgetter(0))
+        surplus = len(gone) - MAX_GONE
+        for number, (since, path) in enumerate(gone):
+            if number < surplus or now - since >= FORGET_SECONDS:
                 self.remove(path)
 
     def say_once(self, path: str, text: str, level: int = logging.WARNING) -> None:
