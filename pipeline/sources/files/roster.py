@@ -21,6 +21,7 @@ from pipeline.errors import describe_os_error
 from pipeline.settings import ReadFrom, SourceSettings
 from pipeline.sources.files.expansion import Expansion, expand
 from pipeline.sources.files.identity import (
+    Fingerprint,
     Identity,
     Mark,
     find_compression,
@@ -95,6 +96,7 @@ class Roster:
         self.foreign = {mark.identity: mark for other in others for mark in read_marks(other)}
         goes_on = has_position(position) or bool(self.marks)
         self.marks |= {mark.identity: mark for mark in read_marks(position)}
+        self.unopened |= {mark.identity: mark.offset for mark in read_marks(position, "unopened")}
         self.surroundings.ledger.past.extend(read_marks(position, "past"))
         pipes = self.look(is_first=not goes_on)
         self.foreign = {}
@@ -389,10 +391,15 @@ class Roster:
 
     @property
     def position(self) -> dict[str, object]:
-        """How far each file has been read, as JSON can spell it; under "past" those whose copies may be here."""
+        """How far each file has been read, as JSON can spell it.
+
+        Under "past" are those whose copies may be here, under "unopened" where to begin with what could not be opened.
+        """
         marks = [*self.marks.values(), *(tail.mark for tail in self.tails.values())]
         past = [mark for mark in self.surroundings.ledger.past if self.pattern.matches(mark.path)]
-        return {"files": [mark.spell() for mark in marks], "past": [mark.spell() for mark in past]}
+        unopened = [Mark("", identity, Fingerprint.of(b""), start) for identity, start in self.unopened.items()]
+        kinds = {"files": marks, "past": past, "unopened": unopened}
+        return {kind: [mark.spell() for mark in marks] for kind, marks in kinds.items()}
 
 
 def see(status: os.stat_result) -> Seen:

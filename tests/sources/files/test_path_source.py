@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import logging
 import os
 import resource
@@ -808,6 +809,24 @@ async def test_file_that_was_renamed_while_away_keeps_its_new_name(path: Path, a
     async with running(again) as collector:
         await look_again()
     assert collector.batches == [Batch.of([b"new"], bytes(path.with_name("web.log")))]
+
+
+async def test_file_that_a_whole_run_could_not_open_is_read_from_where_it_ended(autojump_clock: MockClock) -> None:
+    """A restart that gives us the right to read it is no reason to count what was there long before."""
+    settings = replace(SETTINGS, read_positions=True)
+    with open_folder() as folder:
+        path = folder / "app.log"
+        path.write_bytes(b"old\n")
+        path.chmod(0)
+        before = make_source(folder, "*.log", settings)
+        with as_reader():
+            assert await read_briefly(before) == []
+        path.chmod(0o644)
+        append(path, b"new\n")
+        surroundings = Surroundings(positions={before.name: json.loads(json.dumps(before.position))})
+        after = make_source(folder, "*.log", settings, surroundings=surroundings)
+        with as_reader():
+            assert await read_briefly(after) == [b"new"]
 
 
 @pytest.mark.parametrize("own", [None, {"files": []}])
