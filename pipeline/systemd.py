@@ -29,20 +29,36 @@ def is_listening() -> bool:
     return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
-def notify(text: str, descriptors: Sequence[int] = (), *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Tell systemd `text`, lines such as `READY=1`, and pass it `descriptors`. Without systemd it does nothing.
+def notify(text: str, descriptors: Sequence[int] = (), *, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+    """Tell systemd `text`, lines such as `READY=1`, and pass it `descriptors`; return whether it has arrived.
 
     A message that does not arrive is not worth an end: systemd may be busy, or restarting itself. That is also why
     this is not sd_notify(3), which waits for as long as that takes, and our lines with it.
     """
     if not is_listening():
-        return
+        return False
     address = os.environ["NOTIFY_SOCKET"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(OSError):
         sock.settimeout(patience_seconds)
         sock.connect(f"\0{address[1:]}" if address.startswith("@") else address)
         # Names of files need not be UTF-8, and systemd takes nothing else.
         socket.send_fds(sock, [text.encode("utf-8", "replace")], descriptors)
+        return True
+    return False
+
+
+class Messenger:
+    """Brings systemd what it is to keep. That may be a message for each connection: only one is waited for in vain."""
+
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.patience_seconds = patience_seconds
+        self.is_heard = True
+        """Whether systemd has taken the last message."""
+
+    def tell(self, text: str, descriptors: Sequence[int]) -> None:
+        """Tell systemd `text`, and pass it `descriptors`."""
+        patience = self.patience_seconds if self.is_heard else 0
+        self.is_heard = notify(text, descriptors, patience_seconds=patience)
 
 
 def notify_ready() -> None:
@@ -89,7 +105,7 @@ def receive_descriptors(*, stores: bool | None) -> Descriptors:
     places = read_number("FDSTORE")
     if stores is None:
         stores = bool(places)
-    return Descriptors.receive(list_passed(), notify, stores=stores and is_listening(), places=places or None)
+    return Descriptors.receive(list_passed(), Messenger().tell, stores=stores and is_listening(), places=places or None)
 
 
 def list_passed() -> list[tuple[int, str]]:

@@ -202,3 +202,16 @@ def test_manager_that_takes_nothing_holds_nothing_up(notified: NotifySocket) -> 
         systemd.feed_watchdog()
         systemd.notify_status("busy")
     assert 2 <= len(notified.receive()) < 2000
+
+
+def test_manager_that_keeps_nothing_is_waited_for_once(notified: NotifySocket) -> None:
+    """Of the connections left at the end each would hold it up; once one is taken there is patience again."""
+    messenger = systemd.Messenger(patience_seconds=0.001)
+    while messenger.is_heard:
+        messenger.tell("FDSTORE=1", ())
+    messenger.patience_seconds = 3600.0
+    messenger.tell("FDSTORE=1", ())
+    assert not messenger.is_heard
+    assert notified.receive()
+    messenger.tell("FDSTORE=1", ())
+    assert messenger.is_heard
