@@ -35,7 +35,7 @@ from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_s
 from pipeline.settings import DaemonSettings
 from pipeline.sources import Source, Surroundings, count_listeners, parse_items
 from pipeline.state import StateKeeper
-from pipeline.state_file import Capture, State, capture_state, read_state
+from pipeline.state_file import Capture, State, capture_state, hold_state, read_state
 from pipeline.supervision import Supervisor
 from pipeline.telemetry import ProgramCounts, SourceCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
@@ -95,7 +95,7 @@ class Daemon:
             may_drain=lambda: time.monotonic() < self.stop_deadline,
             stop=self.stop,
         )
-        self.restore(surroundings)
+        self.restore(surroundings, stack)
         self.items = parse_items(self.settings.sources, surroundings)
         self.sources = list(dict.fromkeys(self.items.values()))
         now = time.time_ns()
@@ -136,11 +136,12 @@ class Daemon:
         for problem in self.bindings.describe_unmatched({*self.loader.running, *self.load_failures}, names):
             logger.warning("%s", problem)
 
-    def restore(self, surroundings: Surroundings) -> None:
+    def restore(self, surroundings: Surroundings, stack: ExitStack) -> None:
         """Take up what the last run has left in the state file, if there is to be one, and keep it from now on."""
         settings = self.settings.state
         if settings.state_file is None:
             return
+        stack.enter_context(hold_state(settings.state_file))
         state = read_state(settings.state_file)
         if state != State():
             logger.info("The state file %s is read: it has %d series.", settings.state_file, state.series_count)

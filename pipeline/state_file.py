@@ -14,13 +14,14 @@ the old one or the new one is there.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -154,6 +155,50 @@ def read_state(path: Path) -> State:
     except OSError as error:
         set_aside(path, describe_os_error(error))
     return State()
+
+
+@contextmanager
+def hold_state(path: Path) -> Iterator[None]:
+    """Be the only one to keep the state at `path`; raises `SettingError` where somebody else does.
+
+    The lock is on a file beside it (flock(2)), as the state's own is replaced by each write. It is removed while it
+    is held. One that a crash has left behind is locked by nobody, and taken.
+    """
+    lock = path.with_name(path.name + ".lock")
+    try:
+        descriptor = lock_file(lock)
+    except BlockingIOError as error:
+        raise SettingError(f"Somebody already keeps the state file {path}.") from error
+    except OSError as error:
+        raise SettingError(f"The state file {path} cannot be written: {describe_os_error(error)}.") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()
+        os.close(descriptor)
+
+
+def lock_file(path: Path) -> int:
+    """Lock the file at `path`, which is made if it is missing, and return its descriptor; raises `OSError`."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_at(descriptor, path):
+                return descriptor
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # its last holder has removed it between the two calls
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Return whether what is open is what is at `path`."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def open_state(path: Path) -> BinaryIO:

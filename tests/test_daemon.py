@@ -34,6 +34,7 @@ from pipeline.settings import (
     StoreSettings,
 )
 from pipeline.sources.fifo import FifoSource
+from pipeline.state_file import hold_state
 
 PROGRAM = """counter lines_total
 counter words_total by word
@@ -500,6 +501,15 @@ def test_start_that_fails_leaves_no_socket(settings: DaemonSettings, tmp_path: P
             run_daemon(settings)
     assert str(caught.value) == f"Somebody already serves the socket {tmp_path}/http."
     assert {path.name for path in tmp_path.iterdir()} == {"progs", "log.fifo", "http"}
+
+
+def test_second_daemon_on_a_state_does_not_start(settings: DaemonSettings, tmp_path: Path) -> None:
+    """It makes nothing, either."""
+    settings = replace(settings, state=StateSettings(state_file=tmp_path / "state"))
+    with hold_state(tmp_path / "state"), pytest.raises(SettingError) as caught:
+        run_daemon(settings)
+    assert str(caught.value) == f"Somebody already keeps the state file {tmp_path}/state."
+    assert {path.name for path in tmp_path.iterdir()} == {"progs"}
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -18,7 +19,16 @@ from hypothesis import strategies as st
 
 from pipeline.errors import SettingError
 from pipeline.metrics import Datum, Kind, Metric, ValueType
-from pipeline.state_file import HEAD_BYTES, VERSION, NewFile, State, capture_state, read_state, write_lines
+from pipeline.state_file import (
+    HEAD_BYTES,
+    VERSION,
+    NewFile,
+    State,
+    capture_state,
+    hold_state,
+    read_state,
+    write_lines,
+)
 
 NOW = 1_700_000_000_000_000_000
 POSITIONS = {"/var/log/ä*.log": [{"path": "/var/log/\udce4.log", "offset": 12}]}
@@ -239,3 +249,46 @@ def test_discarded_file_leaves_nothing(tmp_path: Path) -> None:
     new.discard()
     new.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_state_is_kept_by_one(tmp_path: Path) -> None:
+    """Of two, each would go on with the values of the other; who has ended leaves no lock behind."""
+    path = tmp_path / "state"
+    with hold_state(path):
+        with pytest.raises(SettingError) as caught, hold_state(path):
+            pass
+        assert str(caught.value) == f"Somebody already keeps the state file {path}."
+        assert (tmp_path / "state.lock").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_that_a_crash_has_left_is_taken(tmp_path: Path) -> None:
+    """Nobody holds it any more."""
+    (tmp_path / "state.lock").touch()
+    with hold_state(tmp_path / "state"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_where_nobody_may_write_is_one_sentence(tmp_path: Path) -> None:
+    """As of the file itself."""
+    path = tmp_path / "none" / "state"
+    with pytest.raises(SettingError) as caught, hold_state(path):
+        pass
+    assert str(caught.value) == f"The state file {path} cannot be written: no such file or directory."
+
+
+def test_lock_that_its_holder_has_removed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was opened before that and locked afterwards: another one is made."""
+    lock = tmp_path / "state.lock"
+    flock = fcntl.flock
+    removals = iter([lock.unlink])
+
+    def remove_and_lock(descriptor: int, operation: int) -> None:
+        for remove in removals:
+            remove()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", remove_and_lock)
+    with hold_state(tmp_path / "state"):
+        assert lock.exists()
