@@ -97,7 +97,8 @@ class Roster:
         goes_on = has_position(position) or bool(self.marks)
         self.marks |= {mark.identity: mark for mark in read_marks(position)}
         self.unopened |= {mark.identity: mark.offset for mark in read_marks(position, "unopened")}
-        self.surroundings.ledger.past.extend(read_marks(position, "past"))
+        past = self.surroundings.ledger.past
+        past.extend([mark for mark in read_marks(position, "past") if mark not in past])
         pipes = self.look(is_first=not goes_on)
         self.foreign = {}
         for mark in [mark for mark in self.marks.values() if mark.identity not in self.unopened]:

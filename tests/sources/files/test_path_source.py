@@ -843,6 +843,22 @@ async def test_file_goes_on_when_another_item_matches_it_now(
     assert await read_briefly(after) == [b"new"]
 
 
+async def test_what_two_items_remember_of_a_file_is_one(path: Path, autojump_clock: MockClock) -> None:
+    """It would else double at each restart, until nothing else is remembered."""
+    path.write_bytes(b"this line is long enough for a copy of the file to be known by it\n")
+    settings = replace(SETTINGS, read_positions=True)
+    positions: dict[str, object] = {}
+    for _ in range(3):
+        surroundings = Surroundings(positions=positions)
+        both = [make_source(path.parent, name, settings, surroundings=surroundings) for name in ("*.log", "app*")]
+        async with running(both[0]), running(both[1]):
+            await look_again()
+            path.write_bytes(b"")
+            await look_again()
+        positions = {source.name: source.position for source in both}
+    assert len(surroundings.ledger.past) == 1
+
+
 async def test_source_can_be_prepared_again(path: Path, autojump_clock: MockClock) -> None:
     """After a failure it goes on where it was."""
     source = follow(path)
