@@ -111,6 +111,7 @@ def test_values_out_of_range_are_refused() -> None:
         lambda: settings.StoreSettings(max_series_per_metric=-5),
         lambda: settings.StoreSettings(max_label_value_bytes=-1),
         lambda: settings.ServerSettings(unix_socket_mode=0o1777),
+        lambda: settings.SourceSettings(logs=("/log",), ignore_filename_regex_pattern="["),
     ):
         with pytest.raises(SettingError) as caught:
             make()
@@ -123,6 +124,7 @@ def test_values_out_of_range_are_refused() -> None:
         "--max_series_per_metric must be at least 0, not -5.",
         "--max_label_value_bytes must be at least 0, not -1.",
         "--unix_socket_mode must be an octal number up to 0777, not 1777.",
+        "--ignore_filename_regex_pattern '[' is no regular expression: unterminated character set at position 0.",
     ]
 
 
@@ -130,3 +132,16 @@ def test_default_limits_are_the_stores() -> None:
     """Two modules give it, because the store knows no settings."""
     assert settings.StoreSettings().max_series_per_metric == metrics.DEFAULT_MAX_SERIES
     assert settings.StoreSettings().max_label_value_bytes == metrics.DEFAULT_MAX_LABEL_VALUE_BYTES
+
+
+def test_positions_need_a_state_file() -> None:
+    """They are kept nowhere else."""
+    with pytest.raises(SettingError) as caught:
+        settings.DaemonSettings(
+            programs=settings.ProgramSettings(progs=Path("p"), language=settings.LanguageSettings()),
+            sources=settings.SourceSettings(logs=("/log",), read_positions=True),
+            store=settings.StoreSettings(),
+            formats=settings.FormatSettings(),
+            server=settings.ServerSettings(),
+        )
+    assert str(caught.value) == "--read_positions needs --state_file, which the positions are kept in."

@@ -9,7 +9,16 @@ import pytest
 
 from pipeline import __version__
 from pipeline.metrics import HistogramValue, Kind, Metric, Store, ValueType
-from pipeline.telemetry import OF_PROCESS, OF_PROGRAMS, OF_SOURCES, OWN_METRICS, PREFIX, SourceCounts, Telemetry
+from pipeline.telemetry import (
+    OF_PROCESS,
+    OF_PROGRAMS,
+    OF_SOURCES,
+    OWN_METRICS,
+    PREFIX,
+    SourceCounts,
+    StateCounts,
+    Telemetry,
+)
 
 NOW = 1_700_000_000 * 10**9
 
@@ -74,6 +83,7 @@ def test_sources_that_are_read_are_counted() -> None:
     sources = [SourceCounts(b"/log"), SourceCounts(b"/other")]
     for source in sources:
         telemetry.add_source(source)
+    telemetry.add_source(sources[0])  # a source that is opened again is the same
     telemetry.collect(NOW)
     assert read_series(telemetry, "log_sources") == {(): 2}
     telemetry.count_batch(b"/log", 7)
@@ -184,6 +194,18 @@ def test_our_metric_stays_beside_a_hidden_one_of_its_name() -> None:
     theirs = Metric(name, kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail", hidden=True)
     telemetry.store.register([theirs])
     assert [metric.program for metric in telemetry.store.view().metrics if metric.name == name] == ["", "a.mtail"]
+
+
+def test_writes_of_the_state_are_shown() -> None:
+    """The time of the last one as soon as there is one."""
+    telemetry = Telemetry(Store())
+    telemetry.state = StateCounts(write_failures=2)
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "state_write_failures_total") == {(): 2}
+    assert read_series(telemetry, "state_last_write_timestamp_seconds") == {}
+    telemetry.state.last_write = NOW
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "state_last_write_timestamp_seconds") == {(): NOW / 10**9}
 
 
 def test_names_follow_the_conventions() -> None:

@@ -180,6 +180,14 @@ async def test_source_has_the_name_it_was_given(pipe: tuple[int, int]) -> None:
     assert StdinSource("/dev/stdin", SETTINGS, descriptor=reading).counts.origin == b"/dev/stdin"
 
 
+def test_what_the_watchdog_and_the_state_ask_of_standard_input(pipe: tuple[int, int]) -> None:
+    """It can be looked at, and has no place where a later run could go on."""
+    reading, writing = pipe
+    os.close(writing)
+    source = StdinSource("-", SETTINGS, descriptor=reading)
+    assert (source.descriptors, source.position) == ((reading,), None)
+
+
 async def test_quiet_pipe_delivers_nothing(pipe: tuple[int, int]) -> None:
     """A stop ends the wait."""
     reading, writing = pipe
