@@ -184,13 +184,13 @@ class Daemon:
                 answer = partial(serve, graceful_seconds=graceful_seconds)
                 await server.start(answer, app, self.listening.socket, shutdown, self.telemetry.server)
             async with trio.open_nursery() as services:
+                if self.keeper is not None:
+                    await services.start(self.keeper.run)
                 await services.start(self.obey_signals)
                 services.start_soon(self.sweep_regularly)
                 services.start_soon(feed_watchdog, self.list_reading)
                 services.start_soon(tell_status, self.describe_status)
                 services.start_soon(self.reload_when_wanted)
-                if self.keeper is not None:
-                    services.start_soon(self.keeper.run)
                 with self.stopping:
                     await self.run_sources()
                 self.report_rest()

@@ -52,16 +52,18 @@ class StateKeeper:
         self.turn = Turn()
         self.failing = False
 
-    async def run(self) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write at once, at each interval, and whenever somebody asks.
 
-        At once, because a crash before the first interval has passed shall find where the reading of files began.
+        At once, because a crash before the first interval has passed shall find where the reading of files began:
+        it has started when that has been tried.
         """
-        pause = 0.0 if self.interval < math.inf else math.inf
+        if self.interval < math.inf:
+            await self.write()
+        task_status.started()
         while True:
-            with trio.move_on_after(pause):
+            with trio.move_on_after(self.interval):
                 await self.turn.asked.wait()
-            pause = self.interval
             turn, self.turn = self.turn, Turn()
             turn.succeeded = await self.write()
             turn.done.set()

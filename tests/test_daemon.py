@@ -35,6 +35,7 @@ from pipeline.settings import (
 )
 from pipeline.sources.fifo import FifoSource
 from pipeline.state_file import hold_state
+from tests.readiness import wait_obeying
 
 PROGRAM = """counter lines_total
 counter words_total by word
@@ -90,7 +91,7 @@ async def running(settings: DaemonSettings) -> AsyncIterator[httpx.AsyncClient]:
         daemon.prepare(stack)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(daemon.run)
-            await wait_all_tasks_blocked()
+            await wait_obeying()
             transport = httpx.AsyncHTTPTransport(uds=str(settings.server.unix_socket))
             async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
                 yield client

@@ -24,9 +24,12 @@ from pipeline.settings import (
     ProgramSettings,
     ServerSettings,
     SourceSettings,
+    StateSettings,
     StoreSettings,
 )
+from pipeline.state_file import read_state
 from tests.notify_socket import NotifySocket, listening
+from tests.readiness import wait_obeying
 
 FIRST_PASSED = 3
 """SD_LISTEN_FDS_START (sd_listen_fds(3))."""
@@ -62,7 +65,7 @@ async def running(daemon: Daemon) -> AsyncIterator[None]:
         daemon.prepare(stack)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(daemon.run)
-            await wait_all_tasks_blocked()
+            await wait_obeying()
             yield
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -87,6 +90,19 @@ async def test_systemd_is_told_of_the_course_of_things(settings: DaemonSettings,
     assert {"STATUS": "0 lines/s, 0 lines, 1 of 1 programs running"} in start
     assert [list(message) for message in reload] == [["RELOADING", "MONOTONIC_USEC"], ["READY"]]
     assert notified.receive() == [{"STOPPING": "1"}]
+
+
+async def test_ready_is_told_when_a_crash_would_find_the_positions(
+    settings: DaemonSettings, notified: NotifySocket, tmp_path: Path
+) -> None:
+    """Not before: the run after the crash would begin at the end of a file, and miss what this one has read."""
+    (tmp_path / "log").write_bytes(b"line\n")
+    sources = SourceSettings(logs=(f"{tmp_path}/log",), read_positions=True)
+    state = StateSettings(state_file=tmp_path / "state")
+    async with running(Daemon(replace(settings, sources=sources, state=state))):
+        while {"READY": "1"} not in notified.receive():
+            await trio.lowlevel.checkpoint()
+        assert read_state(tmp_path / "state").positions.keys() == {f"{tmp_path}/log"}
 
 
 async def test_report_is_logged_at_sigusr1(
