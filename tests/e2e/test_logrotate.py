@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.counting import PROGRAM, Counting, run_counting
-from tests.e2e.daemons import DAEMON_PATH, run_pipeline, wait_until
+from tests.e2e.counting import PROGRAM, Counting, log_messages, run_counting
+from tests.e2e.daemons import DAEMON_PATH, run_pipeline, run_rsyslog, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +73,11 @@ COPYTRUNCATE = """{folder}/app.log {{
 """
 
 
+OMFILE = """
+action(type="omfile" file="{folder}/app.log" template="RSYSLOG_TraditionalFileFormat")
+"""
+
+
 class KilledError(Exception):
     """Tells that a daemon was killed, so that nobody waits for its end in good order."""
 
@@ -95,13 +101,18 @@ class Writer:
         assert self.process.stdout.readline()
 
     def rotate(self, conf: str) -> None:
-        """Run logrotate, however new the log is."""
-        (self.folder / "conf").write_text(conf.format(folder=self.folder, process=self.process.pid))
-        subprocess.run(
-            ["logrotate", "--force", "--state", str(self.folder / "rotated"), str(self.folder / "conf")],
-            check=True,
-            env={"PATH": DAEMON_PATH},
-        )
+        """Run logrotate, which tells this process."""
+        rotate(self.folder, conf, self.process.pid)
+
+
+def rotate(folder: Path, conf: str, process: int) -> None:
+    """Run logrotate on the log, however new it is."""
+    (folder / "conf").write_text(conf.format(folder=folder, process=process))
+    subprocess.run(
+        ["logrotate", "--force", "--state", str(folder / "rotated"), str(folder / "conf")],
+        check=True,
+        env={"PATH": DAEMON_PATH},
+    )
 
 
 @pytest.fixture
@@ -147,6 +158,26 @@ def test_create_loses_and_doubles_nothing(folder: Path, pattern: str) -> None:
             writer.wait()
         counting.wait_counted("file", ROUNDS * LINES_PER_ROUND)
         counting.assert_exact("file", ROUNDS * LINES_PER_ROUND)
+
+
+def test_log_of_rsyslogd_is_counted_exactly(folder: Path) -> None:
+    """It is rotated again and again while rsyslogd writes, which opens it anew when it is told to."""
+    count = ROUNDS * LINES_PER_ROUND
+    (folder / "rsyslog").mkdir()
+    with (
+        run_rsyslog(folder / "rsyslog", OMFILE.format(folder=folder)) as log_socket,
+        run_counting(folder, "--logs", f"file://{folder}/app.log") as counting,
+    ):
+        process = int((folder / "rsyslog" / "rsyslog.pid").read_text())
+        sender = threading.Thread(target=log_messages, args=(log_socket, "file", count))
+        sender.start()
+        for rotation in range(1, ROUNDS):
+            counting.wait_counted("file", rotation * LINES_PER_ROUND)
+            rotate(folder, CREATE, process)
+        sender.join()
+        counting.wait_counted("file", count)
+        counting.assert_exact("file", count)
+    assert len(list(folder.glob("app.log.*"))) == ROUNDS - 1
 
 
 @pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
