@@ -913,3 +913,15 @@ def test_files_that_are_gone_do_not_add_up() -> None:
     assert removed == [b"/1"]
     parts.forget_others(set(), FORGET_SECONDS + 1.0)
     assert [*parts.by_path] == ["/kept", "/0"]
+
+
+async def test_path_that_is_named_is_counted_whatever_comes_there(path: Path, autojump_clock: MockClock) -> None:
+    """A compressed file is let go of, and the series of the path stay."""
+    source = follow(path)
+    async with running(source) as collector:
+        path.unlink()
+        await trio.sleep(2 * DELETED_SECONDS)
+        path.write_bytes(gzip.compress(b"x\n"))
+        await look_again()
+        assert [part.name for part in source.parts] == [str(path)]
+    assert collector.lines == []
