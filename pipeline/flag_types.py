@@ -61,6 +61,23 @@ class TextType(FlagType):
         return text
 
 
+class AccountType(FlagType):
+    """A user or a group, by name or number."""
+
+    name = "account"
+    metavar = "NAME"
+    expectation = "a name or a number"
+    config_types = (str, int)
+
+    def parse(self, text: str) -> object:
+        """Return `text`; whether there is such a one is found out later."""
+        return text
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """Take a number of a file of settings for its text."""
+        return super().convert(str(value) if isinstance(value, int) else value, param, ctx)
+
+
 class PathType(FlagType):
     """A path; it need not exist."""
 
@@ -203,6 +220,7 @@ class ChoiceType(FlagType):
 
 
 TEXT = TextType()
+ACCOUNT = AccountType()
 PATH = PathType()
 BOOLEAN = BooleanType()
 INTEGER = IntegerType()

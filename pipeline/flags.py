@@ -14,6 +14,7 @@ import click
 
 from pipeline import settings
 from pipeline.flag_types import (
+    ACCOUNT,
     BINDINGS,
     BOOLEAN,
     DURATION,
@@ -246,14 +247,14 @@ RUN_FLAGS = (
     ),
     Flag(
         name="source_owner",
-        type=TEXT,
+        type=ACCOUNT,
         section=LINES,
         default=default_of(settings.SourceSettings, "source_owner"),
         help="The owner of those, by name or number.",
     ),
     Flag(
         name="source_group",
-        type=TEXT,
+        type=ACCOUNT,
         section=LINES,
         default=default_of(settings.SourceSettings, "source_group"),
         help="The group of those, by name or number.",
@@ -345,7 +346,7 @@ RUN_FLAGS = (
     ),
     Flag(
         name="unix_socket_group",
-        type=TEXT,
+        type=ACCOUNT,
         section=SERVING,
         default=default_of(settings.ServerSettings, "unix_socket_group"),
         help="The group of the socket, by name or number.",

@@ -194,6 +194,19 @@ class DaemonSettings:
     def __post_init__(self) -> None:
         if self.sources.read_positions and self.state.state_file is None:
             raise SettingError("--read_positions needs --state_file, which the positions are kept in.")
+        self.check_state_file()
+
+    def check_state_file(self) -> None:
+        """Raise `SettingError` when the state file is something else as well, which it would take the place of."""
+        if self.state.state_file is None:
+            return
+        place = self.state.state_file.absolute()
+        others = {log.partition("://")[2] or log: f"{log} of --logs" for log in self.sources.logs}
+        if self.server.unix_socket is not None:
+            others[str(self.server.unix_socket)] = "--unix_socket"
+        for path, name in others.items():
+            if Path(path).absolute() == place:
+                raise SettingError(f"--state_file and {name} are the same path.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

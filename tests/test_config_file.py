@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config_file import read_config
 from pipeline.errors import SettingError
-from pipeline.flag_types import BINDINGS, BOOLEAN, DURATION, INTEGER, MODE, SOURCES, TEXT
+from pipeline.flag_types import ACCOUNT, BINDINGS, BOOLEAN, DURATION, INTEGER, MODE, SOURCES
 
 TYPES = {
     "emit_prog_label": BOOLEAN,
@@ -16,7 +16,7 @@ TYPES = {
     "max_line_bytes": INTEGER,
     "unix_socket_mode": MODE,
     "logs": SOURCES,
-    "unix_socket_group": TEXT,
+    "unix_socket_group": ACCOUNT,
     "bind": BINDINGS,
 }
 
@@ -54,6 +54,13 @@ def test_bindings_are_a_table_or_as_on_a_command_line(text: str, pairs: list[obj
     assert read_config(path, TYPES) == {"bind": (tuple(pairs),)}
 
 
+def test_group_may_be_a_number(tmp_path: Path) -> None:
+    """click converts what the file gives, and then it is as on the command line."""
+    path = tmp_path / "c.toml"
+    path.write_text("unix_socket_group = 4\n")
+    assert ACCOUNT.convert(read_config(path, TYPES)["unix_socket_group"], None, None) == "4"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -87,7 +94,10 @@ def test_bindings_are_a_table_or_as_on_a_command_line(text: str, pairs: list[obj
         ('[bind]\n"" = "x"', "{path}: a name in the table bind is empty."),
         ('[bind]\na = ["x", ""]', "{path}: the setting bind.a must be a source or an array of them, not ['x', '']."),
         ("logs = [1]", "{path}: the setting logs must be a source, not [1]."),
-        ("[unix_socket_group]\nx = 1", "{path}: the setting unix_socket_group must be a text, not a table."),
+        (
+            "[unix_socket_group]\nx = 1",
+            "{path}: the setting unix_socket_group must be a name or a number, not a table.",
+        ),
         (
             "x = ",
             "The file of settings {path} is not valid TOML: Invalid value (at end of document).",

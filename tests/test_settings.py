@@ -145,3 +145,25 @@ def test_positions_need_a_state_file() -> None:
             server=settings.ServerSettings(),
         )
     assert str(caught.value) == "--read_positions needs --state_file, which the positions are kept in."
+
+
+@pytest.mark.parametrize(
+    ("logs", "socket", "message"),
+    [
+        (("log", "/x/state"), None, "--state_file and /x/state of --logs are the same path."),
+        (("unix:///x/state",), None, "--state_file and unix:///x/state of --logs are the same path."),
+        (("log",), Path("/x/state"), "--state_file and --unix_socket are the same path."),
+    ],
+)
+def test_state_file_may_be_nothing_else(logs: tuple[str, ...], socket: Path | None, message: str) -> None:
+    """It would take the place of a log or of a socket."""
+    with pytest.raises(SettingError) as caught:
+        settings.DaemonSettings(
+            programs=settings.ProgramSettings(progs=Path("p"), language=settings.LanguageSettings()),
+            sources=settings.SourceSettings(logs=logs),
+            store=settings.StoreSettings(),
+            formats=settings.FormatSettings(),
+            server=settings.ServerSettings(unix_socket=socket),
+            state=settings.StateSettings(state_file=Path("/x/state")),
+        )
+    assert str(caught.value) == message
