@@ -4,19 +4,44 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from pipeline.sources.files.identity import HEAD_BYTES, MIN_COPY_BYTES, Identity, Mark, is_name_of_copy
+from pipeline.sources.files.identity import (
+    HEAD_BYTES,
+    MIN_COPY_BYTES,
+    Identity,
+    Mark,
+    find_name,
+    find_stem,
+    is_name_of_copy,
+)
 from pipeline.sources.files.tail import open_regular
 from pipeline.unix_socket import identify
 
 
-def open_remains(mark: Mark, known: Collection[Identity]) -> int | None:
+@dataclass(slots=True)
+class Folders:
+    """What folders hold, listed once: after a restart thousands of files may be looked for at the same moment."""
+
+    entries: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+
+    def list_entries(self, folder: str) -> list[tuple[str, int]]:
+        """Return the names in a folder with their inodes; none if it cannot be listed."""
+        if folder not in self.entries:
+            try:
+                with os.scandir(folder) as entries:
+                    self.entries[folder] = [(entry.name, entry.inode()) for entry in entries]
+            except OSError:
+                self.entries[folder] = []
+        return self.entries[folder]
+
+
+def open_remains(mark: Mark, known: Collection[Identity], folders: Folders) -> int | None:
     """Open the file that `mark` was made of, or else a copy of it, in the same folder; None if there is none.
 
     One of those `known` is read already.
     """
-    for path in list_candidates(mark):
+    for path in list_candidates(mark, folders):
         try:
             descriptor = open_regular(path)
         except OSError:
@@ -28,18 +53,17 @@ def open_remains(mark: Mark, known: Collection[Identity]) -> int | None:
     return None
 
 
-def list_candidates(mark: Mark) -> Iterator[str]:
+def list_candidates(mark: Mark, folders: Folders) -> Iterator[str]:
     """Return paths where it may be: first that of the same file under another name, then those of copies."""
-    copies = []
-    is_known = mark.fingerprint.length > 0  # of an empty file the inode alone would say too little
-    try:
-        with os.scandir(Path(mark.path).parent) as entries:
-            for entry in entries:
-                has_name = is_name_of_copy(entry.path, mark.path)
-                if entry.inode() == mark.identity[1] and (is_known or has_name):
-                    yield entry.path
-                elif mark.fingerprint.length >= MIN_COPY_BYTES and has_name:
-                    copies.append(entry.path)
-    except OSError:
-        return
-    yield from copies
+    folder = mark.path.rpartition("/")[0]
+    entries = folders.list_entries(folder or "/")
+    stem = find_stem(find_name(mark.path))
+    copies = [(name, inode) for name, inode in entries if name.startswith(stem) and is_name_of_copy(name, mark.path)]
+    # Of an empty file the inode alone would say too little.
+    for name, inode in entries if mark.fingerprint.length else copies:
+        if inode == mark.identity[1]:
+            yield f"{folder}/{name}"
+    if mark.fingerprint.length >= MIN_COPY_BYTES:
+        for name, inode in copies:
+            if inode != mark.identity[1]:
+                yield f"{folder}/{name}"

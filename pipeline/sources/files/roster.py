@@ -31,7 +31,7 @@ from pipeline.sources.files.identity import (
 )
 from pipeline.sources.files.parts import Parts
 from pipeline.sources.files.pattern import PathPattern
-from pipeline.sources.files.remains import open_remains
+from pipeline.sources.files.remains import Folders, open_remains
 from pipeline.sources.files.tail import Tail, open_regular
 from pipeline.sources.intake import Intake
 from pipeline.sources.surroundings import Surroundings
@@ -101,8 +101,9 @@ class Roster:
         past.extend([mark for mark in read_marks(position, "past") if mark not in past])
         pipes = self.look(is_first=not goes_on)
         self.foreign = {}
+        folders = Folders()
         for mark in [mark for mark in self.marks.values() if mark.identity not in self.unopened]:
-            self.look_for(mark)
+            self.look_for(mark, folders)
         return pipes
 
     def scan(self, now: float) -> list[str]:
@@ -290,16 +291,16 @@ class Roster:
         known = [*self.marks.values(), *self.surroundings.ledger.marks_like(tail)]
         return any(mark.is_copied_by(path, tail.head) for mark in known)
 
-    def look_for(self, mark: Mark) -> None:
+    def look_for(self, mark: Mark, folders: Folders | None = None) -> None:
         """Read what is left of a file that was replaced or truncated while we did not look; say so if it is gone."""
-        if self.resume_elsewhere(mark) is None and mark.fingerprint.length:
+        if self.resume_elsewhere(mark, folders) is None and mark.fingerprint.length:
             text = "%s: the file that was read up to byte %d is gone. What was written to it after that is not read."
             logger.warning(text, mark.path, mark.offset, extra={"source": mark.path})
 
-    def resume_elsewhere(self, mark: Mark) -> Tail | None:
+    def resume_elsewhere(self, mark: Mark, folders: Folders | None = None) -> Tail | None:
         """Read what is left of a file that is no longer what or where it was; what is there now has to wait for it."""
         self.marks.pop(mark.identity, None)
-        descriptor = open_remains(mark, self.surroundings.ledger.tails.keys())
+        descriptor = open_remains(mark, self.surroundings.ledger.tails.keys(), folders or Folders())
         if descriptor is None:
             return None
         tail = self.take(descriptor)
