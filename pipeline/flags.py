@@ -34,18 +34,28 @@ FORMAT_NAMES = ("prometheus", "json")
 class Flag:
     """One flag of one or several commands.
 
-    `setting` is the field of a settings class that it fills, where that is not its own name.
+    `of` is the settings class that has a field for it, with its default: called as the flag is, or with the unit
+    behind that, as durations are. `setting` is what a command gets it as, where that is not its own name.
     """
 
     name: str
     type: FlagType
     help: str
     section: str
+    of: Callable[..., object] | None = None
     default: object = None
     setting: str = ""
     required: bool = False
     repeatable: bool = False
     callback: Callable[[click.Context, click.Parameter, object], object] | None = None
+
+    def __post_init__(self) -> None:
+        if self.of is None:
+            return
+        fields = inspect.signature(self.of).parameters
+        if self.name not in fields:
+            object.__setattr__(self, "setting", f"{self.name}_seconds")
+        object.__setattr__(self, "default", fields[self.setting or self.name].default)
 
 
 def replace_zero(ctx: click.Context, option: click.Parameter, value: object) -> object:
@@ -80,11 +90,6 @@ def load_config(ctx: click.Context, option: click.Parameter, path: object) -> ob
     return path
 
 
-def default_of(kind: Callable[..., object], name: str) -> object:
-    """Return the default that the settings class `kind` gives its field `name`."""
-    return inspect.signature(kind).parameters[name].default
-
-
 PROGRAMS = "Programs"
 LINES = "Lines"
 METRICS = "Metrics"
@@ -103,43 +108,43 @@ PROGS = Flag(
 )
 LANGUAGE_FLAGS = (
     Flag(
+        of=settings.LanguageSettings,
         name="max_regexp_length",
         type=INTEGER,
         section=PROGRAMS,
-        default=default_of(settings.LanguageSettings, "max_regexp_length"),
         callback=replace_zero,
         help="A program with a longer pattern is refused.",
     ),
     Flag(
+        of=settings.LanguageSettings,
         name="max_recursion_depth",
         type=INTEGER,
         section=PROGRAMS,
-        default=default_of(settings.LanguageSettings, "max_recursion_depth"),
         callback=replace_zero,
         help="A program that is nested deeper is refused.",
     ),
     Flag(
+        of=settings.LanguageSettings,
         name="override_timezone",
         type=TEXT,
         section=PROGRAMS,
-        default=default_of(settings.LanguageSettings, "override_timezone"),
         help="The zone of times in a log that name none: an IANA name, UTC (also when empty) or Local.",
     ),
     Flag(
+        of=settings.LanguageSettings,
         name="syslog_use_current_year",
         type=BOOLEAN,
         section=PROGRAMS,
-        default=default_of(settings.LanguageSettings, "syslog_use_current_year"),
         help="Give times without a year the current one.",
     ),
 )
 RUNTIME_FLAGS = (
     *LANGUAGE_FLAGS,
     Flag(
+        of=settings.ProgramSettings,
         name="vm_logs_runtime_errors",
         type=BOOLEAN,
         section=PROGRAMS,
-        default=default_of(settings.ProgramSettings, "vm_logs_runtime_errors"),
         help="Log failures of programs on a line, at a limited rate; they are counted in any case.",
     ),
     Flag(
@@ -162,48 +167,47 @@ BIND = Flag(
     "sshd.mtail=unix://*. Comma-separated, repeatable.",
 )
 MAX_LINE_BYTES = Flag(
+    of=settings.SourceSettings,
     name="max_line_bytes",
     type=INTEGER,
     section=LINES,
-    default=default_of(settings.SourceSettings, "max_line_bytes"),
     help="What a line has beyond this is cut off, and counted.",
 )
 METRIC_FLAGS = (
     Flag(
+        of=settings.StoreSettings,
         name="max_series_per_metric",
         type=INTEGER,
         section=METRICS,
-        default=default_of(settings.StoreSettings, "max_series_per_metric"),
         help="A metric that declares no limit keeps no more series than this; more are counted. 0: any number.",
     ),
     Flag(
+        of=settings.StoreSettings,
         name="max_label_value_bytes",
         type=INTEGER,
         section=METRICS,
-        default=default_of(settings.StoreSettings, "max_label_value_bytes"),
         help="A series with a longer label value is not kept, a longer text is cut; both are counted. 0: any length.",
     ),
     Flag(
+        of=settings.FormatSettings,
         name="emit_prog_label",
         type=BOOLEAN,
         section=METRICS,
-        default=default_of(settings.FormatSettings, "emit_prog_label"),
         help="Add the label prog, the program's name, in the Prometheus format.",
     ),
     Flag(
+        of=settings.FormatSettings,
         name="emit_metric_timestamp",
         type=BOOLEAN,
         section=METRICS,
-        default=default_of(settings.FormatSettings, "emit_metric_timestamp"),
         help="Add time stamps in the Prometheus format.",
     ),
 )
 GC_INTERVAL = Flag(
+    of=settings.StoreSettings,
     name="expired_metrics_gc_interval",
     type=DURATION,
     section=METRICS,
-    default=default_of(settings.StoreSettings, "expired_metrics_gc_interval_seconds"),
-    setting="expired_metrics_gc_interval_seconds",
     help="The longest time between two sweeps; what expires earlier is swept on time. 0: never sweep.",
 )
 VERBOSITY = Flag(
@@ -231,54 +235,52 @@ RUN_FLAGS = (
     ),
     MAX_LINE_BYTES,
     Flag(
+        of=settings.SourceSettings,
         name="partial_line_timeout",
         type=DURATION,
         section=LINES,
-        default=default_of(settings.SourceSettings, "partial_line_timeout_seconds"),
-        setting="partial_line_timeout_seconds",
         help="How long the beginning of a line in a named pipe waits for its end. 0: for ever.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="source_mode",
         type=MODE,
         section=LINES,
-        default=default_of(settings.SourceSettings, "source_mode"),
         help="The permissions of the pipes and unix sockets that are made for lines, in octal.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="source_owner",
         type=ACCOUNT,
         section=LINES,
-        default=default_of(settings.SourceSettings, "source_owner"),
         help="The owner of those, by name or number.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="source_group",
         type=ACCOUNT,
         section=LINES,
-        default=default_of(settings.SourceSettings, "source_group"),
         help="The group of those, by name or number.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="receive_buffer_bytes",
         type=INTEGER,
         section=LINES,
-        default=default_of(settings.SourceSettings, "receive_buffer_bytes"),
         help="How much the kernel keeps of what waits at a UDP socket. 0: as the system has it.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="max_connections",
         type=INTEGER,
         section=LINES,
-        default=default_of(settings.SourceSettings, "max_connections"),
         help="A source closes what is connected beyond this at once, and counts it.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="idle_timeout",
         type=DURATION,
         section=LINES,
-        default=default_of(settings.SourceSettings, "idle_timeout_seconds"),
-        setting="idle_timeout_seconds",
         help="A TCP connection that is silent for so long is closed. 0: never.",
     ),
     Flag(
@@ -290,96 +292,92 @@ RUN_FLAGS = (
         help="Where the reading of a file begins that is there at the start.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="read_positions",
         type=BOOLEAN,
         section=LINES,
-        default=default_of(settings.SourceSettings, "read_positions"),
         help="Go on after a restart where the reading of files and of the journal stopped. Needs --state_file.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="confirm",
         type=BOOLEAN,
         section=LINES,
-        default=default_of(settings.SourceSettings, "confirm"),
         help="Answer on standard output for what comes on standard input, as rsyslog's omprog expects it.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="ignore_filename_regex_pattern",
         type=TEXT,
         section=LINES,
-        default=default_of(settings.SourceSettings, "ignore_filename_regex_pattern"),
         help="Files whose names match are not read.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="poll_interval",
         type=DURATION,
         section=LINES,
-        default=default_of(settings.SourceSettings, "poll_interval_seconds"),
-        setting="poll_interval_seconds",
         callback=replace_zero,
         help="How often a file is looked at for more.",
     ),
     Flag(
+        of=settings.SourceSettings,
         name="poll_log_interval",
         type=DURATION,
         section=LINES,
-        default=default_of(settings.SourceSettings, "poll_log_interval_seconds"),
-        setting="poll_log_interval_seconds",
         callback=replace_zero,
         help="How often patterns are looked at for new files.",
     ),
     *METRIC_FLAGS,
     GC_INTERVAL,
     Flag(
+        of=settings.ServerSettings,
         name="unix_socket",
         type=PATH,
         section=SERVING,
-        default=default_of(settings.ServerSettings, "unix_socket"),
         help="Serve the metrics over HTTP on this unix socket.",
     ),
     Flag(
+        of=settings.ServerSettings,
         name="unix_socket_mode",
         type=MODE,
         section=SERVING,
-        default=default_of(settings.ServerSettings, "unix_socket_mode"),
         help="The permissions of the socket, in octal.",
     ),
     Flag(
+        of=settings.ServerSettings,
         name="unix_socket_group",
         type=ACCOUNT,
         section=SERVING,
-        default=default_of(settings.ServerSettings, "unix_socket_group"),
         help="The group of the socket, by name or number.",
     ),
     Flag(
+        of=settings.StateSettings,
         name="state_file",
         type=PATH,
         section=LIFE,
-        default=default_of(settings.StateSettings, "state_file"),
         help="Keep the values of the metrics in this file while the daemon is away.",
     ),
     Flag(
+        of=settings.StateSettings,
         name="state_interval",
         type=DURATION,
         section=LIFE,
-        default=default_of(settings.StateSettings, "state_interval_seconds"),
-        setting="state_interval_seconds",
         help="How often that file is written while the daemon runs. 0: at its end only.",
     ),
     Flag(
+        of=settings.LifeSettings,
         name="store_descriptors",
         type=BOOLEAN,
         section=LIFE,
-        default=default_of(settings.LifeSettings, "store_descriptors"),
         help="Have systemd keep pipes, sockets and connections over a restart; its unit needs FileDescriptorStoreMax=. "
         "By default, if systemd says that it keeps any.",
     ),
     Flag(
+        of=settings.LifeSettings,
         name="shutdown_timeout",
         type=DURATION,
         section=LIFE,
-        default=default_of(settings.LifeSettings, "shutdown_timeout_seconds"),
-        setting="shutdown_timeout_seconds",
         help="How long the end may take; what is not read by then is left.",
     ),
     Flag(
