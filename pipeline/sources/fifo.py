@@ -26,9 +26,9 @@ from pipeline.errors import SettingError, describe_os_error
 from pipeline.ownership import Ownership
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import Intake, drain, widen_pipe
+from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import read_to_end
-from pipeline.telemetry import SourceCounts
 from pipeline.unix_socket import identify
 
 logger = logging.getLogger(__name__)
@@ -50,31 +50,20 @@ class HeldPipe:
         self.reading.cancel()
 
 
-class FifoSource:
+class FifoSource(SingleSource):
     """Reads one named pipe. Makes it where nothing is, unless `makes` is false."""
 
     def __init__(
         self, path: Path, settings: SourceSettings, surroundings: Surroundings | None = None, *, makes: bool = True
     ) -> None:
-        self.name = str(path)
+        super().__init__(str(path), settings, surroundings)
         self.path = path
-        self.settings = settings
-        self.surroundings = surroundings or Surroundings()
         self.makes = makes
-        self.counts = SourceCounts(os.fsencode(self.name))
         self.ownership = Ownership.of(settings)
         self.pipes: list[HeldPipe] = []
         """What we hold; the last is the one at the path."""
         self.trouble = ""
         """What was last said about the path."""
-
-    @property
-    def parts(self) -> tuple[FifoSource, ...]:
-        return (self,)
-
-    @property
-    def position(self) -> None:
-        return None
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -9,7 +9,6 @@ Entries are read in slices: libsystemd reads files mapped into memory, and does 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,9 @@ from pipeline.settings import ReadFrom, SourceSettings, find_zone
 from pipeline.sources.intake import MAX_DRAIN_BYTES, READ_BYTES, Intake
 from pipeline.sources.journal_lines import LineWriter
 from pipeline.sources.journal_query import parse_query
+from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import wait_readable
-from pipeline.telemetry import SourceCounts
 
 if TYPE_CHECKING:
     from pipeline.sources.journal_reader import JournalReader
@@ -37,24 +36,17 @@ SLICE_SECONDS = 0.005
 """How long entries are read before the programs run on them and others have their turn."""
 
 
-class JournalSource:
+class JournalSource(SingleSource):
     """Reads one journal. `name` is as the operator wrote it."""
 
     def __init__(self, spec: str, settings: SourceSettings, surroundings: Surroundings | None = None) -> None:
-        self.name = spec
+        super().__init__(spec, settings, surroundings)
         self.query = parse_query(spec)
-        self.settings = settings
-        self.surroundings = surroundings or Surroundings()
-        self.counts = SourceCounts(os.fsencode(spec))
         self.reader: JournalReader | None = None
         self.writer = LineWriter(find_zone("Local"), message_only=self.query.message_only)
         saved = self.surroundings.positions.get(spec)
         self.cursor = saved if isinstance(saved, str) else None
         """The last entry delivered, "" before the first of an empty journal, None where nothing is known yet."""
-
-    @property
-    def parts(self) -> tuple[JournalSource, ...]:
-        return (self,)
 
     @property
     def position(self) -> str | None:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
 
 from pipeline.descriptors import SOCKET_NAME, identify_descriptor
 from pipeline.settings import SourceSettings
+from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
-from pipeline.telemetry import SourceCounts
 from pipeline.unix_socket import BoundSocket
 
 
-class SocketSource(ABC):
+class SocketSource(SingleSource, ABC):
     """Takes the sockets of its address that were passed to us, and binds where none was."""
 
     def __init__(self, name: str, settings: SourceSettings, surroundings: Surroundings | None = None) -> None:
-        self.name = name
-        self.settings = settings
-        self.surroundings = surroundings or Surroundings()
-        self.counts = SourceCounts(os.fsencode(name))
+        super().__init__(name, settings, surroundings)
         self.sockets: list[BoundSocket] = []
         self.stored: list[str] = []
         """What identifies the sockets that we have given to systemd."""
@@ -39,16 +34,8 @@ class SocketSource(ABC):
         """Return whether writers can still find a socket that was passed to us."""
         return True
 
-    def tune(self, sock: socket.socket) -> None:  # noqa: B027 - most need nothing
+    def tune(self, sock: socket.socket) -> None:
         """Set what a socket at our address is to have."""
-
-    @property
-    def parts(self) -> tuple[Self, ...]:
-        return (self,)
-
-    @property
-    def position(self) -> None:
-        return None
 
     @property
     def descriptors(self) -> list[int]:

@@ -17,12 +17,12 @@ from pipeline.batch import Deliver
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import MAX_DRAIN_BYTES, STDIN, Intake, count_readable, widen_pipe
+from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import yield_after
-from pipeline.telemetry import SourceCounts
 
 
-class StdinSource:
+class StdinSource(SingleSource):
     """Reads standard input once. `name` is as the operator wrote it: `-` or `/dev/stdin`."""
 
     def __init__(
@@ -33,19 +33,8 @@ class StdinSource:
         *,
         descriptor: int = STDIN,
     ) -> None:
-        self.name = name
-        self.settings = settings
-        self.surroundings = surroundings or Surroundings()
-        self.counts = SourceCounts(os.fsencode(name))
+        super().__init__(name, settings, surroundings)
         self.descriptor = descriptor
-
-    @property
-    def parts(self) -> tuple[StdinSource, ...]:
-        return (self,)
-
-    @property
-    def position(self) -> None:
-        return None
 
     @property
     def descriptors(self) -> tuple[int, ...]:
