@@ -201,9 +201,17 @@ class Descriptors:
                 self.report_full()
                 return False
             self.kept[key] = kind if kind in GIVEN_ANEW else f"{kind}-{key.replace(':', '-')}"
-            # FDPOLL=0: systemd would drop a connection whose writer has gone, with what lies in it.
-            self.notify(f"FDSTORE=1\nFDNAME={self.kept[key]}\nFDPOLL=0", (descriptor,))
+            self.give(descriptor, self.kept[key])
         return self.keeps(descriptor)
+
+    def give(self, descriptor: int, name: str) -> None:
+        """Give a descriptor to systemd."""
+        # FDPOLL=0: systemd would drop a connection whose writer has gone, with what lies in it.
+        self.notify(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", (descriptor,))
+
+    def take_back(self, name: str) -> None:
+        """Have systemd let go of all that it has under a name."""
+        self.notify(f"FDSTOREREMOVE=1\nFDNAME={name}", ())
 
     def report_full(self) -> None:
         """Say, once, that systemd keeps too few."""
@@ -223,7 +231,7 @@ class Descriptors:
     def forget(self, key: str) -> None:
         """Have systemd let go of what `identify_descriptor` calls `key`."""
         if (name := self.kept.pop(key, None)) is not None:
-            self.notify(f"FDSTOREREMOVE=1\nFDNAME={name}", ())
+            self.take_back(name)
 
     def leave(self, descriptor: int, rest: Rest) -> bool:
         """Note what is to be known of `descriptor`; return whether the next run will have it, and this."""
@@ -237,7 +245,7 @@ class Descriptors:
         """Leave the rests to the next run. Call it at the end, when all sources have left theirs."""
         if self.left:
             descriptor = write_rests(self.left)
-            self.notify(f"FDSTORE=1\nFDNAME={RESTS_NAME}\nFDPOLL=0", (descriptor,))
+            self.give(descriptor, RESTS_NAME)
             os.close(descriptor)
 
     def settle(self) -> list[str]:
@@ -252,7 +260,7 @@ class Descriptors:
             os.close(one.descriptor)
         self.inherited.clear()
         for name in self.to_forget:
-            self.notify(f"FDSTOREREMOVE=1\nFDNAME={name}", ())
+            self.take_back(name)
         self.to_forget.clear()
         return sorted(set(others))
 
