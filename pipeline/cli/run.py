@@ -1,0 +1,73 @@
+"""`run`: the daemon."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+
+from pipeline import __version__, settings
+from pipeline.cli.group import SPELLINGS, VERSION, main
+from pipeline.cli.programs import check_paths
+from pipeline.cli.replay import make_program_settings, make_source_settings, replay_logs, start_log
+from pipeline.flags import ACCEPTED_FLAGS, RUN_FLAGS
+from pipeline.held_signals import release_signals
+from pipeline.options import FlagCommand, fill, make_accepted_options, make_options
+
+
+@main.command(
+    cls=FlagCommand,
+    params=[
+        *make_options(RUN_FLAGS),
+        *make_accepted_options(),
+        click.Argument(["extra_logs"], nargs=-1, metavar="[SOURCE]..."),
+    ],
+    short_help="Run the daemon.",
+    epilog="Accepted without effect, for command lines written for mtail: "
+    + ", ".join(f"--{name}" for name, _ in ACCEPTED_FLAGS)
+    + f".\n\n{SPELLINGS}",
+)
+@click.version_option(__version__, message=VERSION)
+def run(
+    *, logs: tuple[str, ...], extra_logs: tuple[str, ...], one_shot: bool, compile_only: bool, **values: object
+) -> None:
+    """Run the daemon: read log lines, run the programs on them, serve the metrics.
+
+    It ends in good order on SIGTERM, on SIGINT, and when all sources have ended; a second signal ends it
+    at once.
+
+    \b
+    Read a named pipe and a unix socket:
+      syslog-pipeline run --progs /etc/syslog-pipeline/programs \\
+          --logs /run/syslog-pipeline/log.fifo --logs unix:///run/syslog-pipeline/log.sock \\
+          --unix_socket /run/syslog-pipeline/metrics.sock
+    Read the metrics:
+      curl --unix-socket /run/syslog-pipeline/metrics.sock http://localhost/metrics
+    """
+    start_log(values)
+    values["logs"] = (*logs, *extra_logs)
+    if compile_only or one_shot:
+        release_signals()
+    if compile_only:
+        check_paths([cast("Path", values["progs"])], fill(settings.LanguageSettings, values))
+    elif one_shot:
+        replay_logs({**values, "format_name": values["one_shot_format"]})
+    else:
+        import shlex
+
+        from pipeline.daemon import logger, run_daemon
+
+        logger.info("%s starts as: %s", VERSION, shlex.join(sys.argv))
+        run_daemon(
+            settings.DaemonSettings(
+                programs=make_program_settings(values),
+                sources=make_source_settings(values),
+                store=fill(settings.StoreSettings, values),
+                formats=fill(settings.FormatSettings, values),
+                server=fill(settings.ServerSettings, values),
+                state=fill(settings.StateSettings, values),
+                life=fill(settings.LifeSettings, values),
+            )
+        )
