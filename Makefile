@@ -40,12 +40,18 @@ packages:
 	need rsyslogd rsyslog; \
 	need nginx nginx-light; \
 	need promtool prometheus; \
+	need amtool prometheus-alertmanager; \
+	need varnishd varnish; \
+	need curl curl; \
 	need openssl openssl; \
 	need logger bsdutils; \
 	need logrotate logrotate; \
 	need unshare util-linux; \
 	need systemd-journald systemd; \
 	need systemd-journal-remote systemd-journal-remote; \
+	have() { compgen -G "/usr/lib/*/rsyslog/$$1" >/dev/null || missing+=("$$2"); }; \
+	have imrelp.so rsyslog-relp; \
+	have lmnsd_gtls.so rsyslog-gnutls; \
 	[ $${#missing[@]} = 0 ] || .ci/install-packages "$${missing[@]}"
 # syslog-ng cannot be installed beside rsyslog.
 	@[ -x .cache/syslog-ng/usr/sbin/syslog-ng ] || .ci/unpack-packages .cache/syslog-ng syslog-ng-core

@@ -6,6 +6,7 @@
     ├── SettingError        a flag, variable or file given by the operator cannot be used (exit 2)
     ├── ProgramError        a line program cannot be loaded; carries its diagnostics
     ├── StoreConflictError  metrics of one name that cannot live in one store
+    ├── ShippedFileError    a file that comes with us is missing, or is not what it was
     ├── StateError          a state file that cannot be taken up; it is set aside
     ├── LiteralError        a number or duration of a program that has no value ┐ inside the compiler:
     ├── LayoutError         a time layout that cannot be used                   │ each becomes
@@ -27,6 +28,10 @@ class SettingError(PipelineError):
 
 class StoreConflictError(PipelineError):
     """Metrics of one exported name whose kinds differ."""
+
+
+class ShippedFileError(PipelineError):
+    """A file that comes with us is missing, or is not what it was. Its text is a sentence for the operator."""
 
 
 class StateError(PipelineError):

@@ -118,9 +118,9 @@ def list_passed() -> list[tuple[int, str]]:
     if not read_number("LISTEN_FDS"):
         return []  # sd_listen_fds(3) fails on 0 in some versions
     try:
-        from systemd import daemon
+        import systemd.daemon
 
-        passed: dict[int, str] = daemon.listen_fds_with_names()
+        passed: dict[int, str] = systemd.daemon.listen_fds_with_names()
     except ImportError as error:
         raise SettingError("systemd passes sockets, but the Python package systemd-python is missing.") from error
     except OSError as error:

@@ -9,7 +9,7 @@ import math
 import os
 from pathlib import Path
 
-from systemd import journal
+import systemd.journal
 
 from pipeline.sources.journal_lines import Entry
 from pipeline.sources.journal_query import JournalQuery
@@ -25,7 +25,7 @@ MAX_TIME = 1 << 55
 """Microseconds that libsystemd takes for no time any more (VALID_REALTIME)."""
 
 
-class JournalReader(journal.Reader):  # type: ignore[misc] # the package has no types
+class JournalReader(systemd.journal.Reader):  # type: ignore[misc] # the package has no types
     """Reads one entry after another; without the conversions of its base, which makes objects of every field.
 
     Of a message `max_message_bytes` and a little more are taken, so that its line shows that it was longer: journald
@@ -38,7 +38,7 @@ class JournalReader(journal.Reader):  # type: ignore[misc] # the package has no 
     def open(cls, query: JournalQuery, max_message_bytes: int) -> JournalReader:
         """Open, for those entries that the query wants. Raises `OSError`."""
         if query.root:
-            reader = cls(flags=journal.OS_ROOT, path=query.root)
+            reader = cls(flags=systemd.journal.OS_ROOT, path=query.root)
         elif not query.path:
             reader = cls()
         elif Path(query.path).is_dir():

@@ -103,7 +103,7 @@ def log_messages(log_socket: Path, route: str) -> None:
 
 def test_messages_through_the_pipe_are_counted_exactly(site: Site, rsyslog_folder: Path) -> None:
     """rsyslogd with the snippet that users copy writes to the named pipe: nothing lost, doubled or out of order."""
-    snippet = (ROOT / "rsyslog" / "syslog-pipeline.conf").read_text()
+    snippet = (ROOT / "rsyslog" / "pipe.conf").read_text()
     snippet = substitute(snippet, {"/run/syslog-pipeline/log.fifo": str(site.fifo)})
     with run_rsyslog(rsyslog_folder, snippet) as log_socket:
         log_messages(log_socket, "pipe")

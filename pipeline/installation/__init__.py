@@ -1,0 +1,1 @@
+"""Our configuration of other programs, adapted to a machine, and put into place or taken away."""

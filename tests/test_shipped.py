@@ -1,0 +1,43 @@
+"""Every file that we ship as configuration is run in a test by the program that it is written for."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+FOLDERS = ("rsyslog", "syslog-ng", "systemd", "nginx", "docs/prometheus")
+
+TESTED_BY: dict[str, tuple[str, ...]] = {
+    "rsyslog/pipe.conf": ("e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",),
+    "nginx/syslog-pipeline.conf": ("e2e/test_main_job.py::test_nginx_serves_only_our_pages",),
+}
+"""Which tests run a file. The folders are those of the project, the tests are below `tests/`."""
+
+
+@cache
+def list_tests(path: str) -> set[str]:
+    """Return the names of the tests in a file."""
+    tree = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {function.name for function in functions if function.name.startswith("test_")}
+
+
+def test_each_shipped_file_has_its_tests() -> None:
+    """No file without a test, and no test for a file that is gone."""
+    shipped = {
+        str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()
+    }
+    assert set(TESTED_BY) == shipped
+
+
+@pytest.mark.parametrize("name", TESTED_BY)
+def test_tests_of_a_shipped_file_exist(name: str) -> None:
+    """They are where the table says."""
+    missing = [test for test in TESTED_BY[name] if test.partition("::")[2] not in list_tests(test.partition("::")[0])]
+    assert TESTED_BY[name]
+    assert missing == []
