@@ -63,7 +63,8 @@ test: setup
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/python -m pytest --quiet
+# Tests wait for daemons more than they compute. A file's tests stay together, because they share daemons.
+	@$(BIN)/python -m pytest --quiet --numprocesses $$(($$(nproc) + 1)) --dist loadfile
 
 bench: setup
 	@$(BIN)/python -m tests.bench $(ARGS)
