@@ -77,6 +77,8 @@ class Daemon:
         self.listening: BoundSocket | None = None
         self.load_failures: dict[str, str] = {}
         self.reload_wanted = trio.Event()
+        self.is_ready = False
+        """Everything is open and is read; the end has not begun."""
         self.stopping = trio.CancelScope()
         """Around the sources: to cancel them is to stop."""
         self.stop_deadline = math.inf
@@ -179,7 +181,7 @@ class Daemon:
         async with trio.open_nursery() as server:
             if self.listening is not None:
                 options = make_prometheus_options(self.settings.formats)
-                app = make_app(Answers(self.take_snapshot, self.read_status), options)
+                app = make_app(Answers(self.take_snapshot, self.read_status, lambda: self.is_ready), options)
                 graceful_seconds = self.settings.life.shutdown_timeout_seconds * LAST_SCRAPES_SHARE
                 answer = partial(serve, graceful_seconds=graceful_seconds)
                 await server.start(answer, app, self.listening.socket, shutdown, self.telemetry.server)
@@ -208,7 +210,9 @@ class Daemon:
         else:
             logger.info("Ready. The metrics are served on %s.", show_address(self.listening.socket))
         systemd.notify_ready()
+        self.is_ready = True
         await self.supervisor.run()
+        self.is_ready = False
 
     def report_rest(self) -> None:
         """Say what there was no time to read."""
@@ -247,6 +251,7 @@ class Daemon:
     def stop(self) -> None:
         """Have the sources end in good order, and with them the daemon."""
         systemd.notify_stopping()
+        self.is_ready = False
         share = 1.0 - LAST_SCRAPES_SHARE - (0.0 if self.keeper is None else LAST_WRITE_SHARE)
         self.stop_deadline = time.monotonic() + self.settings.life.shutdown_timeout_seconds * share
         self.stopping.cancel()

@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -103,6 +104,47 @@ async def test_ready_is_told_when_a_crash_would_find_the_positions(
         while {"READY": "1"} not in notified.receive():
             await trio.lowlevel.checkpoint()
         assert read_state(tmp_path / "state").positions.keys() == {f"{tmp_path}/log"}
+
+
+@contextmanager
+def disk_occupied() -> Iterator[None]:
+    """Let nobody have a thread, and so nobody write the state, until the block ends."""
+    limiter = trio.to_thread.current_default_thread_limiter()
+    borrowers = [object() for _ in range(int(limiter.total_tokens))]
+    for borrower in borrowers:
+        limiter.acquire_on_behalf_of_nowait(borrower)
+    yield
+    for borrower in borrowers:
+        limiter.release_on_behalf_of(borrower)
+
+
+async def test_readiness_is_that_of_systemd(settings: DaemonSettings, notified: NotifySocket, tmp_path: Path) -> None:
+    """Not while the state of the start is written, and not from the moment when the end begins; but healthy all along."""
+    http_socket = tmp_path / "http"
+    settings = replace(
+        settings, server=ServerSettings(unix_socket=http_socket), state=StateSettings(state_file=tmp_path / "state")
+    )
+    transport = httpx.AsyncHTTPTransport(uds=str(http_socket))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+
+        async def read_health() -> tuple[int, int]:
+            return (await client.get("/-/ready")).status_code, (await client.get("/-/healthy")).status_code
+
+        with ExitStack() as stack:
+            daemon = Daemon(settings)
+            daemon.prepare(stack)
+            async with trio.open_nursery() as nursery:
+                with disk_occupied():
+                    nursery.start_soon(daemon.run)
+                    await wait_all_tasks_blocked()
+                    assert (await read_health(), notified.receive()) == ((503, 200), [])
+                await wait_obeying()
+                assert await read_health() == (200, 200)
+                assert {"READY": "1"} in notified.receive()
+                with disk_occupied():
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    await wait_all_tasks_blocked()
+                    assert (await read_health(), notified.receive()) == ((503, 200), [{"STOPPING": "1"}])
 
 
 async def test_report_is_logged_at_sigusr1(

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline import __version__
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Snapshot
+from pipeline.server.health import list_routes
 from pipeline.server.pages import Pages
 
 PRODUCT = "syslog-pipeline"
@@ -69,13 +70,15 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Where answers come from. Both are called for each request.
+    """Where answers come from. Each is called when a request needs it.
 
     A snapshot may be a view: its series are read slice by slice, while lines change them.
     """
 
     take_snapshot: Callable[[], Snapshot]
     read_status: Callable[[], Status]
+    is_ready: Callable[[], bool]
+    """Whether everything runs, so that systemd has been told, or would be, and the end has not begun."""
 
 
 def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
@@ -91,6 +94,7 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
             Route("/", answer_status),
             Route("/metrics", pages.answer_metrics),
             Route("/json", pages.answer_json),
+            *list_routes(answers.is_ready),
         ]
     )
     # A redirect would name the scheme and host of this side of a proxy.

@@ -36,12 +36,14 @@ def make_store(*names: str) -> Store:
 
 
 @asynccontextmanager
-async def serving(tmp_path: Path, store: Store, status: Status = EMPTY) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(
+    tmp_path: Path, store: Store, status: Status = EMPTY, *, is_ready: bool = True
+) -> AsyncIterator[httpx.AsyncClient]:
     """Serve, and give a client."""
     path = tmp_path / "s"
     bound = bind_server(ServerSettings(unix_socket=path))
     assert bound is not None
-    app = make_app(Answers(store.snapshot, lambda: status), PrometheusOptions())
+    app = make_app(Answers(store.snapshot, lambda: status, lambda: is_ready), PrometheusOptions())
     shutdown = trio.Event()
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, app, bound.socket, shutdown)
@@ -106,6 +108,27 @@ async def test_json_is_served(tmp_path: Path) -> None:
         answer = await client.get("/json")
     assert answer.headers["content-type"] == "application/json"
     assert [metric["Name"] for metric in json.loads(answer.text)] == ["a_total"]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_ready", "status", "text"),
+    [
+        ("/-/healthy", True, 200, "syslog-pipeline is healthy.\n"),
+        ("/-/healthy", False, 200, "syslog-pipeline is healthy.\n"),
+        ("/-/ready", True, 200, "syslog-pipeline is ready.\n"),
+        ("/-/ready", False, 503, "syslog-pipeline is starting or stopping.\n"),
+    ],
+)
+async def test_health_is_told_by_status_and_in_a_sentence(
+    tmp_path: Path, path: str, status: int, text: str, *, is_ready: bool
+) -> None:
+    """Whoever is answered at all has found it healthy."""
+    async with serving(tmp_path, make_store(), is_ready=is_ready) as client:
+        answer, head, post = [await client.request(method, path) for method in ("GET", "HEAD", "POST")]
+    assert (answer.status_code, answer.text) == (status, text)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert (head.status_code, head.content, head.headers) == (status, b"", answer.headers)
+    assert post.status_code == 405
 
 
 async def test_head_has_the_headers_and_no_body(tmp_path: Path) -> None:
