@@ -119,7 +119,7 @@ def disk_occupied() -> Iterator[None]:
 
 
 async def test_readiness_is_that_of_systemd(settings: DaemonSettings, notified: NotifySocket, tmp_path: Path) -> None:
-    """Not while the state of the start is written, and not from the moment when the end begins; but healthy all along."""
+    """Not while the state of the start is written, nor from when the end begins; but healthy all along."""
     http_socket = tmp_path / "http"
     settings = replace(
         settings, server=ServerSettings(unix_socket=http_socket), state=StateSettings(state_file=tmp_path / "state")

@@ -14,7 +14,9 @@ FOLDERS = ("rsyslog", "syslog-ng", "systemd", "nginx", "docs/prometheus")
 
 TESTED_BY: dict[str, tuple[str, ...]] = {
     "rsyslog/pipe.conf": ("e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",),
-    "nginx/syslog-pipeline.conf": ("e2e/test_main_job.py::test_nginx_serves_only_our_pages",),
+    "nginx/basic-auth.conf": ("e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",),
+    "nginx/client-certificate.conf": ("e2e/test_nginx.py::test_certificate_of_our_authority_is_let_in",),
+    "nginx/locations.conf": ("e2e/test_nginx.py::test_only_our_pages_are_served",),
 }
 """Which tests run a file. The folders are those of the project, the tests are below `tests/`."""
 

@@ -6,7 +6,6 @@ import functools
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -14,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-
-import httpx
 
 ROOT = Path(__file__).parents[2]
 DAEMON_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
@@ -44,21 +41,6 @@ log {{ source(in); destination(out); flags(flow-control); }};
 
 SYSLOG_NG = ROOT / ".cache" / "syslog-ng"
 """Where `make` unpacks it: Debian lets it not be installed beside rsyslog."""
-
-NGINX_CONF = """
-{user}
-pid nginx.pid;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    include snippet.conf;
-}}
-"""
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -156,39 +138,6 @@ def run_pipeline(folder: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]
         yield process
 
 
-@contextmanager
-def run_nginx(folder: Path) -> Iterator[httpx.Client]:
-    """Run nginx with the snippet that users copy; give a client that trusts its certificate."""
-    certificate, key = make_certificate(folder)
-    port = find_free_port()
-    snippet = (ROOT / "nginx" / "syslog-pipeline.conf").read_text()
-    snippet = substitute(
-        snippet,
-        {
-            "/run/syslog-pipeline/metrics.sock": str(folder / "metrics.sock"),
-            "listen 9443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-            "listen [::]:9443 ssl;": "",
-            "/etc/syslog-pipeline/tls/server.crt": str(certificate),
-            "/etc/syslog-pipeline/tls/server.key": str(key),
-        },
-    )
-    (folder / "snippet.conf").write_text(snippet)
-    # As root, nginx would give up its rights, and with them the way into the folder of this test.
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user))
-    command = ["nginx", "-p", f"{folder}/", "-e", "nginx.err", "-c", "nginx.conf", "-g", "daemon off;"]
-    with (
-        running(command, folder / "nginx.out", ready=lambda: is_open(port), stop=signal.SIGQUIT),
-        httpx.Client(
-            base_url=f"https://localhost:{port}",
-            verify=ssl.create_default_context(cafile=str(certificate)),
-            timeout=DEADLINE_SECONDS,
-            trust_env=False,
-        ) as client,
-    ):
-        yield client
-
-
 def fetch_metrics(http_socket: Path) -> str:
     """Return the page of metrics, or nothing while our daemon is away; it may go in the middle."""
     with socket.socket(socket.AF_UNIX) as client:
@@ -209,15 +158,6 @@ def substitute(text: str, replacements: Mapping[str, str]) -> str:
         assert old in text, f"the snippet has no {old!r}"
         text = text.replace(old, new)
     return text
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for localhost that signs itself; return its file and its key's."""
-    certificate, key = folder / "server.crt", folder / "server.key"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True)
-    return certificate, key
 
 
 def find_free_port() -> int:

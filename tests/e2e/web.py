@@ -1,0 +1,196 @@
+"""The real nginx before our daemon, with the configuration that users copy, and what it needs of certificates."""
+
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+
+from pipeline.shipped import render_shipped
+from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, running
+
+BASIC_AUTH = "nginx/basic-auth.conf"
+CLIENT_CERTIFICATE = "nginx/client-certificate.conf"
+LOCATIONS = "nginx/locations.conf"
+
+USER, PASSWORD = "prometheus", "correct horse"
+"""Who is let in by the password file."""
+
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+NGINX_CONF = """
+{user}
+pid nginx.pid;
+worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include syslog-pipeline.conf;
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate, and its private key."""
+
+    file: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """An authority of certificates in a folder of its own."""
+
+    root: Certificate
+
+    def sign(self, name: str, usage: str, *extensions: str, days: int = 2) -> Certificate:
+        """Make the certificate `name`, good for `usage`: `serverAuth` or `clientAuth`. One of -1 days has expired."""
+        folder = self.root.file.parent
+        made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
+        request, options = folder / f"{name}.csr", folder / f"{name}.extensions"
+        lines = ("basicConstraints=critical,CA:FALSE", f"extendedKeyUsage={usage}", *extensions)
+        options.write_text("".join(f"{line}\n" for line in lines))
+        run_openssl("req", "-new", *NEW_KEY, "-subj", f"/CN={name}", "-keyout", made.key, "-out", request)
+        signer = ("-CA", self.root.file, "-CAkey", self.root.key)
+        run_openssl("x509", "-req", "-in", request, *signer, "-days", str(days), "-extfile", options, "-out", made.file)
+        return made
+
+
+def make_authority(folder: Path, name: str = "ca") -> Authority:
+    """Make an authority, whose files are in `folder`, as are those of the certificates that it signs."""
+    folder.mkdir(exist_ok=True)
+    root = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
+    usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    run_openssl(
+        "req", "-x509", *NEW_KEY, "-days", "2", "-subj", f"/CN={name}", *usage, "-keyout", root.key, "-out", root.file
+    )
+    return Authority(root)
+
+
+def run_openssl(*arguments: str | Path) -> None:
+    """Run openssl, which tells only what goes wrong."""
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Web:
+    """nginx at work: where it listens, and what a client needs to be let in. All files are below `folder`."""
+
+    folder: Path
+    port: int
+    authority: Authority
+    """Which signed the server's certificate, and the client's."""
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """What a client trusts."""
+        return self.authority.root.file
+
+    @property
+    def password_file(self) -> Path:
+        """What nginx reads: a line is a user and the hash of the password."""
+        return self.folder / "passwords"
+
+    @cached_property
+    def client_certificate(self) -> Certificate:
+        """One that is let in, made when it is asked for first."""
+        return self.authority.sign("client", "clientAuth")
+
+    @contextmanager
+    def connect(
+        self,
+        *,
+        auth: tuple[str, str] | None = (USER, PASSWORD),
+        certificate: Certificate | None = None,
+        ca_file: Path | None = None,
+    ) -> Iterator[httpx.Client]:
+        """Give a client that trusts our authority, and has the right password, unless it is said otherwise."""
+        context = ssl.create_default_context(cafile=str(ca_file or self.ca_file))
+        if certificate is not None:
+            context.load_cert_chain(certificate.file, certificate.key)
+        with httpx.Client(
+            base_url=self.url, verify=context, auth=auth, timeout=DEADLINE_SECONDS, trust_env=False
+        ) as client:
+            yield client
+
+
+def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
+    """Write a password file for nginx."""
+    hashes = {
+        user: subprocess.run(
+            ["openssl", "passwd", "-6", "-stdin"], input=password.encode(), check=True, capture_output=True
+        ).stdout.decode()
+        for user, password in passwords.items()
+    }
+    path.write_text("".join(f"{user}:{hashed}" for user, hashed in hashes.items()))
+
+
+def render_nginx(web: Web, guard: str = BASIC_AUTH, *, rate: str = "1000r/s") -> None:
+    """Write the configuration into the folder: `guard` is BASIC_AUTH or CLIENT_CERTIFICATE.
+
+    Sockets are expected there as `metrics.sock` and `metrics@N.sock`. Tests that wait ask oftener than
+    the shipped `rate` allows.
+    """
+    server = web.authority.sign("server", "serverAuth", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")
+    write_passwords(web.password_file, {USER: PASSWORD})
+    folder = web.folder
+    locations = folder / "locations.conf"
+    tls = {
+        "/etc/syslog-pipeline/tls/server.crt": str(server.file),
+        "/etc/syslog-pipeline/tls/server.key": str(server.key),
+    }
+    guards = {
+        BASIC_AUTH: {"/etc/syslog-pipeline/passwords": str(web.password_file)},
+        CLIENT_CERTIFICATE: {"/etc/syslog-pipeline/tls/client-ca.crt": str(web.ca_file)},
+    }
+    places = {
+        "/run/syslog-pipeline/": f"{folder}/",
+        "listen 9443 ssl;": f"listen 127.0.0.1:{web.port} ssl;",
+        "listen [::]:9443 ssl;": f"listen [::1]:{web.port} ssl;",
+        "/etc/nginx/snippets/syslog-pipeline.conf;": f"{locations};",
+        "rate=20r/s": f"rate={rate}",
+    }
+    (folder / "syslog-pipeline.conf").write_text(render_shipped(guard, tls | guards[guard] | places))
+    locations.write_text(render_shipped(LOCATIONS, {"/run/syslog-pipeline/": f"{folder}/"}))
+    # As root, nginx would give up its rights, and with them the way into the folder of a test.
+    user = "user root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user))
+
+
+def make_nginx_command(folder: Path, *options: str) -> list[str]:
+    """Return the command that runs nginx with what was written into `folder`."""
+    return ["nginx", "-p", f"{folder}/", "-e", "nginx.err", "-c", "nginx.conf", *options]
+
+
+@contextmanager
+def run_nginx(folder: Path, guard: str = BASIC_AUTH, *, rate: str = "1000r/s") -> Iterator[Web]:
+    """Run nginx before the sockets in `folder`, with new certificates and passwords."""
+    web = Web(folder, find_free_port(), make_authority(folder / "tls"))
+    render_nginx(web, guard, rate=rate)
+    with serving(web) as served:
+        yield served
+
+
+@contextmanager
+def serving(web: Web) -> Iterator[Web]:
+    """Run nginx with what `render_nginx` wrote."""
+    command = make_nginx_command(web.folder, "-g", "daemon off;")
+    with running(command, web.folder / "nginx.out", ready=lambda: is_open(web.port), stop=signal.SIGQUIT):
+        yield web
