@@ -6,7 +6,7 @@ import os
 import signal
 import ssl
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,9 @@ LOCATIONS = "nginx/locations.conf"
 
 USER, PASSWORD = "prometheus", "correct horse"
 """Who is let in by the password file."""
+
+FAST = "1000r/s"
+"""Tests ask oftener than the shipped limit allows: they wait for something."""
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
@@ -87,9 +90,10 @@ def run_openssl(*arguments: str | Path) -> None:
 
 @dataclass(frozen=True)
 class Web:
-    """nginx at work: where it listens, and what a client needs to be let in. All files are below `folder`."""
+    """nginx at work: where it listens, and what a client needs to be let in."""
 
     folder: Path
+    """Where its files are; below it stands what is below /etc/syslog-pipeline of a machine."""
     port: int
     authority: Authority
     """Which signed the server's certificate, and the client's."""
@@ -102,11 +106,6 @@ class Web:
     def ca_file(self) -> Path:
         """What a client trusts."""
         return self.authority.root.file
-
-    @property
-    def password_file(self) -> Path:
-        """What nginx reads: a line is a user and the hash of the password."""
-        return self.folder / "passwords"
 
     @cached_property
     def client_certificate(self) -> Certificate:
@@ -122,56 +121,63 @@ class Web:
         ca_file: Path | None = None,
     ) -> Iterator[httpx.Client]:
         """Give a client that trusts our authority, and has the right password, unless it is said otherwise."""
-        context = ssl.create_default_context(cafile=str(ca_file or self.ca_file))
-        if certificate is not None:
-            context.load_cert_chain(certificate.file, certificate.key)
+        context = self.make_context(certificate, ca_file)
         with httpx.Client(
             base_url=self.url, verify=context, auth=auth, timeout=DEADLINE_SECONDS, trust_env=False
         ) as client:
             yield client
 
-
-def write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
-    """Write a password file for nginx."""
-    hashes = {
-        user: subprocess.run(
-            ["openssl", "passwd", "-6", "-stdin"], input=password.encode(), check=True, capture_output=True
-        ).stdout.decode()
-        for user, password in passwords.items()
-    }
-    path.write_text("".join(f"{user}:{hashed}" for user, hashed in hashes.items()))
+    def make_context(self, certificate: Certificate | None = None, ca_file: Path | None = None) -> ssl.SSLContext:
+        """Return how a client does TLS."""
+        context = ssl.create_default_context(cafile=str(ca_file or self.ca_file))
+        if certificate is not None:
+            context.load_cert_chain(certificate.file, certificate.key)
+        return context
 
 
-def render_nginx(web: Web, guard: str = BASIC_AUTH, *, rate: str = "1000r/s") -> None:
-    """Write the configuration into the folder: `guard` is BASIC_AUTH or CLIENT_CERTIFICATE.
+@contextmanager
+def run_nginx(folder: Path, guard: str = BASIC_AUTH, *, rate: str = FAST, user: str | None = None) -> Iterator[Web]:
+    """Run nginx before the sockets in `folder`, with new certificates and passwords.
 
-    Sockets are expected there as `metrics.sock` and `metrics@N.sock`. Tests that wait ask oftener than
-    the shipped `rate` allows.
+    Each guard has a folder of its own there, so that both can run beside each other.
     """
-    server = web.authority.sign("server", "serverAuth", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")
-    write_passwords(web.password_file, {USER: PASSWORD})
-    folder = web.folder
-    locations = folder / "locations.conf"
-    tls = {
-        "/etc/syslog-pipeline/tls/server.crt": str(server.file),
-        "/etc/syslog-pipeline/tls/server.key": str(server.key),
-    }
-    guards = {
-        BASIC_AUTH: {"/etc/syslog-pipeline/passwords": str(web.password_file)},
-        CLIENT_CERTIFICATE: {"/etc/syslog-pipeline/tls/client-ca.crt": str(web.ca_file)},
-    }
-    places = {
-        "/run/syslog-pipeline/": f"{folder}/",
+    web = prepare_nginx(folder / Path(guard).stem)
+    render_nginx(web, folder, guard, rate=rate, user=user)
+    with serving(web):
+        yield web
+
+
+def prepare_nginx(folder: Path) -> Web:
+    """Make the certificates and the password file where the configuration has them."""
+    folder.mkdir()
+    web = Web(folder, find_free_port(), make_authority(folder / "tls"))
+    web.authority.sign("server", "serverAuth", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")
+    (folder / "passwords").write_text(f"{USER}:{hash_password(PASSWORD)}\n")
+    return web
+
+
+def hash_password(password: str) -> str:
+    """Return what stands for a password in a password file."""
+    command = ["openssl", "passwd", "-6", "-stdin"]
+    return subprocess.run(command, input=password, text=True, check=True, capture_output=True).stdout.strip()
+
+
+def render_nginx(web: Web, sockets: Path, guard: str, *, rate: str = FAST, user: str | None = None) -> None:
+    """Write the configuration into the folder of `web`: that of `guard`, before what listens in `sockets`."""
+    folder, locations = web.folder, web.folder / "locations.conf"
+    run = {"/run/syslog-pipeline/": f"{sockets}/"}
+    changes = {
+        "/etc/nginx/snippets/syslog-pipeline.conf;": f"{locations};",
+        "/etc/syslog-pipeline/": f"{folder}/",
         "listen 9443 ssl;": f"listen 127.0.0.1:{web.port} ssl;",
         "listen [::]:9443 ssl;": f"listen [::1]:{web.port} ssl;",
-        "/etc/nginx/snippets/syslog-pipeline.conf;": f"{locations};",
         "rate=20r/s": f"rate={rate}",
     }
-    (folder / "syslog-pipeline.conf").write_text(render_shipped(guard, tls | guards[guard] | places))
-    locations.write_text(render_shipped(LOCATIONS, {"/run/syslog-pipeline/": f"{folder}/"}))
+    (folder / "syslog-pipeline.conf").write_text(render_shipped(guard, run | changes))
+    locations.write_text(render_shipped(LOCATIONS, run))
     # As root, nginx would give up its rights, and with them the way into the folder of a test.
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user))
+    is_root = os.geteuid() == 0
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=f"user {user or 'root'};" if is_root else ""))
 
 
 def make_nginx_command(folder: Path, *options: str) -> list[str]:
@@ -180,17 +186,8 @@ def make_nginx_command(folder: Path, *options: str) -> list[str]:
 
 
 @contextmanager
-def run_nginx(folder: Path, guard: str = BASIC_AUTH, *, rate: str = "1000r/s") -> Iterator[Web]:
-    """Run nginx before the sockets in `folder`, with new certificates and passwords."""
-    web = Web(folder, find_free_port(), make_authority(folder / "tls"))
-    render_nginx(web, guard, rate=rate)
-    with serving(web) as served:
-        yield served
-
-
-@contextmanager
-def serving(web: Web) -> Iterator[Web]:
+def serving(web: Web) -> Iterator[None]:
     """Run nginx with what `render_nginx` wrote."""
     command = make_nginx_command(web.folder, "-g", "daemon off;")
     with running(command, web.folder / "nginx.out", ready=lambda: is_open(web.port), stop=signal.SIGQUIT):
-        yield web
+        yield
