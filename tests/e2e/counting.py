@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.daemons import answers, run_pipeline, wait_until
+from tests.e2e.daemons import HTTP_SOCKET, answers, run_pipeline, wait_until
 
 PROGRAM = Path(__file__).parent / "count.mtail"
 
@@ -49,16 +49,21 @@ class Counting:
 
 
 @contextmanager
-def run_counting(folder: Path, *flags: str, program: Path = PROGRAM) -> Iterator[Counting]:
+def run_counting(
+    folder: Path, *flags: str, program: Path = PROGRAM, socket_name: str = HTTP_SOCKET
+) -> Iterator[Counting]:
     """Run our daemon with the program that counts, or another."""
-    with run_pipeline(folder, "--progs", str(program), *flags), scraping(folder) as counting:
+    with (
+        run_pipeline(folder, "--progs", str(program), *flags, socket_name=socket_name),
+        scraping(folder, socket_name) as counting,
+    ):
         yield counting
 
 
 @contextmanager
-def scraping(folder: Path) -> Iterator[Counting]:
+def scraping(folder: Path, socket_name: str = HTTP_SOCKET) -> Iterator[Counting]:
     """Give what scrapes our daemon, which somebody else runs in `folder`."""
-    transport = httpx.HTTPTransport(uds=str(folder / "metrics.sock"))
+    transport = httpx.HTTPTransport(uds=str(folder / socket_name))
     with httpx.Client(transport=transport, base_url="http://localhost", timeout=TIMEOUT_SECONDS) as client:
         yield Counting(folder, client)
 

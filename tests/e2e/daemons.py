@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 DAEMON_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 """Debian keeps daemons where the PATH of an ordinary user does not lead."""
 
+HTTP_SOCKET = "metrics.sock"
+"""Where our daemon serves, in its folder. An instance has `metrics@N.sock`."""
+
 POLL_SECONDS = 0.02
 DEADLINE_SECONDS = 60.0
 """Far more than any wait takes on a slow machine: a deadline that passes is a failure."""
@@ -129,12 +132,13 @@ def run_syslog_ng(folder: Path, destination: str) -> Iterator[Path]:
 
 
 @contextmanager
-def run_pipeline(folder: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `syslog-pipeline run` with its HTTP socket at `metrics.sock`, and give its process."""
-    http_socket = folder / "metrics.sock"
+def run_pipeline(folder: Path, *flags: str, socket_name: str = HTTP_SOCKET) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `syslog-pipeline run` with its HTTP socket in `folder`, and give its process."""
+    http_socket = folder / socket_name
     command = [sys.executable, "-m", "pipeline", "run", *flags, "--unix_socket", str(http_socket)]
     ready = functools.partial(answers, http_socket, socket.SOCK_STREAM)
-    with running(command, folder / "pipeline.out", ready=ready) as process:
+    log = folder / socket_name.replace("metrics", "pipeline").replace(".sock", ".out")
+    with running(command, log, ready=ready) as process:
         yield process
 
 
