@@ -7,6 +7,7 @@
     ├── ProgramError        a line program cannot be loaded; carries its diagnostics
     ├── StoreConflictError  metrics of one name that cannot live in one store
     ├── ShippedFileError    a file that comes with us is missing, or is not what it was
+    ├── InstallationError   a file cannot be put into place, or taken away
     ├── StateError          a state file that cannot be taken up; it is set aside
     ├── LiteralError        a number or duration of a program that has no value ┐ inside the compiler:
     ├── LayoutError         a time layout that cannot be used                   │ each becomes
@@ -32,6 +33,10 @@ class StoreConflictError(PipelineError):
 
 class ShippedFileError(PipelineError):
     """A file that comes with us is missing, or is not what it was. Its text is a sentence for the operator."""
+
+
+class InstallationError(PipelineError):
+    """A file cannot be put into place or taken away. Its text is one plain sentence for the operator."""
 
 
 class StateError(PipelineError):

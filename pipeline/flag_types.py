@@ -186,6 +186,14 @@ class SourcesType(FlagType):
         return text
 
 
+class NamesType(SourcesType):
+    """Comma-separated names, as a tuple; in a file of settings an array too."""
+
+    name = "names"
+    metavar = "NAME"
+    expectation = "a name"
+
+
 class BindingsType(SourcesType):
     """Comma-separated pairs `PROGRAM=SOURCE`; in a file of settings a table of sources by programs, or an array."""
 
@@ -227,6 +235,7 @@ INTEGER = IntegerType()
 DURATION = DurationType()
 MODE = ModeType()
 SOURCES = SourcesType()
+NAMES = NamesType()
 BINDINGS = BindingsType()
 
 

@@ -1,18 +1,17 @@
 """The flags of the commands: one table, from which click, the environment and the file of settings read.
 
-A flag is named as in mtail, with underscores, and fills the field of a settings class.
+A flag is named as in mtail, with underscores, and fills the field of a settings class. Those of `setup` stand in
+`setup_flags.py`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from pipeline import settings
+from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, SERVING, Flag, flatten_values
 from pipeline.flag_types import (
     ACCOUNT,
     BINDINGS,
@@ -23,39 +22,11 @@ from pipeline.flag_types import (
     PATH,
     SOURCES,
     TEXT,
-    FlagType,
     one_of,
 )
+from pipeline.setup_flags import SETUP_FLAGS
 
 FORMAT_NAMES = ("prometheus", "json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
-    """One flag of one or several commands.
-
-    `of` is the settings class that has a field for it, with its default: called as the flag is, or with the unit
-    behind that, as durations are. `setting` is what a command gets it as, where that is not its own name.
-    """
-
-    name: str
-    type: FlagType
-    help: str
-    section: str
-    of: Callable[..., object] | None = None
-    default: object = None
-    setting: str = ""
-    required: bool = False
-    repeatable: bool = False
-    callback: Callable[[click.Context, click.Parameter, object], object] | None = None
-
-    def __post_init__(self) -> None:
-        if self.of is None:
-            return
-        fields = inspect.signature(self.of).parameters
-        if self.name not in fields:
-            object.__setattr__(self, "setting", f"{self.name}_seconds")
-        object.__setattr__(self, "default", fields[self.setting or self.name].default)
 
 
 def replace_zero(ctx: click.Context, option: click.Parameter, value: object) -> object:
@@ -73,12 +44,6 @@ def read_start(_ctx: click.Context, _option: click.Parameter, value: object) -> 
     return settings.ReadFrom(value)
 
 
-def flatten_values(ctx: click.Context, option: click.Parameter, values: object) -> object:
-    """Join what the values of a repeatable flag list."""
-    assert isinstance(values, tuple)
-    return tuple(item for value in values for item in value)
-
-
 def load_config(ctx: click.Context, option: click.Parameter, path: object) -> object:
     """Make the values in the file the defaults of the command."""
     if isinstance(path, Path):
@@ -89,15 +54,6 @@ def load_config(ctx: click.Context, option: click.Parameter, path: object) -> ob
         ctx.default_map = {flags[name].setting or name: value for name, value in values.items()}
     return path
 
-
-PROGRAMS = "Programs"
-LINES = "Lines"
-METRICS = "Metrics"
-SERVING = "Serving"
-LIFE = "Start and stop"
-MODES = "Other modes"
-GENERAL = "General"
-SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, LIFE, MODES, GENERAL)
 
 PROGS = Flag(
     name="progs",
@@ -437,7 +393,7 @@ EXPLAIN_FLAGS = (
         help="Run the program over this log, a file or - for standard input, and show what it costs.",
     ),
 )
-ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS)
+ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS, *SETUP_FLAGS)
 
 CONFIG = Flag(
     name="config",

@@ -15,8 +15,9 @@ from typing import TypeVar
 
 import click
 
+from pipeline.flag import GENERAL, SECTIONS, Flag
 from pipeline.flag_types import BOOLEAN, BOOLEAN_WORDS
-from pipeline.flags import ACCEPTED_FLAGS, CONFIG, GENERAL, SECTIONS, Flag
+from pipeline.flags import ACCEPTED_FLAGS, CONFIG
 
 ENVIRONMENT_PREFIX = "SYSLOG_PIPELINE_"
 

@@ -224,6 +224,77 @@ class ReplaySettings:
             raise SettingError("--confirm is for the daemon and does not go with --one_shot.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupSettings:
+    """What `setup` is to do. A choice that is None or empty is as it was made last."""
+
+    root: Path = Path("/")
+    into: Path | None = None
+    install: bool = False
+    uninstall: bool = False
+    yes: bool = False
+    overwrite: bool = False
+    syslog_daemon: str | None = None
+    way: str | None = None
+    instances: int | None = None
+    nginx: str | None = None
+    programs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.instances is not None:
+            require_at_least("instances", self.instances, 1)
+        if self.install and self.uninstall:
+            raise SettingError("--install and --uninstall do not go together.")
+        if self.install and self.into is not None:
+            raise SettingError("--install writes into place and --into below a folder: give one of them.")
+
+    @property
+    def base(self) -> Path:
+        """The folder below which files are written and taken away."""
+        return self.into or self.root
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether anything is to be changed, rather than shown."""
+        return self.install or self.uninstall or self.into is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorSettings:
+    """What `doctor` is to look at. What is None or empty is as the daemon's settings or `setup` have it."""
+
+    config: Path | None = None
+    progs: Path | None = None
+    logs: tuple[str, ...] = ()
+    unix_socket: Path | None = None
+    instances: int | None = None
+    log_socket: Path | None = None
+    syslog_config: Path | None = None
+    nginx_config: Path | None = None
+    url: str = ""
+    ca: Path | None = None
+    user: str = ""
+    password_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    root: Path = Path("/")
+    send: bool = True
+    # A line takes milliseconds through a syslog daemon that has nothing else to do.
+    timeout_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.instances is not None:
+            require_at_least("instances", self.instances, 1)
+        if self.timeout_seconds <= 0:
+            raise SettingError("--timeout must be more than 0.")
+        if bool(self.user) != bool(self.password_file):
+            raise SettingError("--user and --password_file go together.")
+        if bool(self.client_key) > bool(self.client_certificate):
+            raise SettingError("--client_key needs --client_certificate.")
+        if self.url and not self.url.startswith("https://"):
+            raise SettingError(f"--url must begin with https://, not {self.url!r}.")
+
+
 def require_at_least(name: str, value: int, least: int) -> None:
     """Raise `SettingError` unless `value` is at least `least`."""
     if value < least:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline.errors import ShippedFileError
 
 CHECKOUT = Path(__file__).parents[1]
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 def find_shipped(name: str) -> Path:
@@ -25,6 +26,11 @@ def find_shipped(name: str) -> Path:
         if (path := folder / name).is_file():
             return path
     raise ShippedFileError(f"The file {name}, which comes with syslog-pipeline, is missing.")
+
+
+def list_shipped_programs() -> list[str]:
+    """Return the names of the line programs that come with us, without their ending."""
+    return sorted(path.stem for path in PROGRAMS.glob("*.mtail"))
 
 
 def render_shipped(name: str, replacements: Mapping[str, str]) -> str:
