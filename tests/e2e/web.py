@@ -6,6 +6,7 @@ import os
 import signal
 import ssl
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ LOCATIONS = "nginx/locations.conf"
 
 USER, PASSWORD = "prometheus", "correct horse"
 """Who is let in by the password file."""
+
+AUTHORIZATION = f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
+"""The header that says so."""
 
 FAST = "1000r/s"
 """Tests ask oftener than the shipped limit allows: they wait for something."""
