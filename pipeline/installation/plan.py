@@ -1,0 +1,166 @@
+"""Which files go where, and with which text: choices and a machine become planned files.
+
+What we ship is written for the machine that most have: our command in `/usr/bin`, Debian's users and groups. What is
+otherwise on this machine is put in; where nothing is, a file is written exactly as it is shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline.installation.choices import NONE, PIPE, RSYSLOG, SYSLOG_NG, WAYS, Choices
+from pipeline.installation.machine import COMMAND, SYSLOG_NG_SOURCE, Machine
+from pipeline.shipped import PROGRAMS, render_shipped
+
+UNITS = "/etc/systemd/system"
+OWN = "/etc/syslog-pipeline"
+SYSUSERS = "/etc/sysusers.d/syslog-pipeline.conf"
+TMPFILES = "/etc/tmpfiles.d/syslog-pipeline.conf"
+SETTINGS = f"{OWN}/settings.toml"
+
+OWN_GROUP = "syslog-pipeline"
+USER_LINE = 'u syslog-pipeline - "syslog-pipeline"\n'
+
+PIPE_SOCKET = "syslog-pipeline.socket"
+LOG_SOCKET = "syslog-pipeline-log.socket"
+HTTP_SOCKET = "syslog-pipeline-http.socket"
+SERVICE = "syslog-pipeline.service"
+HOLDER = "syslog-pipeline-hold@.service"
+
+RSYSLOG_NAME = "60-syslog-pipeline.conf"
+SYSLOG_NG_NAME = "syslog-pipeline.conf"
+NGINX_LOCATIONS = "/etc/nginx/snippets/syslog-pipeline.conf"
+
+PIPE_LOGS = 'logs = ["/run/syslog-pipeline/log.fifo"]'
+SOCKET_LOGS = 'logs = ["unix:///run/syslog-pipeline/log.stream.sock", "unixgram:///run/syslog-pipeline/log.sock"]'
+"""The unit of the sockets has both of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
+    """A file that is wanted. `shipped` is the one of ours that it was made of."""
+
+    path: str
+    text: str
+    shipped: str
+    mode: int = 0o644
+    editable: bool = False
+    """Whether it is the operator's as much as ours: settings, certificates, programs."""
+
+
+def plan_files(choices: Choices, machine: Machine) -> list[PlannedFile]:
+    """Return the files, in the order in which they are written.
+
+    Raises:
+        ShippedFileError: one that we ship is missing, or is not what it was.
+    """
+    return [
+        *plan_own_files(choices, machine),
+        *plan_units(choices, machine),
+        *plan_programs(choices),
+        *plan_syslog_daemon(choices, machine),
+        *plan_nginx(choices, machine),
+    ]
+
+
+def list_units(choices: Choices) -> tuple[list[str], list[str]]:
+    """Return the units to be enabled: what listens, and what reads."""
+    if choices.is_started_by_daemon:
+        return [], []
+    if choices.instances == 1:
+        return [PIPE_SOCKET if choices.way == PIPE else LOG_SOCKET, HTTP_SOCKET], [SERVICE]
+    numbers = range(1, choices.instances + 1)
+    sockets = [name_instance(unit, number) for number in numbers for unit in (PIPE_SOCKET, HTTP_SOCKET)]
+    return sockets, [name_instance(SERVICE, number) for number in numbers]
+
+
+def name_instance(unit: str, number: int | str = "") -> str:
+    """Return the name of a unit's instance, or of its template."""
+    name, dot, kind = unit.rpartition(".")
+    return f"{name}@{number}{dot}{kind}"
+
+
+def plan_own_files(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
+    """Yield what is needed whoever starts the daemon, and its settings."""
+    writer = find_writer(choices, machine)
+    member = {USER_LINE: f"{USER_LINE}m {writer} {OWN_GROUP}\n"} if writer != "root" else {}
+    yield make_file("systemd/sysusers.conf", SYSUSERS, member)
+    yield make_file("systemd/tmpfiles.conf", TMPFILES)
+    if not choices.is_started_by_daemon:
+        logs = PIPE_LOGS if choices.way == PIPE else SOCKET_LOGS
+        yield make_file("systemd/settings.toml", SETTINGS, {PIPE_LOGS: logs}, editable=True)
+        yield make_file("systemd/environment", "/etc/default/syslog-pipeline", editable=True)
+
+
+def plan_units(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
+    """Yield the units: of one daemon, or the templates of several."""
+    if choices.is_started_by_daemon:
+        return
+    name = name_instance if choices.instances > 1 else str
+    command = {COMMAND: machine.command}
+    lines = PIPE_SOCKET if choices.way == PIPE else LOG_SOCKET
+    source = {} if lines == PIPE_SOCKET else {PIPE_SOCKET: LOG_SOCKET}
+    group = {"SocketGroup=www-data": f"SocketGroup={find_scraper(machine)}"}
+    yield make_unit(HOLDER)
+    yield make_unit(name(lines))
+    yield make_unit(name(HTTP_SOCKET), group)
+    yield make_unit(name(SERVICE), {**command, **source})
+
+
+def plan_programs(choices: Choices) -> Iterator[PlannedFile]:
+    """Yield the line programs."""
+    for name in choices.programs:
+        text = (PROGRAMS / f"{name}.mtail").read_text("utf-8")
+        path = f"{OWN}/programs/{name}.mtail"
+        yield PlannedFile(path=path, text=text, shipped=f"pipeline/programs/{name}.mtail", editable=True)
+
+
+def plan_syslog_daemon(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
+    """Yield what makes the syslog daemon write to ours."""
+    if choices.instances > 1:
+        yield from plan_spreading(choices, machine)
+    elif choices.syslog_daemon == RSYSLOG and machine.rsyslog is not None:
+        values = {COMMAND: machine.command} if choices.is_started_by_daemon else {}
+        yield make_file(WAYS[choices.way][RSYSLOG], f"{machine.rsyslog.folder}/{RSYSLOG_NAME}", values)
+    elif choices.syslog_daemon == SYSLOG_NG and machine.syslog_ng is not None:
+        values = {COMMAND: machine.command} if choices.is_started_by_daemon else {}
+        values |= {f"source({SYSLOG_NG_SOURCE})": f"source({machine.syslog_ng_source})"}
+        yield make_file(WAYS[choices.way][SYSLOG_NG], f"{machine.syslog_ng.folder}/{SYSLOG_NG_NAME}", values)
+
+
+def plan_spreading(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
+    """Yield what makes the syslog daemon spread its lines over the instances."""
+    raise NotImplementedError
+
+
+def plan_nginx(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
+    """Yield what serves the metrics over TLS."""
+    if machine.nginx is None or choices.nginx == NONE:
+        return
+    yield make_file("nginx/locations.conf", NGINX_LOCATIONS)
+    yield make_file(f"nginx/{choices.nginx}.conf", f"{machine.nginx.folder}/syslog-pipeline.conf", editable=True)
+
+
+def find_writer(choices: Choices, machine: Machine) -> str:
+    """Return the user that the syslog daemon runs as, which must be in the pipe's group."""
+    daemon = {RSYSLOG: machine.rsyslog, SYSLOG_NG: machine.syslog_ng}.get(choices.syslog_daemon)
+    return daemon.user if daemon is not None else "root"
+
+
+def find_scraper(machine: Machine) -> str:
+    """Return the group that may scrape: that of nginx. Without nginx there may be no such group, and it is our own."""
+    return machine.nginx.group if machine.nginx is not None else OWN_GROUP
+
+
+def make_unit(unit: str, values: Mapping[str, str] | None = None) -> PlannedFile:
+    """Return a planned unit."""
+    return make_file(f"systemd/{unit}", f"{UNITS}/{unit}", values)
+
+
+def make_file(
+    shipped: str, path: str, values: Mapping[str, str] | None = None, *, editable: bool = False
+) -> PlannedFile:
+    """Return a planned file: the shipped one, with each default of `values` replaced by what it is here."""
+    text = render_shipped(shipped, {old: new for old, new in (values or {}).items() if old != new})
+    return PlannedFile(path=path, text=text, shipped=shipped, editable=editable)

@@ -1,0 +1,117 @@
+"""What is to be done when the files are in place, or are gone: commands, in the order that loses nothing. Pure.
+
+Pipes and sockets come before those who write to them, and go after them. Until the syslog daemon is started anew it
+goes on as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.installation.choices import NONE, RSYSLOG, SYSLOG_NG, Choices
+from pipeline.installation.machine import HIDDEN_FOLDERS, Machine
+from pipeline.installation.plan import SYSUSERS, TMPFILES, list_units
+
+RESTARTS = {
+    RSYSLOG: "rsyslogd -N1 && systemctl restart rsyslog",
+    SYSLOG_NG: "syslog-ng --syntax-only && systemctl restart syslog-ng",
+}
+RELOAD_NGINX = "nginx -t && systemctl reload nginx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command, and what it is for, or only the latter."""
+
+    command: str = ""
+    reason: str
+
+
+def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing: Sequence[str]) -> list[Step]:
+    """Return the steps when files have been written; `last` is what was chosen before, `missing` what nginx lacks."""
+    sockets, services = list_units(choices)
+    old_sockets, old_services = list_units(last) if last is not None else ([], [])
+    steps = [
+        Step(command=f"systemd-sysusers {SYSUSERS}", reason="makes the user and the group"),
+        Step(command=f"systemd-tmpfiles --create {TMPFILES}", reason="makes the folder of the pipe and the sockets"),
+        Step(command="systemctl daemon-reload", reason="lets systemd see the units"),
+    ]
+    if sockets:
+        steps += [
+            Step(command=f"systemctl enable --now {' '.join(sockets)}", reason="the pipe and the sockets come first"),
+            Step(command=f"systemctl enable --now {' '.join(services)}", reason="starts to read"),
+        ]
+    if choices.syslog_daemon != NONE:
+        steps.append(restart_daemon(choices.syslog_daemon, "it writes to syslog-pipeline from now on"))
+    if last is not None and last.syslog_daemon not in (NONE, choices.syslog_daemon):
+        steps.append(restart_daemon(last.syslog_daemon, "it does not any more"))
+    if going_on := [service for service in services if service in old_services]:
+        steps.append(Step(command=f"systemctl restart {' '.join(going_on)}", reason="takes up what has changed"))
+    steps += stop_units(
+        [unit for unit in old_services if unit not in services], [unit for unit in old_sockets if unit not in sockets]
+    )
+    if choices.nginx != NONE:
+        steps += [Step(reason=need) for need in missing]
+        steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics on port 9443"))
+    elif last is not None and last.nginx != NONE:
+        steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics no more"))
+    return [*steps, Step(command=f"{spell_command(machine)} doctor", reason="says whether lines arrive")]
+
+
+def list_undoing_steps(last: Choices | None) -> list[Step]:
+    """Return the steps when files have been removed."""
+    if last is None:
+        return []
+    sockets, services = list_units(last)
+    steps = []
+    if last.syslog_daemon != NONE:
+        steps.append(restart_daemon(last.syslog_daemon, "it writes to syslog-pipeline no more; what it held is read"))
+    if last.nginx != NONE:
+        steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics no more"))
+    return [
+        *steps,
+        *stop_units(services, sockets),
+        Step(command="systemctl daemon-reload", reason="lets systemd forget the units"),
+        Step(command="rm -r /run/syslog-pipeline /var/lib/syslog-pipeline", reason="the values of the metrics go too"),
+        Step(command="userdel syslog-pipeline", reason="nobody needs the user any more"),
+    ]
+
+
+def restart_daemon(name: str, reason: str) -> Step:
+    """Return the step that checks the configuration of a syslog daemon and starts it anew."""
+    return Step(command=RESTARTS[name], reason=reason)
+
+
+def stop_units(services: Sequence[str], sockets: Sequence[str]) -> list[Step]:
+    """Return the steps that end units, whose files may be gone: who reads what is left goes before who holds it."""
+    steps = []
+    if services:
+        steps.append(Step(command=f"systemctl stop {' '.join(services)}", reason="reads what is left, and ends"))
+    if sockets:
+        steps.append(Step(command=f"systemctl stop {' '.join(sockets)}", reason="nobody writes there any more"))
+    if units := [*services, *sockets]:
+        # Not with --now: systemctl need not stop what it cannot find.
+        steps.append(Step(command=f"systemctl disable {' '.join(units)}", reason="they do not come back"))
+    return steps
+
+
+def spell_command(machine: Machine) -> str:
+    """Return our command as it is to be typed."""
+    usual = machine.command in ("/usr/bin/syslog-pipeline", "/usr/local/bin/syslog-pipeline")
+    return "syslog-pipeline" if usual else machine.command
+
+
+def list_warnings(choices: Choices, machine: Machine) -> list[str]:
+    """Return what would keep the files from being of use."""
+    warnings = []
+    if not machine.has_command:
+        warnings.append(f"There is no {machine.command} below {machine.root} yet: install syslog-pipeline there.")
+    if machine.command.startswith(HIDDEN_FOLDERS):
+        warnings.append(
+            f"The units keep {machine.command} out of the service's sight: install syslog-pipeline elsewhere, "
+            "for example in /opt/syslog-pipeline."
+        )
+    if machine.systemd is None and not choices.is_started_by_daemon:
+        warnings.append(f"There is no systemd below {machine.root}, which the units are for.")
+    return warnings
