@@ -14,9 +14,24 @@ FOLDERS = ("rsyslog", "syslog-ng", "systemd", "nginx", "docs/prometheus")
 
 TESTED_BY: dict[str, tuple[str, ...]] = {
     "rsyslog/pipe.conf": ("e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",),
-    "nginx/basic-auth.conf": ("e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",),
-    "nginx/client-certificate.conf": ("e2e/test_nginx.py::test_certificate_of_our_authority_is_let_in",),
-    "nginx/locations.conf": ("e2e/test_nginx.py::test_only_our_pages_are_served",),
+    "nginx/basic-auth.conf": (
+        "e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",
+        "e2e/test_nginx.py::test_password_is_asked_for_on_each_page",
+    ),
+    "nginx/client-certificate.conf": (
+        "e2e/test_nginx.py::test_messages_are_counted_by_those_who_may_know",
+        "e2e/test_nginx.py::test_other_certificates_are_refused",
+    ),
+    "nginx/locations.conf": (
+        "e2e/test_nginx.py::test_only_our_pages_are_served",
+        "e2e/test_nginx.py::test_other_pages_are_denied",
+        "e2e/test_nginx.py::test_each_instance_has_its_page",
+    ),
+    "nginx/varnish.vcl": (
+        "e2e/test_varnish.py::test_scrapers_share_a_page",
+        "e2e/test_varnish.py::test_values_move_on_and_old_ones_are_never_served",
+        "e2e/test_varnish.py::test_varnish_stands_behind_nginx",
+    ),
 }
 """Which tests run a file. The folders are those of the project, the tests are below `tests/`."""
 

@@ -46,7 +46,7 @@ SYSLOG_NG = ROOT / ".cache" / "syslog-ng"
 """Where `make` unpacks it: Debian lets it not be installed beside rsyslog."""
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str) -> None:
     """Return as soon as `condition` holds; fail with `what` when it does not in time."""
     end = time.monotonic() + DEADLINE_SECONDS
     while not condition():

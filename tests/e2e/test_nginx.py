@@ -338,6 +338,29 @@ def test_daemon_may_go_and_come_back(folder: Path) -> None:
         assert client.get("/metrics").status_code == 502
 
 
+# Without root, nginx runs as whoever runs the test, who owns the socket: then his own rights decide.
+ALLOWED, FORBIDDEN = (
+    (("--unix_socket_group", "www-data"), ("--unix_socket_group", "root"))
+    if os.geteuid() == 0
+    else (("--unix_socket_mode", "0600"), ("--unix_socket_mode", "0060"))
+)
+
+
+@pytest.mark.parametrize(("rights", "status"), [(ALLOWED, 200), (FORBIDDEN, 502)])
+def test_nginx_needs_the_right_to_connect(folder: Path, rights: tuple[str, ...], status: int) -> None:
+    """As Debian runs it: as www-data, to whose group the socket must belong."""
+    folder.chmod(0o755)
+    place = folder / f"rights-{status}"
+    place.mkdir()
+    with (
+        run_counting(place, "--logs", f"{place}/log.fifo", *rights),
+        run_nginx(place, user="www-data") as web,
+        web.connect() as client,
+    ):
+        assert [client.get(path).status_code for path in PAGES] == [status] * len(PAGES)
+        assert ("Permission denied" in (web.folder / "nginx.err").read_text()) is (status != 200)
+
+
 def test_each_instance_has_its_page(folder: Path) -> None:
     """By its number; one that does not run is missing, and harms no other."""
     place = folder / "instances"
