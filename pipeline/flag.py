@@ -18,8 +18,10 @@ LIFE = "Start and stop"
 MODES = "Other modes"
 CHOICES = "Choices"
 DEEDS = "What is done"
+ALONG = "The way of a line"
+SCRAPE = "The scrape"
 GENERAL = "General"
-SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, LIFE, MODES, CHOICES, DEEDS, GENERAL)
+SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, LIFE, MODES, CHOICES, DEEDS, ALONG, SCRAPE, GENERAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The flags of the commands: one table, from which click, the environment and the file of settings read.
 
 A flag is named as in mtail, with underscores, and fills the field of a settings class. Those of `setup` stand in
-`setup_flags.py`.
+`setup_flags.py`, those of `doctor` in `doctor_flags.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from pipeline import settings
+from pipeline.doctor_flags import DOCTOR_FLAGS
 from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, SERVING, Flag, flatten_values
 from pipeline.flag_types import (
     ACCOUNT,
@@ -393,7 +394,7 @@ EXPLAIN_FLAGS = (
         help="Run the program over this log, a file or - for standard input, and show what it costs.",
     ),
 )
-ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS, *SETUP_FLAGS)
+ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS, *SETUP_FLAGS, *DOCTOR_FLAGS)
 
 CONFIG = Flag(
     name="config",

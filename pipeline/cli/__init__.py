@@ -6,7 +6,7 @@ What a command needs is imported when it runs, so that `check` does not wait for
 the daemon to load.
 """
 
-from pipeline.cli import programs, replay, run
+from pipeline.cli import doctor, programs, replay, run, setup
 from pipeline.cli.group import main
 
-__all__ = ["main", "programs", "replay", "run"]
+__all__ = ["doctor", "main", "programs", "replay", "run", "setup"]

@@ -1,0 +1,129 @@
+"""The processes of this machine, as /proc shows them: who runs, as which user, and who holds a file open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.doctor.rights import Account
+
+PROC = Path("/proc")
+COMMAND = "syslog-pipeline"
+STOPPED_STATES = frozenset("Tt")
+"""What /proc calls a process that a signal or a debugger has stopped (proc(5))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process."""
+
+    pid: int
+    parent: int
+    name: str
+    state: str
+    arguments: tuple[str, ...]
+    account: Account
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it, and it waits for SIGCONT."""
+        return self.state in STOPPED_STATES
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is our daemon."""
+        if "run" not in self.arguments:
+            return False
+        before = self.arguments[: self.arguments.index("run")]
+        return before[-2:] == ("-m", "pipeline") or any(Path(argument).name == COMMAND for argument in before)
+
+    @property
+    def label(self) -> str:
+        """Its name and number, for a sentence."""
+        return f"{COMMAND if self.is_ours else self.name} (process {self.pid})"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that has a file open, and how."""
+
+    process: Process
+    reads: bool
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who has a file open. `blind` says that there are processes whose files we may not see."""
+
+    holders: tuple[Holder, ...]
+    blind: bool
+
+
+def list_processes() -> list[Process]:
+    """Return the processes there are now, without the kernel's own."""
+    return [found for pid in list_numbers(PROC) if (found := read_process(pid)) is not None]
+
+
+def list_numbers(folder: Path) -> list[int]:
+    """Return the names in a folder that are numbers; none if it may not be read."""
+    return [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+
+
+def read_process(pid: int) -> Process | None:
+    """Return a process; None if it is gone, is dead, or is the kernel's."""
+    try:
+        arguments = (PROC / str(pid) / "cmdline").read_bytes()
+        rows = (PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    facts = {name: value.split() for name, _, value in (row.partition(":") for row in rows)}
+    state = facts["State"][0]
+    if not arguments or state in "ZX":
+        return None
+    return Process(
+        pid=pid,
+        parent=int(facts["PPid"][0]),
+        name=" ".join(facts["Name"]),
+        state=state,
+        # A daemon that writes its title over its arguments leaves blanks between them.
+        arguments=tuple(part for part in os.fsdecode(arguments).split("\0") if part),
+        account=Account(int(facts["Uid"][1]), frozenset(map(int, (facts["Gid"][1], *facts["Groups"])))),
+    )
+
+
+def find_holders(path: Path, processes: Sequence[Process]) -> Holders:
+    """Return which of `processes` have the file at `path` open, a pipe say; a process is there once."""
+    status = path.stat()
+    holders = []
+    blind = False
+    for process in processes:
+        try:
+            ways = list(find_ways(process.pid, (status.st_dev, status.st_ino)))
+        except PermissionError:
+            blind = True
+            continue
+        except OSError:
+            continue
+        if ways:
+            holders.append(Holder(process, any(r for r, _ in ways), any(w for _, w in ways)))
+    return Holders(tuple(holders), blind)
+
+
+def find_ways(pid: int, identity: tuple[int, int]) -> Iterator[tuple[bool, bool]]:
+    """Yield for each descriptor of a process on that file whether it reads and whether it writes."""
+    for number in list_numbers(PROC / str(pid) / "fd"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            status = (PROC / str(pid) / "fd" / str(number)).stat()
+            if (status.st_dev, status.st_ino) == identity:
+                mode = read_open_flags(pid, number) & os.O_ACCMODE
+                yield mode in (os.O_RDONLY, os.O_RDWR), mode in (os.O_WRONLY, os.O_RDWR)
+
+
+def read_open_flags(pid: int, number: int) -> int:
+    """Return how a descriptor was opened, as open(2) has it."""
+    rows = (PROC / str(pid) / "fdinfo" / str(number)).read_text(encoding="utf-8").splitlines()
+    return next(int(row.split()[1], 8) for row in rows if row.startswith("flags:"))
