@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,8 +21,12 @@ import pytest
 
 from pipeline.shipped import render_shipped, substitute
 from tests.e2e.counting import Counting, make_messages, run_counting
-from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, find_free_port, is_open, running, wait_until
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, ROOT, find_free_port, is_open, running, wait_until
+from tests.e2e.pages import BLOCK
 from tests.e2e.web import BASIC_AUTH, prepare_nginx, render_nginx, serving
+
+PAGE = ROOT / "docs" / "nginx.md"
+"""Where the command stands that runs varnishd, and what is changed in nginx's configuration."""
 
 IS_ROOT = os.geteuid() == 0
 RIGHTS = ("--unix_socket_group", "varnish") if IS_ROOT else ()
@@ -56,16 +61,21 @@ class Varnish:
     folder: Path
     client: httpx.Client
 
-    @property
-    def http_socket(self) -> Path:
-        return self.folder / "varnish.sock"
-
     def count(self, *names: str) -> list[int]:
         """Return the values of its own counters, to which a thread may add what it did some time later."""
         command = ["varnishstat", "-1", "-j", "-n", f"{self.folder}/work"]
         told = subprocess.run(command, check=True, capture_output=True).stdout
         counters = json.loads(told)["counters"]
         return [counters[f"MAIN.{name}"]["value"] for name in names]
+
+
+def read_command(folder: Path) -> list[str]:
+    """Return the command that the page shows, with the paths in `folder`, and what who is not root can do of it."""
+    (shown,) = re.findall(r"^# (varnishd (?:.*\\\n)*.*)$", PAGE.read_text(), re.MULTILINE)
+    changes = {"/etc/varnish/syslog-pipeline.vcl": f"{folder}/varnish.vcl", "/run/syslog-pipeline/": f"{folder}/"}
+    if not IS_ROOT:
+        changes |= {"-j unix,user=vcache": "-j none", ",group=www-data": ""}
+    return shlex.split(substitute(shown.replace("\\\n", ""), changes, PAGE.name))
 
 
 @contextmanager
@@ -75,9 +85,8 @@ def run_varnish(sockets: Path, name: str, *, ttl: str = "1s") -> Iterator[Varnis
     folder.mkdir()
     vcl = render_shipped(VARNISH, {"/run/syslog-pipeline/": f"{sockets}/", "beresp.ttl = 1s": f"beresp.ttl = {ttl}"})
     (folder / "varnish.vcl").write_text(vcl)
-    command = ["varnishd", "-F", "-j", "unix,user=vcache" if IS_ROOT else "none", "-T", "none", "-S", "none"]
-    command += ["-n", f"{folder}/work", "-f", f"{folder}/varnish.vcl", "-s", "malloc,16m"]
-    command += ["-a", f"127.0.0.1:{port}", "-a", f"{folder}/varnish.sock"]
+    command = read_command(folder)
+    command += ["-n", f"{folder}/work", "-a", f"127.0.0.1:{port}", "-T", "none", "-S", "none"]
     with (
         running(command, folder / "varnish.out", ready=lambda: is_open(port)),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_SECONDS, trust_env=False) as client,
@@ -191,12 +200,13 @@ def test_values_move_on_and_old_ones_are_never_served(folder: Path) -> None:
 
 def test_varnish_stands_behind_nginx(keeping: Varnish, counting: Counting) -> None:
     """As the document has it: nginx terminates TLS, asks for the password, and asks varnish instead of our daemon."""
-    keeping.http_socket.chmod(0o666)
     web = prepare_nginx(keeping.folder / "nginx")
-    render_nginx(web, counting.folder, BASIC_AUTH)
+    render_nginx(web, counting.folder, BASIC_AUTH, user="www-data")
+    (shown,) = [block["text"] for block in BLOCK.finditer(PAGE.read_text()) if block["language"] == "nginx"]
     conf = web.folder / "syslog-pipeline.conf"
-    change = {f"unix:{counting.folder}/metrics.sock": f"unix:{keeping.http_socket}"}
-    conf.write_text(substitute(conf.read_text(), change, BASIC_AUTH))
+    before = "upstream syslog_pipeline {\n" + f"    server unix:{counting.folder}/metrics.sock;\n"
+    after = substitute(shown, {"/run/syslog-pipeline/": f"{keeping.folder}/"}, PAGE.name)
+    conf.write_text(substitute(conf.read_text(), {before: after}, BASIC_AUTH))
     with serving(web), web.connect() as client, web.connect(auth=None) as stranger:
         pages = {client.get("/metrics?nginx").raise_for_status().text for _ in range(3)}
         assert len(pages) == 1

@@ -44,7 +44,7 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
-    include syslog-pipeline.conf;
+    include {include};
 }}
 """
 
@@ -179,9 +179,16 @@ def render_nginx(web: Web, sockets: Path, guard: str, *, rate: str = FAST, user:
     }
     (folder / "syslog-pipeline.conf").write_text(render_shipped(guard, run | changes))
     locations.write_text(render_shipped(LOCATIONS, run))
-    # As root, nginx would give up its rights, and with them the way into the folder of a test.
-    is_root = os.geteuid() == 0
-    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=f"user {user or 'root'};" if is_root else ""))
+    write_nginx_conf(folder, "syslog-pipeline.conf", user=user)
+
+
+def write_nginx_conf(folder: Path, include: str, *, user: str | None = None) -> None:
+    """Write what nginx needs around the file `include`, or several.
+
+    As root, nginx would give up its rights, and with them the way into the folder of most tests.
+    """
+    user_line = f"user {user or 'root'};" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user_line, include=include))
 
 
 def make_nginx_command(folder: Path, *options: str) -> list[str]:
