@@ -32,6 +32,36 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         "e2e/test_varnish.py::test_values_move_on_and_old_ones_are_never_served",
         "e2e/test_varnish.py::test_varnish_stands_behind_nginx",
     ),
+    "docs/prometheus/prometheus-basic-auth.yml": (
+        "e2e/test_prometheus.py::test_prometheus_has_our_numbers",
+        "e2e/test_prometheus.py::test_prometheus_trusts_our_authority_only",
+        "e2e/test_prometheus.py::test_promtool_and_amtool_are_content",
+    ),
+    "docs/prometheus/prometheus-client-certificate.yml": (
+        "e2e/test_prometheus.py::test_prometheus_is_let_in_with_its_certificate",
+        "e2e/test_prometheus.py::test_promtool_and_amtool_are_content",
+    ),
+    "docs/prometheus/alertmanager.yml": (
+        "e2e/test_prometheus.py::test_alerts_reach_who_is_to_act",
+        "e2e/test_prometheus.py::test_alert_on_a_host_that_is_down_silences_what_else_is_known_of_it",
+    ),
+    "docs/prometheus/grafana-dashboard.json": (
+        "e2e/test_prometheus.py::test_every_query_of_the_dashboard_has_data",
+        "test_prometheus_files.py::test_dashboard_is_what_the_model_of_grafana_makes_of_it",
+    ),
+    "docs/prometheus/rules/alerts.yml": (
+        "e2e/test_prometheus.py::test_every_rule_is_evaluated_on_metrics_that_there_are",
+        "e2e/test_prometheus.py::test_alerts_reach_who_is_to_act",
+        "test_prometheus_files.py::test_alerts_fire_where_they_should",
+    ),
+    "docs/prometheus/rules/recording.yml": (
+        "e2e/test_prometheus.py::test_every_rule_is_evaluated_on_metrics_that_there_are",
+        "test_prometheus_files.py::test_alerts_fire_where_they_should",
+    ),
+    "docs/prometheus/rules/alerts_test.yml": ("test_prometheus_files.py::test_alerts_fire_where_they_should",),
+    "docs/prometheus/rules/alerts_over_days_test.yml": (
+        "test_prometheus_files.py::test_alerts_fire_where_they_should",
+    ),
 }
 """Which tests run a file. The folders are those of the project, the tests are below `tests/`."""
 
