@@ -8,9 +8,6 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SYSTEM_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-"""Daemons are where the PATH of an ordinary user does not lead."""
-
 COMMAND_SECONDS = 20.0
 """To check a configuration takes a daemon far less; one that hangs must not hang us."""
 
@@ -23,9 +20,14 @@ class Outcome:
     output: str
 
 
+def make_path() -> str:
+    """Return where commands are looked for: daemons are where the PATH of an ordinary user does not lead."""
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
 def find_command(name: str) -> str | None:
     """Return the path of a command, None if there is none."""
-    return shutil.which(name, path=SYSTEM_PATH)
+    return shutil.which(name, path=make_path())
 
 
 def run_command(command: Sequence[str], stdin: bytes = b"") -> Outcome | None:
@@ -41,7 +43,7 @@ def run_command(command: Sequence[str], stdin: bytes = b"") -> Outcome | None:
             stderr=subprocess.STDOUT,
             timeout=COMMAND_SECONDS,
             check=False,
-            env={**os.environ, "PATH": SYSTEM_PATH, "LC_ALL": "C"},
+            env={**os.environ, "PATH": make_path(), "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

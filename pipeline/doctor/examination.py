@@ -70,6 +70,12 @@ class Examination:
         words = {str(self.site.config), *(str(instance.unix_socket) for instance in self.site.instances)}
         return any(argument.partition("=")[2] in words or argument in words for argument in process.arguments)
 
+    def find_own(self, instance: Instance) -> Process | None:
+        """Return our daemon's process, by its command; that of an instance names its socket."""
+        ours = [process for process in self.processes if process.is_ours and self.is_here(process)]
+        named = [process for process in ours if any(str(instance.unix_socket) in word for word in process.arguments)]
+        return next(iter(named or ([] if instance.number else ours)), None)
+
     @cached_property
     def syslog(self) -> tuple[SyslogDaemon, Path] | None:
         """The syslog daemon and its configuration."""

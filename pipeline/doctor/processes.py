@@ -57,10 +57,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Who has a file open. `blind` says that there are processes whose files we may not see."""
+    """Who has a file open. `unseen` are the processes whose files we may not see."""
 
     holders: tuple[Holder, ...]
-    blind: bool
+    unseen: frozenset[int]
 
 
 def list_processes() -> list[Process]:
@@ -99,18 +99,18 @@ def find_holders(path: Path, processes: Sequence[Process]) -> Holders:
     """Return which of `processes` have the file at `path` open, a pipe say; a process is there once."""
     status = path.stat()
     holders = []
-    blind = False
+    unseen = set()
     for process in processes:
         try:
             ways = list(find_ways(process.pid, (status.st_dev, status.st_ino)))
         except PermissionError:
-            blind = True
+            unseen.add(process.pid)
             continue
         except OSError:
             continue
         if ways:
             holders.append(Holder(process, any(r for r, _ in ways), any(w for _, w in ways)))
-    return Holders(tuple(holders), blind)
+    return Holders(tuple(holders), frozenset(unseen))
 
 
 def find_ways(pid: int, identity: tuple[int, int]) -> Iterator[tuple[bool, bool]]:

@@ -9,7 +9,7 @@ from pipeline.doctor.examination import Check, Examination
 from pipeline.doctor.findings import Finding, State
 from pipeline.doctor.site import Site
 
-BASES = ("daemon", "syslog_config", "syslog", "entry", "line")
+BASES = ("daemon", "syslog", "entry", "line")
 """When none of these could be looked at, what needs them has nothing to go on."""
 
 

@@ -33,20 +33,13 @@ def check_daemon(exam: Examination) -> Iterator[Finding]:
             case Reach.SERVED:
                 yield check_answer(exam, instance, pid)
             case Reach.FULL:
-                yield tell_stuck(exam, instance, find_own(exam, instance), 0)
+                yield tell_stuck(exam, instance, exam.find_own(instance), 0)
             case Reach.FORBIDDEN:
                 yield skip(f"Your user may not connect to {path}. Run this as root.", "sudo syslog-pipeline doctor")
             case Reach.FOREIGN:
                 yield fail(f"{path} is not an HTTP socket of ours.", "The daemon does not start.", f"ls -l {path}")
             case _:
                 yield from tell_absent(exam, instance, is_stale=reach is Reach.STALE)
-
-
-def find_own(exam: Examination, instance: Instance) -> Process | None:
-    """Return our daemon's process, by its command; that of an instance names its socket."""
-    ours = [process for process in exam.processes if process.is_ours and exam.is_here(process)]
-    named = [process for process in ours if any(str(instance.unix_socket) in word for word in process.arguments)]
-    return next(iter(named or ([] if instance.number else ours)), None)
 
 
 def tell_absent(exam: Examination, instance: Instance, *, is_stale: bool) -> Iterator[Finding]:
@@ -56,7 +49,7 @@ def tell_absent(exam: Examination, instance: Instance, *, is_stale: bool) -> Ite
         return
     path = instance.unix_socket
     remains = f"{path} is left from an earlier run, and nobody answers there" if is_stale else f"There is no {path}"
-    if (process := find_own(exam, instance)) is not None:
+    if (process := exam.find_own(instance)) is not None:
         yield fail(
             f"{remains}, though {process.label} runs.",
             "It was started with another --unix_socket, or its socket was removed.",
@@ -74,7 +67,7 @@ def check_answer(exam: Examination, instance: Instance, pid: int) -> Finding:
     """Whether a daemon that listens answers, and is ready."""
     path = instance.unix_socket
     process = read_process(pid)
-    process = process if process is not None and process.is_ours else find_own(exam, instance)
+    process = process if process is not None and process.is_ours else exam.find_own(instance)
     try:
         health, page = (ask(path, target, exam.seconds) for target in ("/-/healthy", "/metrics"))
         ready = ask(path, "/-/ready", exam.seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import stat
 from collections.abc import Iterator
@@ -158,14 +159,21 @@ def judge_readers(exam: Examination, instance: Instance, path: Path) -> Finding:
                 f"kill {holder.process.pid}",
             )
     if ours:
-        return approve(f"{ours[0].label} reads {path}, and nobody else does.")
-    if found.blind:
-        return skip(f"Who reads {path} can only be seen as root.", "sudo syslog-pipeline doctor")
+        others = "nobody else that can be seen does" if found.unseen else "nobody else does"
+        return approve(f"{ours[0].label} reads {path}, and {others}.")
+    own = exam.find_own(instance)
+    if found.unseen and (own is None or own.pid in found.unseen):
+        return tell_hidden(f"Who reads {path}")
     return fail(
         f"Nobody reads {path}.",
         "The daemon that answers was started with other settings.",
         exam.spell_start(instance),
     )
+
+
+def tell_hidden(what: str) -> Finding:
+    """Say that what other users' processes have open is hidden, from an ordinary user at least."""
+    return skip(f"{what} cannot be seen.", *(["sudo syslog-pipeline doctor"] if os.geteuid() else []))
 
 
 def is_thief(holder: Holder) -> bool:
@@ -184,7 +192,7 @@ def check_writer(exam: Examination) -> Iterator[Finding]:
             looked = True
             found = exam.find_holders(path)
             writers = [holder.process for holder in found.holders if is_writer(holder)]
-            yield judge_writers(exam, path, writers, blind=found.blind)
+            yield judge_writers(path, writers, is_blind=bool(found.unseen))
     if not looked:
         yield skip("There is no pipe to look at.")
 
@@ -194,12 +202,12 @@ def is_writer(holder: Holder) -> bool:
     return holder.writes and not holder.process.is_ours and holder.process.name not in HOLDERS
 
 
-def judge_writers(exam: Examination, path: Path, writers: list[Process], *, blind: bool) -> Finding:
+def judge_writers(path: Path, writers: list[Process], *, is_blind: bool) -> Finding:
     """Return whether somebody writes to one pipe."""
     if writers:
         return approve(f"{writers[0].label} has {path} open for writing.")
-    if blind:
-        return skip(f"Who writes to {path} can only be seen as root.", "sudo syslog-pipeline doctor")
+    if is_blind:
+        return tell_hidden(f"Who writes to {path}")
     return warn(
         f"Nobody has {path} open for writing at the moment.",
         "A syslog daemon opens it with the first line that it has for it.",

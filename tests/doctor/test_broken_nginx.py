@@ -1,0 +1,124 @@
+"""Deliberately broken between our metrics and Prometheus: the doctor names that one cause, and what mends it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.chain import BASIC_AUTH, NGINX_USER, Chain, run_chain, sign_server
+from tests.e2e.daemons import find_free_port
+from tests.e2e.web import Web, prepare_nginx, render_nginx, serving
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    """A whole way in which all is well, but for the nginx of some tests."""
+    with run_chain() as running:
+        yield running
+
+
+def prepare_other(chain: Chain, folder: Path, sockets: Path | None = None, *, days: int = 30) -> Web:
+    """Write what another nginx needs, in `folder`."""
+    web = prepare_nginx(folder / "nginx")
+    sign_server(web, days)
+    render_nginx(web, sockets or chain.folder, BASIC_AUTH, user=NGINX_USER)
+    return web
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[Path]:
+    """Make a folder of pytest's passable for nginx's user."""
+    for folder in (path, *path.parents[:2]):
+        folder.chmod(0o755)
+    yield path
+
+
+def test_nginx_that_does_not_run(chain: Chain, tmp_path: Path) -> None:
+    """Nobody listens, and there is no process with this configuration."""
+    web = prepare_other(chain, tmp_path)
+    told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
+    told.assert_only(
+        "nginx", f"nginx does not run: nobody listens at https://127.0.0.1:{web.port}", "systemctl start nginx"
+    )
+
+
+def test_nginx_that_has_not_read_our_part(chain: Chain) -> None:
+    """It runs, but nobody listens on that port."""
+    told = chain.ask(url=f"https://localhost:{find_free_port()}")
+    told.assert_only("nginx", "nginx runs, but nobody listens at ", "nginx -t && systemctl reload nginx")
+
+
+def test_nginx_that_may_not_write_to_the_socket(chain: Chain) -> None:
+    """It answers 502; its user and the socket's mode are named, and the command mends it."""
+    status = chain.http_socket.stat()
+    shutil.chown(chain.http_socket, group="root")
+    try:
+        with chain.web.connect() as client:
+            assert client.get("/metrics").status_code == 502
+        told = chain.ask()
+        command = f"chgrp {NGINX_USER} {chain.http_socket} && chmod g+w {chain.http_socket}"
+        told.assert_only(
+            "nginx_socket", f"The user {NGINX_USER} may not write to {chain.http_socket} (mode 0660", command
+        )
+        subprocess.run(["sh", "-c", command], check=True)
+        assert chain.ask().failing == set()
+    finally:
+        shutil.chown(chain.http_socket, group=status.st_gid)
+
+
+def test_nginx_that_asks_another_socket(chain: Chain, tmp_path: Path) -> None:
+    """It answers 502, as nobody is there."""
+    with open_folder(tmp_path):
+        web = prepare_other(chain, tmp_path, tmp_path)
+        with serving(web):
+            told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
+    what = f"nginx passes requests to {tmp_path}/metrics.sock"
+    told.assert_only("nginx_socket", what, "nginx -t && systemctl reload nginx")
+
+
+@pytest.mark.parametrize(("days", "said"), [(-1, "is not valid at present"), (5, "expires in 5 days")])
+def test_certificate_that_ends(chain: Chain, tmp_path: Path, days: int, said: str) -> None:
+    """One that has expired is a failure, one that is about to is worth a look."""
+    with open_folder(tmp_path):
+        web = prepare_other(chain, tmp_path, days=days)
+        with serving(web):
+            told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
+    assert told.failing == ({"nginx"} if days < 0 else set())
+    found = told.find("nginx", "failure" if days < 0 else "warning")
+    assert said in str(found["what"])
+    assert f"openssl s_client -connect 127.0.0.1:{web.port} </dev/null" in str(found["mend"])
+
+
+def test_certificate_of_another_authority(chain: Chain, tmp_path: Path) -> None:
+    """Prometheus would refuse it."""
+    web = prepare_nginx(tmp_path / "nginx")
+    told = chain.ask(ca=web.ca_file)
+    told.assert_only(
+        "nginx",
+        f"The certificate of {chain.web.url.replace('localhost', '127.0.0.1')} is not signed by",
+        f"editor {web.ca_file}",
+    )
+
+
+def test_wrong_password(chain: Chain, tmp_path: Path) -> None:
+    """All is well but for what was given."""
+    (tmp_path / "password").write_text("wrong\n")
+    told = chain.ask(password_file=tmp_path / "password")
+    told.assert_only("answer", "https://", "htpasswd -v FILE USER")
+    assert "the user or the password is wrong" in str(told.find("answer")["what"])
+
+
+def test_nginx_that_is_not_for_us(chain: Chain, tmp_path: Path) -> None:
+    """Where nginx has no part of ours, that is no failure, unless --url says that it should."""
+    config = tmp_path / "nginx.conf"
+    config.write_text("events {}\nhttp { server { listen 80; } }\n")
+    told = chain.ask(nginx_config=config)
+    assert told.failing == set()
+    assert {"nginx_socket", "nginx", "answer"} <= told.list_checks("not checked")
+    told = chain.ask(nginx_config=config, url=chain.web.url)
+    told.assert_only("nginx_socket", f"Nothing in {config}", "syslog-pipeline setup --install --nginx basic-auth")

@@ -1,0 +1,110 @@
+"""Deliberately broken between an application and our pipe: the doctor names that one cause, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.chain import IMPATIENCE, Chain, Told, render_rule, run_chain
+from tests.e2e.daemons import run_rsyslog
+
+TEMPLATE = 'template="RSYSLOG_TraditionalFileFormat"'
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    """A whole way in which all is well, but for the rsyslogd of each test."""
+    with run_chain() as running:
+        yield running
+
+
+@contextmanager
+def run_other_rsyslog(rest: str, folder: Path) -> Iterator[Mapping[str, object]]:
+    """Run another rsyslogd; give the flags that name it."""
+    with run_rsyslog(folder, rest) as log_socket:
+        yield {"log_socket": log_socket, "syslog_config": folder / "rsyslog.conf"}
+
+
+def ask_about(chain: Chain, rest: str, folder: Path) -> Told:
+    """Return what the doctor says of the way with another rsyslogd in it."""
+    with run_other_rsyslog(rest, folder) as flags:
+        return chain.ask(**{"timeout": IMPATIENCE, **flags})
+
+
+def test_rsyslog_that_does_not_run(chain: Chain, tmp_path: Path) -> None:
+    """Its configuration is right, and its log socket is not there."""
+    config = tmp_path / "rsyslog.conf"
+    config.write_text(render_rule(chain.fifo))
+    told = chain.ask(syslog_config=config, log_socket=tmp_path / "log.sock")
+    told.assert_only("syslog", f"rsyslog does not run with {config}.", "systemctl start rsyslog")
+
+
+def test_configuration_that_is_broken(chain: Chain, tmp_path: Path) -> None:
+    """Its first mistake is shown; that it does not run is a consequence."""
+    config = tmp_path / "rsyslog.conf"
+    config.write_text(render_rule(chain.fifo, {'type="omfile"': 'type="omfill"'}))
+    told = chain.ask(syslog_config=config, log_socket=tmp_path / "log.sock")
+    told.assert_only("syslog_config", "rsyslog finds a mistake: ", f"rsyslogd -N1 -f {config}")
+    assert "omfill" in str(told.find("syslog_config")["what"])
+
+
+def test_configuration_without_our_rule(chain: Chain, tmp_path: Path) -> None:
+    """rsyslog runs, and does not know of us."""
+    told = ask_about(chain, f'action(type="omfile" file="{tmp_path}/all")', tmp_path)
+    told.assert_only(
+        "snippet",
+        f"Nothing in {tmp_path}/rsyslog.conf, or what it includes, writes to {chain.fifo}.",
+        "syslog-pipeline setup --install --syslog_daemon rsyslog",
+    )
+
+
+def test_filter_that_keeps_the_line_back(chain: Chain, tmp_path: Path) -> None:
+    """It lets only another application through; its line is named."""
+    rule = f'if $programname == "sshd" then {{\n{render_rule(chain.fifo)}\n}}'
+    told = ask_about(chain, rule, tmp_path)
+    config = tmp_path / "rsyslog.conf"
+    number = config.read_text().splitlines().index('if $programname == "sshd" then {') + 1
+    found = told.find("line")
+    told.assert_only("line", f"A test line sent to {tmp_path}/log.sock was not counted", f"editor {config}")
+    assert str(found["what"]).endswith(f"a condition keeps it back, at {config}:{number}.")
+
+
+def test_filter_that_lets_the_line_through(chain: Chain, tmp_path: Path) -> None:
+    """A condition by itself is nothing wrong."""
+    rule = f'if $programname == "syslog-pipeline-doctor" then {{\n{render_rule(chain.fifo)}\n}}'
+    with run_other_rsyslog(rule, tmp_path) as flags:
+        assert chain.ask(**flags).failing == set()
+
+
+def test_template_that_programs_do_not_know(chain: Chain, tmp_path: Path) -> None:
+    """Lines come, and no program knows them."""
+    template = 'template(name="mine" type="string" string="%msg%|%hostname%\\n")\n'
+    told = ask_about(chain, template + render_rule(chain.fifo, {TEMPLATE: 'template="mine"'}), tmp_path)
+    told.assert_only(
+        "line", f"A test line sent to {tmp_path}/log.sock was not counted", f"editor {tmp_path}/rsyslog.conf"
+    )
+    assert "though lines have come" in str(told.find("line")["what"])
+    assert "should be RSYSLOG_TraditionalFileFormat." in str(told.find("line")["why"])
+
+
+def test_rule_that_is_stopped_before_ours(chain: Chain, tmp_path: Path) -> None:
+    """Nothing in our rule is wrong, and still nothing comes."""
+    told = ask_about(chain, f"*.* stop\n{render_rule(chain.fifo)}", tmp_path)
+    told.assert_only("line", f"A test line sent to {tmp_path}/log.sock was not counted", "systemctl restart rsyslog")
+    assert str(told.find("line")["why"]).startswith("Another rule may have stopped it")
+
+
+def test_writer_that_may_not_write(chain: Chain, tmp_path: Path) -> None:
+    """rsyslogd gives up its rights, and the pipe is not open to the user that it becomes."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    drop = "$PrivDropToUser nobody\n$PrivDropToGroup nogroup\n"
+    told = ask_about(chain, drop + render_rule(chain.fifo), tmp_path)
+    told.assert_only(
+        "rights",
+        f"The user nobody may not write to {chain.fifo} (mode 0660, owner root",
+        f"chgrp nogroup {chain.fifo} && chmod g+w {chain.fifo}",
+    )
