@@ -19,7 +19,7 @@ sub vcl_recv {
     }
 
     # These pages and no others.
-    if (req.url !~ "^/(metrics|-/healthy|-/ready)(\?|\z)") {
+    if (req.url !~ "^/(metrics|-/healthy|-/ready)(\?|$)") {
         return (synth(404));
     }
 

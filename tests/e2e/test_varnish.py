@@ -68,6 +68,14 @@ class Varnish:
         counters = json.loads(told)["counters"]
         return [counters[f"MAIN.{name}"]["value"] for name in names]
 
+    def list_headers(self, side: str, url: str) -> set[str]:
+        """Return the names of the headers of logged requests for `url`: `Req` are those to it, `Bereq` those it makes."""
+        command = ["varnishlog", "-d", "-g", "vxid", "-n", f"{self.folder}/work", "-i", f"{side}Header"]
+        told = subprocess.run(
+            [*command, "-q", f'{side}URL eq "{url}"'], check=True, capture_output=True, text=True
+        ).stdout
+        return {name.lower() for name in re.findall(rf"{side}Header +([^:]+):", told)}
+
 
 def read_command(folder: Path) -> list[str]:
     """Return the command that the page shows, with the paths in `folder`, and what who is not root can do of it."""
@@ -138,6 +146,15 @@ def test_scrapers_share_a_page(keeping: Varnish) -> None:
 
     wait_until(lambda: sum(count_since()[:2]) >= len(headers) + 1, "all are counted")
     assert count_since() == [len(headers), 1, 1]
+
+
+def test_our_daemon_does_not_learn_who_asks(keeping: Varnish) -> None:
+    """Neither a cookie nor a password goes on."""
+    for path in ("/metrics?learn", "/-/ready?learn"):
+        keeping.client.get(path, headers={"Cookie": "a=b", "Authorization": "Basic YTpi"}).raise_for_status()
+        wait_until(partial(keeping.list_headers, "Req", path), "it is logged")
+        assert keeping.list_headers("Req", path) >= {"host", "cookie", "authorization"}
+        assert keeping.list_headers("Bereq", path) & {"host", "cookie", "authorization"} == {"host"}
 
 
 def test_page_is_compressed_for_those_who_take_it(keeping: Varnish) -> None:
@@ -212,6 +229,9 @@ def test_varnish_stands_behind_nginx(keeping: Varnish, counting: Counting) -> No
         assert len(pages) == 1
         assert [client.get(path).status_code for path in (*PAGES, "/json")] == [200, 200, 200, 404]
         assert stranger.get("/metrics").status_code == 401
+        client.get("/metrics?who", headers={"Cookie": "a=b"}).raise_for_status()
+    wait_until(partial(keeping.list_headers, "Req", "/metrics?who"), "it is logged")
+    assert keeping.list_headers("Req", "/metrics?who") & {"host", "cookie", "authorization"} == {"host"}
 
 
 def test_varnish_compiles_the_file_in_silence(counting: Counting) -> None:
