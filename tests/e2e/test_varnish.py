@@ -69,7 +69,7 @@ class Varnish:
         return [counters[f"MAIN.{name}"]["value"] for name in names]
 
     def list_headers(self, side: str, url: str) -> set[str]:
-        """Return the names of the headers of logged requests for `url`: `Req` are those to it, `Bereq` those it makes."""
+        """Return which headers logged requests for `url` have: `Req` are those to varnish, `Bereq` those of its own."""
         command = ["varnishlog", "-d", "-g", "vxid", "-n", f"{self.folder}/work", "-i", f"{side}Header"]
         told = subprocess.run(
             [*command, "-q", f'{side}URL eq "{url}"'], check=True, capture_output=True, text=True
