@@ -62,6 +62,33 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "docs/prometheus/rules/alerts_over_days_test.yml": (
         "test_prometheus_files.py::test_alerts_fire_where_they_should",
     ),
+    "systemd/syslog-pipeline.service": (
+        "e2e/test_systemd_units.py::test_lines_are_counted_over_restarts",
+        "e2e/test_systemd_units.py::test_a_crash_is_mended",
+        "e2e/test_systemd_units.py::test_the_watchdog_bites",
+        "e2e/test_systemd_units.py::test_the_sandbox_holds",
+    ),
+    "systemd/syslog-pipeline@.service": ("e2e/test_systemd_units.py::test_instances_have_their_own",),
+    "systemd/syslog-pipeline-hold@.service": ("e2e/test_systemd_units.py::test_a_stop_keeps_pipe_and_sockets",),
+    "systemd/syslog-pipeline.socket": (
+        "e2e/test_systemd_units.py::test_a_boot_is_in_order",
+        "e2e/test_systemd_units.py::test_sockets_are_started_anew",
+    ),
+    "systemd/syslog-pipeline@.socket": ("e2e/test_systemd_units.py::test_instances_have_their_own",),
+    "systemd/syslog-pipeline-http.socket": ("e2e/test_systemd_units.py::test_only_nginx_and_root_may_connect",),
+    "systemd/syslog-pipeline-http@.socket": ("e2e/test_systemd_units.py::test_instances_have_their_own",),
+    "systemd/syslog-pipeline-log.socket": ("e2e/test_systemd_units.py::test_log_sockets_are_passed",),
+    "systemd/network.conf": ("e2e/test_systemd_units.py::test_the_network_is_open_with_the_drop_in",),
+    "systemd/sysusers.conf": ("e2e/test_systemd_units.py::test_a_boot_makes_all",),
+    "systemd/tmpfiles.conf": (
+        "e2e/test_systemd_units.py::test_a_boot_makes_all",
+        "e2e/test_systemd_units.py::test_the_folder_is_made_for_the_daemon",
+    ),
+    "systemd/environment": ("e2e/test_systemd_units.py::test_variables_are_passed",),
+    "systemd/settings.toml": (
+        "e2e/test_systemd_units.py::test_a_boot_makes_all",
+        "e2e/test_systemd_units.py::test_lines_are_counted_over_restarts",
+    ),
 }
 """Which tests run a file. The folders are those of the project, the tests are below `tests/`."""
 
