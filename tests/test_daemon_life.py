@@ -59,6 +59,17 @@ def settings(tmp_path: Path) -> DaemonSettings:
     )
 
 
+@contextmanager
+def passing(descriptor: int, place: int = FIRST_PASSED) -> Iterator[None]:
+    """Put a descriptor where systemd does; what was there, of the process of this test, is back at the end."""
+    before = os.dup(place)
+    os.dup2(descriptor, place)
+    os.close(descriptor)
+    yield
+    os.dup2(before, place)
+    os.close(before)
+
+
 @asynccontextmanager
 async def running(daemon: Daemon) -> AsyncIterator[None]:
     """Run the daemon, and stop it by a signal."""
@@ -118,33 +129,46 @@ def disk_occupied() -> Iterator[None]:
         limiter.release_on_behalf_of(borrower)
 
 
+async def read_health(path: Path) -> tuple[int, int]:
+    """Return the statuses that tell whether the daemon that serves at `path` is ready, and healthy."""
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        return (await client.get("/-/ready")).status_code, (await client.get("/-/healthy")).status_code
+
+
 async def test_readiness_is_that_of_systemd(settings: DaemonSettings, notified: NotifySocket, tmp_path: Path) -> None:
     """Not while the state of the start is written, nor from when the end begins; but healthy all along."""
-    http_socket = tmp_path / "http"
-    settings = replace(
-        settings, server=ServerSettings(unix_socket=http_socket), state=StateSettings(state_file=tmp_path / "state")
-    )
-    transport = httpx.AsyncHTTPTransport(uds=str(http_socket))
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+    server, state = ServerSettings(unix_socket=tmp_path / "http"), StateSettings(state_file=tmp_path / "state")
+    with ExitStack() as stack:
+        daemon = Daemon(replace(settings, server=server, state=state))
+        daemon.prepare(stack)
+        async with trio.open_nursery() as nursery:
+            with disk_occupied():
+                nursery.start_soon(daemon.run)
+                await wait_all_tasks_blocked()
+                assert (await read_health(tmp_path / "http"), notified.receive()) == ((503, 200), [])
+            await wait_obeying()
+            assert await read_health(tmp_path / "http") == (200, 200)
+            assert {"READY": "1"} in notified.receive()
+            with disk_occupied():
+                os.kill(os.getpid(), signal.SIGTERM)
+                await wait_all_tasks_blocked()
+                assert (await read_health(tmp_path / "http"), notified.receive()) == ((503, 200), [{"STOPPING": "1"}])
 
-        async def read_health() -> tuple[int, int]:
-            return (await client.get("/-/ready")).status_code, (await client.get("/-/healthy")).status_code
 
-        with ExitStack() as stack:
-            daemon = Daemon(settings)
-            daemon.prepare(stack)
-            async with trio.open_nursery() as nursery:
-                with disk_occupied():
-                    nursery.start_soon(daemon.run)
-                    await wait_all_tasks_blocked()
-                    assert (await read_health(), notified.receive()) == ((503, 200), [])
-                await wait_obeying()
-                assert await read_health() == (200, 200)
-                assert {"READY": "1"} in notified.receive()
-                with disk_occupied():
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    await wait_all_tasks_blocked()
-                    assert (await read_health(), notified.receive()) == ((503, 200), [{"STOPPING": "1"}])
+async def test_end_of_all_sources_is_the_end_of_readiness(settings: DaemonSettings, tmp_path: Path) -> None:
+    """Here the only one is a file on standard input; the state of the end is still to be written."""
+    server = ServerSettings(unix_socket=tmp_path / "http")
+    state = StateSettings(state_file=tmp_path / "state", state_interval_seconds=0.0)
+    with passing(os.open(tmp_path / "p.mtail", os.O_RDONLY), place=0), ExitStack() as stack:
+        daemon = Daemon(replace(settings, sources=SourceSettings(logs=("-",)), server=server, state=state))
+        daemon.prepare(stack)
+        async with trio.open_nursery() as nursery:
+            with disk_occupied():
+                nursery.start_soon(daemon.run)
+                await wait_all_tasks_blocked()
+                assert daemon.telemetry.lines > 0
+                assert await read_health(tmp_path / "http") == (503, 200)
 
 
 async def test_report_is_logged_at_sigusr1(
@@ -192,17 +216,6 @@ async def test_signals_that_come_with_the_one_that_stops_end_nothing(settings: D
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
                 os.kill(os.getpid(), number)
     assert daemon.telemetry.lines == 3
-
-
-@contextmanager
-def passing(descriptor: int) -> Iterator[None]:
-    """Put a descriptor where systemd does; what was there, of the process of this test, is back at the end."""
-    before = os.dup(FIRST_PASSED)
-    os.dup2(descriptor, FIRST_PASSED)
-    os.close(descriptor)
-    yield
-    os.dup2(before, FIRST_PASSED)
-    os.close(before)
 
 
 def test_what_belongs_to_nothing_is_closed_with_a_warning(
