@@ -101,7 +101,8 @@ def compare_wanted(file: PlannedFile, entry: Entry | None, read: Read, *, overwr
         return replace(change, kind=Kind.REPLACE, aside=find_aside(file.path, read))
     if entry is None or found == entry.before_hash or not file.editable:
         return replace(change, kind=Kind.KEEP)
-    return replace(change, kind=Kind.LEAVE if hash_content(new) in (*entry.hashes, entry.offered) else Kind.OFFER)
+    shown = (entry.offered,) if entry.offered else entry.hashes
+    return replace(change, kind=Kind.LEAVE if hash_content(new) in shown else Kind.OFFER)
 
 
 def compare_unwanted(path: str, entry: Entry, read: Read, *, overwrite: bool) -> Change:
@@ -170,10 +171,9 @@ def record_written(change: Change, known: Entry | None) -> Entry:
     """Return the entry of a file while it is written; what was there before setup first came is remembered."""
     assert change.new is not None
     new = hash_content(change.new)
-    if known is not None:
-        return replace(known, hashes=tuple(dict.fromkeys((new, *known.hashes))))
-    entry = Entry(hashes=(new,), editable=change.editable)
-    if change.aside and change.old is not None:
+    entry = known or Entry(hashes=())
+    entry = replace(entry, hashes=tuple(dict.fromkeys((new, *entry.hashes))), editable=change.editable)
+    if change.aside and change.old is not None and (known is None or hash_content(change.old) == known.before_hash):
         return replace(entry, before=change.aside, before_hash=hash_content(change.old))
     return entry
 

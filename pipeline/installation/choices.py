@@ -17,22 +17,24 @@ AUTO = "auto"
 NONE = "none"
 RSYSLOG = "rsyslog"
 SYSLOG_NG = "syslog-ng"
-DAEMONS = (AUTO, RSYSLOG, SYSLOG_NG, NONE)
 
 PIPE = "pipe"
+SOCKET = "socket"
+DATAGRAM = "datagram"
+OMPROG = "omprog"
+PROGRAM = "program"
 WAYS: Mapping[str, Mapping[str, str]] = {
     PIPE: {RSYSLOG: "rsyslog/pipe.conf", SYSLOG_NG: "syslog-ng/pipe.conf"},
-    "socket": {RSYSLOG: "rsyslog/socket.conf", SYSLOG_NG: "syslog-ng/stream.conf"},
-    "datagram": {RSYSLOG: "rsyslog/socket.conf", SYSLOG_NG: "syslog-ng/datagram.conf"},
+    SOCKET: {RSYSLOG: "rsyslog/socket.conf", SYSLOG_NG: "syslog-ng/stream.conf"},
+    DATAGRAM: {RSYSLOG: "rsyslog/socket.conf", SYSLOG_NG: "syslog-ng/datagram.conf"},
     "ompipe": {RSYSLOG: "rsyslog/ompipe.conf"},
-    "omprog": {RSYSLOG: "rsyslog/omprog.conf"},
-    "program": {SYSLOG_NG: "syslog-ng/program.conf"},
+    OMPROG: {RSYSLOG: "rsyslog/omprog.conf"},
+    PROGRAM: {SYSLOG_NG: "syslog-ng/program.conf"},
 }
-PROGRAM_WAYS = ("omprog", "program")
+PROGRAM_WAYS = (OMPROG, PROGRAM)
 """On these the syslog daemon starts ours, and systemd does not."""
 
-NGINX_KINDS = ("basic-auth", "client-certificate")
-NGINX_CHOICES = (AUTO, *NGINX_KINDS, NONE)
+BASIC_AUTH = "basic-auth"
 
 MAX_INSTANCES = 64
 """Far more than the cores of a machine; a larger number is a mistake."""
@@ -60,7 +62,7 @@ class Choices:
 
     def describe(self) -> dict[str, object]:
         """Return the choices for the manifest."""
-        return asdict(self)
+        return {**asdict(self), "programs": list(self.programs)}
 
 
 def make_choices(settings: SetupSettings, last: Choices | None, machine: Machine, available: Sequence[str]) -> Choices:
@@ -77,6 +79,7 @@ def make_choices(settings: SetupSettings, last: Choices | None, machine: Machine
         programs=choose_programs(settings.programs or (last.programs if last else ()), available),
     )
     check_choices(choices)
+    check_folders(choices, machine)
     return choices
 
 
@@ -100,7 +103,7 @@ def choose_daemon(wanted: str, machine: Machine) -> str:
 def choose_nginx(wanted: str, machine: Machine) -> str:
     """Return who nginx lets read the metrics, or none."""
     if wanted == AUTO:
-        return NGINX_KINDS[0] if machine.nginx else NONE
+        return BASIC_AUTH if machine.nginx else NONE
     if wanted != NONE and machine.nginx is None:
         raise SettingError(f"nginx is not installed below {machine.root}: install it, or give --nginx none.")
     return wanted
@@ -135,6 +138,19 @@ def parse_choices(table: Mapping[str, object]) -> Choices | None:
 def read_names(value: object) -> tuple[str, ...]:
     """Return the names that the manifest lists."""
     return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def check_folders(choices: Choices, machine: Machine) -> None:
+    """Raise `SettingError` unless the folders are there of which the chosen programs read every file."""
+    chosen = {RSYSLOG: machine.rsyslog, SYSLOG_NG: machine.syslog_ng, "nginx": machine.nginx}
+    names = [choices.syslog_daemon, *(("nginx",) if choices.nginx != NONE else ())]
+    for name in names:
+        program = chosen.get(name)
+        if program is not None and not program.has_folder:
+            raise SettingError(
+                f"{name} is installed, but its folder {program.folder} is missing below {machine.root}: make it, and "
+                f"see that {name} includes it."
+            )
 
 
 def check_choices(choices: Choices) -> None:

@@ -52,6 +52,7 @@ class Program:
     version: str = ""
     folder: str = ""
     """Of which it reads every `*.conf`."""
+    has_folder: bool = False
     user: str = "root"
     group: str = "root"
 
@@ -121,10 +122,10 @@ def find_rsyslog(root: Path) -> Program | None:
     if path is None or main is None:
         return None
     folder = find_folder(RSYSLOG_INCLUDE, main, "/etc/rsyslog.d")
-    snippets = below(root, folder).glob("*.conf")
-    texts = [main, *(read_text(root, f"{folder}/{snippet.name}") or "" for snippet in sorted(snippets))]
+    snippets = sorted(path for path in below(root, folder).glob("*.conf") if path.is_file() and not path.is_symlink())
+    texts = [main, *(read_text(root, f"{folder}/{snippet.name}") or "" for snippet in snippets)]
     user = find_first(RSYSLOG_USER, "\n".join(texts)) or find_unit_user(root, "rsyslog.service")
-    return Program(path=path, version=ask_version(root, path, "-v"), folder=folder, user=user or "root")
+    return make_program(root, path, "-v", folder, user=user or "root")
 
 
 def find_syslog_ng(root: Path) -> Program | None:
@@ -135,7 +136,7 @@ def find_syslog_ng(root: Path) -> Program | None:
         return None
     folder = find_folder(SYSLOG_NG_INCLUDE, main, "/etc/syslog-ng/conf.d")
     user = find_unit_user(root, "syslog-ng.service")
-    return Program(path=path, version=ask_version(root, path, "--version"), folder=folder, user=user or "root")
+    return make_program(root, path, "--version", folder, user=user or "root")
 
 
 def find_source(root: Path) -> str:
@@ -152,12 +153,19 @@ def find_nginx(root: Path) -> Program | None:
         return None
     found = NGINX_USER.search(main)
     user = found[1] if found else "nobody"
+    folder = find_folder(NGINX_INCLUDE, main, "/etc/nginx/conf.d")
+    return make_program(root, path, "-v", folder, user=user, group=found[2] or user if found else "nogroup")
+
+
+def make_program(root: Path, path: str, flag: str, folder: str, *, user: str, group: str = "root") -> Program:
+    """Return what is known of a program that reads the files of a folder; with `flag` it tells its version."""
     return Program(
         path=path,
-        version=ask_version(root, path, "-v"),
-        folder=find_folder(NGINX_INCLUDE, main, "/etc/nginx/conf.d"),
+        version=ask_version(root, path, flag),
+        folder=folder,
+        has_folder=below(root, folder).is_dir(),
         user=user,
-        group=found[2] or user if found else "nogroup",
+        group=group,
     )
 
 

@@ -45,9 +45,7 @@ class Place:
         try:
             status = place.lstat()
             if stat.S_ISLNK(status.st_mode):
-                raise InstallationError(
-                    f"{place} is a symbolic link to {place.readlink()}, and setup follows none: remove it."
-                )
+                raise InstallationError(f"{place} is a symbolic link to {place.readlink()}, and setup follows none.")
             if not stat.S_ISREG(status.st_mode):
                 raise InstallationError(f"{place} is in the way: it is not a file.")
             if status.st_size > MAX_FILE_BYTES:
@@ -84,7 +82,7 @@ class Place:
         folders = self.find_missing_folders([str(MANIFEST_PATH), *written])
         during = prepare_manifest(manifest, changes, folders, choices)
         after = finish_manifest(during, changes, version, choices)
-        if after == manifest:
+        if after == manifest and not any(change.is_work for change in changes):
             return
         try:
             self.write(str(MANIFEST_PATH), render_manifest(during), 0o644)
@@ -123,15 +121,15 @@ class Place:
             place.rename(self.find(change.aside))
         if change.kind in {Kind.WRITE, Kind.REPLACE} and change.new is not None:
             self.write(change.path, change.new, change.mode)
-        elif change.kind in {Kind.REMOVE, Kind.FORGET} and change.new is None:
-            if change.restored:
-                self.find(change.restored).replace(place)
-            elif not change.aside:
-                place.unlink(missing_ok=True)
+        elif change.restored:
+            self.find(change.restored).replace(place)
+        elif change.kind is Kind.REMOVE and not change.aside:
+            place.unlink()
 
     def write(self, path: str, content: bytes, mode: int) -> None:
         """Put a content at `path`, whole or not at all."""
         place = self.find(path)
+        self.base.mkdir(parents=True, exist_ok=True)
         for folder in reversed(list_parents(path)):
             self.find(folder).mkdir(mode=FOLDER_MODE, exist_ok=True)
         part = place.with_name(place.name + UNFINISHED_SUFFIX)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline.installation.choices import NONE, PIPE, RSYSLOG, SYSLOG_NG, WAYS, Choices
+from pipeline.installation.choices import DATAGRAM, NONE, OMPROG, PROGRAM, RSYSLOG, SOCKET, SYSLOG_NG, WAYS, Choices
 from pipeline.installation.machine import COMMAND, SYSLOG_NG_SOURCE, Machine
 from pipeline.shipped import PROGRAMS, render_shipped
 
@@ -19,8 +19,18 @@ SYSUSERS = "/etc/sysusers.d/syslog-pipeline.conf"
 TMPFILES = "/etc/tmpfiles.d/syslog-pipeline.conf"
 SETTINGS = f"{OWN}/settings.toml"
 
+STATE = "/var/lib/syslog-pipeline"
+
 OWN_GROUP = "syslog-pipeline"
+"""Our user is called the same."""
+
 USER_LINE = 'u syslog-pipeline - "syslog-pipeline"\n'
+FOLDER_LINE = "d /run/syslog-pipeline 0755 syslog-pipeline syslog-pipeline -\n"
+
+SHIPPED_INSTANCES = 4
+SPREAD_LINE = (
+    '    log {{ filter {{ "${{.syslog_pipeline.instance}}" eq "{0}" }}; destination("d_syslog_pipeline@{0}"); }};\n'
+)
 
 PIPE_SOCKET = "syslog-pipeline.socket"
 LOG_SOCKET = "syslog-pipeline-log.socket"
@@ -28,8 +38,6 @@ HTTP_SOCKET = "syslog-pipeline-http.socket"
 SERVICE = "syslog-pipeline.service"
 HOLDER = "syslog-pipeline-hold@.service"
 
-RSYSLOG_NAME = "60-syslog-pipeline.conf"
-SYSLOG_NG_NAME = "syslog-pipeline.conf"
 NGINX_LOCATIONS = "/etc/nginx/snippets/syslog-pipeline.conf"
 
 PIPE_LOGS = 'logs = ["/run/syslog-pipeline/log.fifo"]'
@@ -69,7 +77,7 @@ def list_units(choices: Choices) -> tuple[list[str], list[str]]:
     if choices.is_started_by_daemon:
         return [], []
     if choices.instances == 1:
-        return [PIPE_SOCKET if choices.way == PIPE else LOG_SOCKET, HTTP_SOCKET], [SERVICE]
+        return [LOG_SOCKET if needs_log_sockets(choices) else PIPE_SOCKET, HTTP_SOCKET], [SERVICE]
     numbers = range(1, choices.instances + 1)
     sockets = [name_instance(unit, number) for number in numbers for unit in (PIPE_SOCKET, HTTP_SOCKET)]
     return sockets, [name_instance(SERVICE, number) for number in numbers]
@@ -83,14 +91,38 @@ def name_instance(unit: str, number: int | str = "") -> str:
 
 def plan_own_files(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
     """Yield what is needed whoever starts the daemon, and its settings."""
-    writer = find_writer(choices, machine)
-    member = {USER_LINE: f"{USER_LINE}m {writer} {OWN_GROUP}\n"} if writer != "root" else {}
-    yield make_file("systemd/sysusers.conf", SYSUSERS, member)
-    yield make_file("systemd/tmpfiles.conf", TMPFILES)
-    if not choices.is_started_by_daemon:
-        logs = PIPE_LOGS if choices.way == PIPE else SOCKET_LOGS
+    yield make_file("systemd/sysusers.conf", SYSUSERS, extend(USER_LINE, list_members(choices, machine)))
+    yield make_file("systemd/tmpfiles.conf", TMPFILES, extend(FOLDER_LINE, list_state_folders(choices, machine)))
+    if choices.way != OMPROG:
+        logs = SOCKET_LOGS if needs_log_sockets(choices) else PIPE_LOGS
         yield make_file("systemd/settings.toml", SETTINGS, {PIPE_LOGS: logs}, editable=True)
+    if not choices.is_started_by_daemon:
         yield make_file("systemd/environment", "/etc/default/syslog-pipeline", editable=True)
+
+
+def list_members(choices: Choices, machine: Machine) -> Iterator[str]:
+    """Yield a line of sysusers.d(5) for each user that must be in our group.
+
+    It is for the pipe and the log sockets, and for the socket of a daemon that syslog-ng starts, which gives itself
+    no other group.
+    """
+    writer = find_writer(choices, machine)
+    if writer != "root":
+        yield f"m {writer} {OWN_GROUP}\n"
+    if choices.way == PROGRAM and machine.nginx is not None:
+        yield f"m {machine.nginx.user} {OWN_GROUP}\n"
+
+
+def list_state_folders(choices: Choices, machine: Machine) -> Iterator[str]:
+    """Yield a line of tmpfiles.d(5) for the folder of the state, if no unit makes it."""
+    if choices.is_started_by_daemon:
+        user = find_writer(choices, machine) if choices.way == OMPROG else OWN_GROUP
+        yield f"d {STATE} 0700 {user} {user} -\n"
+
+
+def needs_log_sockets(choices: Choices) -> bool:
+    """Whether lines come through the log sockets."""
+    return choices.way in (SOCKET, DATAGRAM)
 
 
 def plan_units(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
@@ -99,8 +131,8 @@ def plan_units(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
         return
     name = name_instance if choices.instances > 1 else str
     command = {COMMAND: machine.command}
-    lines = PIPE_SOCKET if choices.way == PIPE else LOG_SOCKET
-    source = {} if lines == PIPE_SOCKET else {PIPE_SOCKET: LOG_SOCKET}
+    lines = LOG_SOCKET if needs_log_sockets(choices) else PIPE_SOCKET
+    source = {PIPE_SOCKET: lines} if choices.instances == 1 else {}
     group = {"SocketGroup=www-data": f"SocketGroup={find_scraper(machine)}"}
     yield make_unit(HOLDER)
     yield make_unit(name(lines))
@@ -118,20 +150,56 @@ def plan_programs(choices: Choices) -> Iterator[PlannedFile]:
 
 def plan_syslog_daemon(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
     """Yield what makes the syslog daemon write to ours."""
-    if choices.instances > 1:
-        yield from plan_spreading(choices, machine)
-    elif choices.syslog_daemon == RSYSLOG and machine.rsyslog is not None:
-        values = {COMMAND: machine.command} if choices.is_started_by_daemon else {}
-        yield make_file(WAYS[choices.way][RSYSLOG], f"{machine.rsyslog.folder}/{RSYSLOG_NAME}", values)
-    elif choices.syslog_daemon == SYSLOG_NG and machine.syslog_ng is not None:
-        values = {COMMAND: machine.command} if choices.is_started_by_daemon else {}
-        values |= {f"source({SYSLOG_NG_SOURCE})": f"source({machine.syslog_ng_source})"}
-        yield make_file(WAYS[choices.way][SYSLOG_NG], f"{machine.syslog_ng.folder}/{SYSLOG_NG_NAME}", values)
+    if choices.syslog_daemon == RSYSLOG and machine.rsyslog is not None:
+        folder = machine.rsyslog.folder
+        if choices.instances > 1:
+            yield from plan_instances("rsyslog/instance.conf", f"{folder}/60-syslog-pipeline@{{}}.conf", choices)
+            yield make_file("rsyslog/spread.conf", f"{folder}/70-syslog-pipeline.conf", spread_rsyslog(choices))
+        else:
+            values = {COMMAND: machine.command, **share_socket(machine)} if choices.way == OMPROG else {}
+            yield make_file(WAYS[choices.way][RSYSLOG], f"{folder}/60-syslog-pipeline.conf", values)
+    if choices.syslog_daemon == SYSLOG_NG and machine.syslog_ng is not None:
+        folder = machine.syslog_ng.folder
+        values = {f"source({SYSLOG_NG_SOURCE})": f"source({machine.syslog_ng_source})"}
+        if choices.instances > 1:
+            yield from plan_instances("syslog-ng/instance.conf", f"{folder}/syslog-pipeline@{{}}.conf", choices)
+            values |= spread_syslog_ng(choices)
+            yield make_file("syslog-ng/spread.conf", f"{folder}/syslog-pipeline.conf", values)
+        else:
+            values |= {COMMAND: machine.command} if choices.way == PROGRAM else {}
+            yield make_file(WAYS[choices.way][SYSLOG_NG], f"{folder}/syslog-pipeline.conf", values)
 
 
-def plan_spreading(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
-    """Yield what makes the syslog daemon spread its lines over the instances."""
-    raise NotImplementedError
+def plan_instances(shipped: str, path: str, choices: Choices) -> Iterator[PlannedFile]:
+    """Yield the way to each instance; `path` has a place for the number."""
+    for number in range(1, choices.instances + 1):
+        yield make_file(shipped, path.format(number), {"@1": f"@{number}"})
+
+
+def share_socket(machine: Machine) -> dict[str, str]:
+    """Return what lets nginx read from a daemon that rsyslog starts, and so has its group."""
+    if machine.nginx is None:
+        return {}
+    flag = "--unix_socket /run/syslog-pipeline/metrics.sock"
+    return {flag: f"{flag} --unix_socket_group {machine.nginx.group}"}
+
+
+def spread_rsyslog(choices: Choices) -> dict[str, str]:
+    """Return what tells rsyslog the number of instances."""
+    return {
+        text.format(SHIPPED_INSTANCES): text.format(choices.instances)
+        for text in ("over {} instances", "1 to {}:", "hash64mod($hostname, {})")
+    }
+
+
+def spread_syslog_ng(choices: Choices) -> dict[str, str]:
+    """Return what tells syslog-ng the number of instances, and lists them."""
+    shipped, wanted = (
+        "".join(SPREAD_LINE.format(number) for number in range(1, count + 1))
+        for count in (SHIPPED_INSTANCES, choices.instances)
+    )
+    texts = ("over {} instances", "0 6) {})))")
+    return {text.format(SHIPPED_INSTANCES): text.format(choices.instances) for text in texts} | {shipped: wanted}
 
 
 def plan_nginx(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
@@ -151,6 +219,11 @@ def find_writer(choices: Choices, machine: Machine) -> str:
 def find_scraper(machine: Machine) -> str:
     """Return the group that may scrape: that of nginx. Without nginx there may be no such group, and it is our own."""
     return machine.nginx.group if machine.nginx is not None else OWN_GROUP
+
+
+def extend(line: str, more: Iterator[str]) -> dict[str, str]:
+    """Return what puts more lines behind one."""
+    return {line: "".join((line, *more))}
 
 
 def make_unit(unit: str, values: Mapping[str, str] | None = None) -> PlannedFile:

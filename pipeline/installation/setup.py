@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 
 from pipeline import __version__
 from pipeline.errors import SettingError
 from pipeline.installation.changes import Change, find_changes
-from pipeline.installation.choices import ALWAYS, NONE, Choices, make_choices, parse_choices
+from pipeline.installation.choices import ALWAYS, Choices, make_choices, parse_choices
 from pipeline.installation.machine import LIVE, look_at_machine
 from pipeline.installation.place import Place
 from pipeline.installation.plan import plan_files
-from pipeline.installation.steps import Step, list_steps, list_undoing_steps, list_warnings
+from pipeline.installation.steps import Step, list_needs, list_steps, list_undoing_steps, list_warnings
 from pipeline.settings import SetupSettings
 from pipeline.shipped import list_shipped_programs
-
-TLS_FILES: Mapping[str, Mapping[str, str]] = {
-    "basic-auth": {
-        "/etc/syslog-pipeline/tls/server.crt": "the certificate of nginx",
-        "/etc/syslog-pipeline/tls/server.key": "its key",
-        "/etc/syslog-pipeline/passwords": "the passwords",
-    },
-    "client-certificate": {
-        "/etc/syslog-pipeline/tls/server.crt": "the certificate of nginx",
-        "/etc/syslog-pipeline/tls/server.key": "its key",
-        "/etc/syslog-pipeline/tls/client-ca.crt": "the authority of those who scrape",
-    },
-}
-"""What nginx needs and the operator makes."""
 
 
 class Setup:
@@ -76,18 +61,9 @@ class Setup:
         """Return what is to be done then, in the order that loses nothing."""
         if self.choices is None:
             return list_undoing_steps(self.last)
-        return list_steps(self.choices, self.last, self.machine, self.find_missing())
-
-    def find_missing(self) -> Sequence[str]:
-        """Return a sentence for each file that nginx needs and does not find."""
-        if self.choices is None or self.choices.nginx == NONE:
-            return []
         machine = Place(self.settings.root)
-        return [
-            f"{path}, {what}, is missing: docs/nginx.md tells how it is made."
-            for path, what in TLS_FILES[self.choices.nginx].items()
-            if not machine.find(path).exists()
-        ]
+        missing = [need for need in list_needs(self.choices, self.machine) if not machine.find(need.path).exists()]
+        return list_steps(self.choices, self.last, self.machine, missing)
 
     def check_rights(self) -> None:
         """Raise `SettingError` unless we may write where we are to."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.installation.choices import NONE, RSYSLOG, SYSLOG_NG, Choices
+from pipeline.installation.choices import BASIC_AUTH, NONE, RSYSLOG, SYSLOG_NG, Choices
 from pipeline.installation.machine import HIDDEN_FOLDERS, Machine
 from pipeline.installation.plan import SYSUSERS, TMPFILES, list_units
 
@@ -18,6 +18,18 @@ RESTARTS = {
     SYSLOG_NG: "syslog-ng --syntax-only && systemctl restart syslog-ng",
 }
 RELOAD_NGINX = "nginx -t && systemctl reload nginx"
+
+CERTIFICATE = "/etc/syslog-pipeline/tls/server.crt"
+AUTHORITY = "/etc/syslog-pipeline/tls/client-ca.crt"
+PASSWORDS = "/etc/syslog-pipeline/passwords"
+
+MAKE_CERTIFICATE = (
+    "mkdir -p /etc/syslog-pipeline/tls && "
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 "
+    '-subj "/CN=$(uname -n)" -addext "subjectAltName=DNS:$(uname -n)" -keyout /etc/syslog-pipeline/tls/server.key '
+    f"-out {CERTIFICATE}"
+)
+MAKE_PASSWORDS = 'echo "prometheus:$(openssl passwd -6)" | install -m 640 -g {group} /dev/stdin ' + PASSWORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +40,40 @@ class Step:
     reason: str
 
 
-def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing: Sequence[str]) -> list[Step]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A file that nginx needs and the operator makes, and how."""
+
+    path: str
+    step: Step
+
+
+def list_needs(choices: Choices, machine: Machine) -> list[Need]:
+    """Return what nginx needs beside our configuration. docs/nginx.md says more of each."""
+    if choices.nginx == NONE or machine.nginx is None:
+        return []
+    certificate = Step(command=MAKE_CERTIFICATE, reason="nginx has no certificate: this one signs itself")
+    passwords = Step(
+        command=MAKE_PASSWORDS.format(group=machine.nginx.group),
+        reason="nobody has a password yet: it asks for one for the user prometheus",
+    )
+    authority = Step(reason=f"{AUTHORITY} is missing: the certificate of the authority that signs those of scrapers")
+    return [
+        Need(path=CERTIFICATE, step=certificate),
+        Need(path=PASSWORDS, step=passwords) if choices.nginx == BASIC_AUTH else Need(path=AUTHORITY, step=authority),
+    ]
+
+
+def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing: Sequence[Need]) -> list[Step]:
     """Return the steps when files have been written; `last` is what was chosen before, `missing` what nginx lacks."""
     sockets, services = list_units(choices)
     old_sockets, old_services = list_units(last) if last is not None else ([], [])
     steps = [
         Step(command=f"systemd-sysusers {SYSUSERS}", reason="makes the user and the group"),
         Step(command=f"systemd-tmpfiles --create {TMPFILES}", reason="makes the folder of the pipe and the sockets"),
-        Step(command="systemctl daemon-reload", reason="lets systemd see the units"),
     ]
+    if sockets or old_sockets:
+        steps.append(Step(command="systemctl daemon-reload", reason="lets systemd see the units"))
     if sockets:
         steps += [
             Step(command=f"systemctl enable --now {' '.join(sockets)}", reason="the pipe and the sockets come first"),
@@ -52,7 +89,7 @@ def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing
         [unit for unit in old_services if unit not in services], [unit for unit in old_sockets if unit not in sockets]
     )
     if choices.nginx != NONE:
-        steps += [Step(reason=need) for need in missing]
+        steps += [need.step for need in missing]
         steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics on port 9443"))
     elif last is not None and last.nginx != NONE:
         steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics no more"))
@@ -72,7 +109,7 @@ def list_undoing_steps(last: Choices | None) -> list[Step]:
     return [
         *steps,
         *stop_units(services, sockets),
-        Step(command="systemctl daemon-reload", reason="lets systemd forget the units"),
+        *([Step(command="systemctl daemon-reload", reason="lets systemd forget the units")] if sockets else []),
         Step(command="rm -r /run/syslog-pipeline /var/lib/syslog-pipeline", reason="the values of the metrics go too"),
         Step(command="userdel syslog-pipeline", reason="nobody needs the user any more"),
     ]
