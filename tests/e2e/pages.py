@@ -21,13 +21,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
-from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, wait_until
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, POLL_SECONDS, wait_until
 
 BLOCK = re.compile(r"^```(?P<language>[\w-]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"\b[Ss]ave (?:\w+ )?as\s`(?P<name>[^`]+)`")
@@ -155,11 +155,16 @@ class Shell:
 
     def list_processes(self) -> list[str]:
         """Return the names of the processes that the shell has started and that have not ended."""
-        listed = subprocess.run(
-            ["ps", "-s", str(self.process.pid), "-o", "pid=,stat=,comm="], capture_output=True, check=False, text=True
-        )
-        rows = (line.split(maxsplit=2) for line in listed.stdout.splitlines())
-        return [name for pid, state, name in rows if int(pid) != self.process.pid and not state.startswith("Z")]
+        names = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended meanwhile
+                # proc(5): the name stands in parentheses; behind it the state, the parent, the group and the session.
+                before, _, after = path.read_text().rpartition(")")
+                pid, _, name = before.partition(" (")
+                state, _, _, session, *_ = after.split()
+                if int(session) == self.process.pid != int(pid) and state != "Z":
+                    names.append(name)
+        return names
 
     def close(self) -> None:
         """End the shell, and whatever it has left running."""
@@ -181,22 +186,31 @@ def open_shell(folder: Path, environment: Mapping[str, str] | None = None) -> It
         shell.close()
 
 
-def follow(steps: list[Step], shell: Shell) -> None:
-    """Do what a page tells, and see that it comes as the page says."""
+def follow(steps: list[Step], shell: Shell, *, slowly: bool = False) -> None:
+    """Do what a page tells, and see that it comes as the page says.
+
+    A reader takes a moment between two commands. `slowly` stands for it: what is not yet as shown is typed again.
+    """
     for step, after in zip(steps, [*steps[1:], None], strict=True):
         if isinstance(step, File):
             (shell.folder / step.name).write_text(step.text)
         elif not step.for_root:
-            may_fail = isinstance(after, Command) and after.text.strip() == SHOW_STATUS
-            follow_command(step, shell, may_fail=may_fail)
+            shows_status = isinstance(after, Command) and after.text.strip() == SHOW_STATUS
+            follow_command(step, shell, may_fail=shows_status, slowly=slowly)
 
 
-def follow_command(command: Command, shell: Shell, *, may_fail: bool = False) -> None:
+def follow_command(command: Command, shell: Shell, *, may_fail: bool, slowly: bool) -> None:
     """Type a command, and see that it prints what the page shows. An address that it prints must answer."""
-    printed, status = shell.type(command.text)
-    assert may_fail or status == 0, f"status {status} of `{command.text.strip()}`, which printed:\n{printed}"
-    assert is_shown(printed, command.shown), (
-        f"`{command.text.strip()}` printed:\n{printed}\nand the page shows:\n{command.shown}"
+    end = time.monotonic() + DEADLINE_SECONDS * slowly
+    while True:
+        printed, status = shell.type(command.text)
+        is_right = (may_fail or status == 0) and is_shown(printed, command.shown)
+        if is_right or time.monotonic() >= end:
+            break
+        time.sleep(POLL_SECONDS)
+    assert is_right, (
+        f"`{command.text.strip()}` ended with status {status} and printed:\n{printed}\n"
+        f"and the page shows:\n{command.shown}"
     )
     for address in ADDRESS.findall(printed):
         assert httpx.get(address, follow_redirects=True, trust_env=False).status_code == httpx.codes.OK, address
