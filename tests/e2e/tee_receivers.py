@@ -3,10 +3,10 @@
 JSON lines: each line is one object, in UTF-8, with a line feed behind it (https://jsonlines.org); Logstash wants its
 `@timestamp` as ISO 8601 and its `@version` to be "1".
 
-GELF 1.1 (https://go2docs.graylog.org/current/getting_in_log_data/gelf.html): one object of JSON for each message, over
-TCP with a NUL behind it, over UDP in a datagram of its own. `version`, `host` and `short_message` must be there and be
-texts that are not empty, `timestamp` is a number of seconds and `level` one of syslog's. Further fields begin with an underscore,
-have names of word characters, dots and dashes, and hold texts or numbers; `_id` is not allowed.
+GELF 1.1 (https://go2docs.graylog.org/current/getting_in_log_data/gelf.html): one object of JSON for each message,
+over TCP with a NUL behind it, over UDP in a datagram of its own. `version`, `host` and `short_message` must be there
+and be texts that are not empty, `timestamp` is a number of seconds and `level` one of syslog's. Further fields begin
+with an underscore, have names of word characters, dots and dashes, and hold texts or numbers; `_id` is not allowed.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def receiving_gelf_udp(port: int) -> Iterator[Received]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         server.bind(("127.0.0.1", port))
-        with at_work(server, lambda: received.take(server.recv(MAX_DATAGRAM_BYTES), judge_gelf)):
+        with at_work(server, lambda _: received.take(server.recv(MAX_DATAGRAM_BYTES), judge_gelf)):
             yield received
 
 
@@ -116,7 +116,7 @@ def receiving_stream(port: int, end: bytes, judge: Judge) -> Iterator[Received]:
     """Take connections, one after the other, on which each document has `end` behind it."""
     received = Received()
 
-    def serve() -> None:
+    def serve(stopped: threading.Event) -> None:
         connection, _ = server.accept()
         with connection:
             connection.settimeout(POLL_SECONDS)
@@ -134,27 +134,27 @@ def receiving_stream(port: int, end: bytes, judge: Judge) -> Iterator[Received]:
             if rest:
                 received.faults.append(f"no end: {rest!r}")
 
-    with socket.create_server(("127.0.0.1", port)) as server, at_work(server, serve) as stopped:
+    with socket.create_server(("127.0.0.1", port)) as server, at_work(server, serve):
         yield received
 
 
 @contextmanager
-def at_work(server: socket.socket, step: Callable[[], None]) -> Iterator[threading.Event]:
-    """Do one step after the other in a thread until the block ends; give what tells a long step that it has."""
+def at_work(server: socket.socket, step: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Do one step after the other in a thread until the block ends, of which a step that takes long is told."""
     stopped = threading.Event()
     server.settimeout(POLL_SECONDS)
 
     def work() -> None:
         while not stopped.is_set():
             try:
-                step()
+                step(stopped)
             except TimeoutError:
                 continue
 
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        yield stopped
+        yield
     finally:
         stopped.set()
         thread.join()
