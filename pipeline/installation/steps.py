@@ -20,7 +20,7 @@ RESTARTS = {
 RELOAD_NGINX = "nginx -t && systemctl reload nginx"
 
 CERTIFICATE = "/etc/syslog-pipeline/tls/server.crt"
-AUTHORITY = "/etc/syslog-pipeline/tls/client-ca.crt"
+AUTHORITY = "/etc/syslog-pipeline/tls/ca.crt"
 PASSWORDS = "/etc/syslog-pipeline/passwords"
 
 MAKE_CERTIFICATE = (
