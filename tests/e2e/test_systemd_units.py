@@ -219,13 +219,14 @@ def test_a_pipe_is_large_before_anyone_reads(machine: Machine) -> None:
 
 def test_sockets_are_started_anew(machine: Machine, counting: Counting) -> None:
     """A pipe that is there is taken up again, and the service comes with its sockets."""
-    before = describe(machine.root / PIPE)
+    before, number = describe(machine.root / PIPE), (machine.root / PIPE).stat().st_ino
     machine.ctl("restart", "syslog-pipeline.socket", "syslog-pipeline-http.socket")
     assert describe(machine.root / PIPE) == before
     machine.ctl("stop", "syslog-pipeline.socket", "syslog-pipeline-http.socket")
     assert machine.ctl("is-active", SERVICE, status=3) == "inactive"
     machine.ctl("start", SERVICE)
     assert machine.ctl("is-active", "syslog-pipeline.socket", "syslog-pipeline-http.socket") == "active\nactive"
+    assert (machine.root / PIPE).stat().st_ino == number
     log(machine, "anew")
     counting.wait_counted("anew", MESSAGES)
     counting.assert_exact("anew", MESSAGES)
