@@ -75,14 +75,17 @@ def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing
     if sockets or old_sockets:
         steps.append(Step(command="systemctl daemon-reload", reason="lets systemd see the units"))
     if sockets:
-        steps += [
-            Step(command=f"systemctl enable --now {' '.join(sockets)}", reason="the pipe and the sockets come first"),
-            Step(command=f"systemctl enable --now {' '.join(services)}", reason="starts to read"),
-        ]
+        steps.append(Step(command=f"systemctl enable --now {' '.join(sockets)}", reason="the pipe and the sockets"))
+    readers = []
+    if services:
+        readers.append(Step(command=f"systemctl enable --now {' '.join(services)}", reason="starts to read"))
+    writers = []
     if choices.syslog_daemon != NONE:
-        steps.append(restart_daemon(choices.syslog_daemon, "it writes to syslog-pipeline from now on"))
+        writers.append(restart_daemon(choices.syslog_daemon, "it writes to syslog-pipeline from now on"))
     if last is not None and last.syslog_daemon not in (NONE, choices.syslog_daemon):
-        steps.append(restart_daemon(last.syslog_daemon, "it does not any more"))
+        writers.append(restart_daemon(last.syslog_daemon, "it does not any more"))
+    # A daemon that the syslog daemon started has to end first: two cannot share a socket and a state.
+    steps += [*writers, *readers] if last is not None and last.is_started_by_daemon else [*readers, *writers]
     if going_on := [service for service in services if service in old_services]:
         steps.append(Step(command=f"systemctl restart {' '.join(going_on)}", reason="takes up what has changed"))
     steps += stop_units(
