@@ -9,15 +9,19 @@ import re
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.counting import Counting, make_messages, run_counting
+from pipeline.life import is_readable
+from tests.e2e.counting import PROGRAM, Counting, make_messages, run_counting
 from tests.e2e.daemons import DAEMON_PATH, wait_until
+from tests.e2e.manager import Manager, managing
 from tests.e2e.web import (
     AUTHORIZATION,
     BASIC_AUTH,
@@ -35,7 +39,7 @@ MESSAGES = 20_000
 SERIES = 4_000
 PAGES = ("/metrics", "/-/healthy", "/-/ready")
 
-PROGRAM = """
+THINGS = """
 counter e2e_messages_total by route
 counter things_total by thing
 /e2e (?P<route>\\w+) \\d+$/ {
@@ -98,7 +102,7 @@ def folder() -> Iterator[Path]:
 def counting(folder: Path) -> Iterator[Counting]:
     """Our daemon, with so many series that a page has several slices."""
     program = folder / "p.mtail"
-    program.write_text(PROGRAM)
+    program.write_text(THINGS)
     with run_counting(folder, "--logs", f"{folder}/log.fifo", program=program) as counting:
         text = "".join(f"thing {'x' * 100}{number}\n" for number in range(SERIES))
         (folder / "log.fifo").write_text(text)
@@ -336,6 +340,25 @@ def test_daemon_may_go_and_come_back(folder: Path) -> None:
             with run_counting(place, "--logs", f"{place}/log.fifo"):
                 assert [client.get(path).status_code for path in PAGES] == [200] * len(PAGES)
         assert client.get("/metrics").status_code == 502
+
+
+def test_request_waits_for_a_daemon_whose_socket_is_held(folder: Path) -> None:
+    """As systemd holds it over a restart: nobody is told 502."""
+    place = folder / "held"
+    place.mkdir()
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(f"{place}/metrics.sock")
+    listening.listen()
+    command = [sys.executable, "-m", "pipeline", "run", "--progs", str(PROGRAM), "--logs", f"{place}/log.fifo"]
+    manager = Manager(place, [*command, "--unix_socket", f"{place}/metrics.sock"])
+    manager.units.append((listening.detach(), "http"))
+    with managing(manager), run_nginx(place) as web, ThreadPoolExecutor() as threads:
+        answer = threads.submit(ask, web, "GET", "/-/ready")
+        wait_until(lambda: is_readable([manager.units[0][0]]), "nginx has connected")
+        assert not answer.done()
+        manager.start()
+        assert answer.result() == (200, "syslog-pipeline is ready.\n")
+        manager.stop()
 
 
 def test_nginx_needs_the_right_to_connect(folder: Path) -> None:
