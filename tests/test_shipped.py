@@ -75,7 +75,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         "e2e/test_systemd_units.py::test_sockets_are_started_anew",
     ),
     "systemd/syslog-pipeline@.socket": ("e2e/test_systemd_reach.py::test_instances_have_their_own",),
-    "systemd/syslog-pipeline-http.socket": ("e2e/test_systemd_reach.py::test_only_nginx_and_root_may_connect",),
+    "systemd/syslog-pipeline-http.socket": ("e2e/test_systemd_reach.py::test_only_groups_and_root_may_connect",),
     "systemd/syslog-pipeline-http@.socket": ("e2e/test_systemd_reach.py::test_instances_have_their_own",),
     "systemd/syslog-pipeline-log.socket": ("e2e/test_systemd_reach.py::test_log_sockets_are_passed",),
     "systemd/network.conf": ("e2e/test_systemd_reach.py::test_the_network_is_open_with_the_drop_in",),

@@ -126,9 +126,9 @@ def lay_out(folder: Path, files: Mapping[str, str]) -> tuple[Path, Path]:
 def booting(folder: Path, files: Mapping[str, str], enabled: tuple[str, ...]) -> Iterator[Machine]:
     """Boot a machine with `files`, named as below `/etc`, and with units `enabled`; end it with the block."""
     packages, python = lay_out(folder, files)
-    subprocess.run(
-        ["systemctl", f"--root={folder}", "enable", "--quiet", *enabled], check=True, timeout=DEADLINE_SECONDS
-    )
+    for unit in enabled:
+        command = ["systemctl", f"--root={folder}", "enable", "--quiet", unit]
+        subprocess.run(command, check=True, timeout=DEADLINE_SECONDS)
     group = folder.name
     # It goes with us, even if we are killed.
     boot = ["setpriv", "--pdeathsig", "KILL", str(Path(__file__).with_name("boot.sh")), "outside"]

@@ -115,13 +115,15 @@ def probe(machine: Machine, unit: str) -> dict[str, str]:
     return results
 
 
-def test_only_nginx_and_root_may_connect(machine: Machine) -> None:
-    """The group of the HTTP socket is nginx's, and the pipe's is ours."""
+def test_only_groups_and_root_may_connect(machine: Machine) -> None:
+    """Whose group the HTTP socket has reads it, and who is in our group, as a syslog daemon may be, writes."""
     scrape = ("curl", "--silent", "--fail", "--unix-socket", "/run/syslog-pipeline/metrics.sock", "http://x/metrics")
     nginx, nobody = (("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups") for user in (33, 65534))
     assert "syslog_pipeline_lines_total" in machine.run(*nginx, *scrape)
     machine.run(*nobody, *scrape, status=7)
     machine.run(*nobody, "sh", "-c", ": >/run/syslog-pipeline/log.fifo", status=2)
+    _, group = find_ids(machine, "syslog-pipeline")
+    machine.run(*nobody[:-1], f"--groups={group}", "sh", "-c", ": >/run/syslog-pipeline/log.fifo")
 
 
 def test_instances_have_their_own(machine: Machine) -> None:
@@ -129,6 +131,7 @@ def test_instances_have_their_own(machine: Machine) -> None:
     units = [f"syslog-pipeline@{number}.service" for number in (1, 2)]
     machine.ctl("enable", "--now", "--quiet", *units)
     assert machine.ctl("is-enabled", "syslog-pipeline@1.socket", "syslog-pipeline-http@2.socket") == "enabled\nenabled"
+    assert machine.show("syslog-pipeline@1.service", "Slice") == r"system-syslog\x2dpipeline.slice"
     try:
         for number, count in ((1, 300), (2, 500)):
             write_pipe(machine.root / FOLDER / f"log@{number}.fifo", "instance", count)

@@ -232,6 +232,21 @@ def test_sockets_are_started_anew(machine: Machine, counting: Counting) -> None:
     counting.assert_exact("anew", MESSAGES)
 
 
+def test_a_plain_file_is_not_taken_for_the_pipe(machine: Machine, counting: Counting) -> None:
+    """What a syslog daemon has made in the pipe's place keeps the service from starting, and the journal says why."""
+    machine.ctl("stop", "syslog-pipeline.socket", "rsyslog.service", "syslog.socket")
+    (machine.root / PIPE).unlink()
+    (machine.root / PIPE).touch()
+    machine.ctl("start", SERVICE, status=1)
+    said = "Failed to open FIFO /run/syslog-pipeline/log.fifo: File exists"
+    assert said in machine.log_of("syslog-pipeline.socket")
+    (machine.root / PIPE).unlink()
+    machine.ctl("start", SERVICE, "rsyslog.service")
+    log(machine, "plain", 100)
+    counting.wait_counted("plain", 100)
+    counting.assert_exact("plain", 100)
+
+
 def test_the_folder_is_made_for_the_daemon(machine: Machine, counting: Counting) -> None:
     """Where no boot has made it, the first socket has it made, with the right owner: nothing in it changes hands."""
     machine.ctl(
