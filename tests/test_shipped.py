@@ -13,6 +13,39 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("rsyslog", "syslog-ng", "systemd", "nginx", "docs/prometheus")
 
 TESTED_BY: dict[str, tuple[str, ...]] = {
+    "syslog-ng/pipe.conf": (
+        "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_stop",
+        "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_restart_by_systemd",
+        "e2e/test_syslog_ng_ways.py::test_what_waits_in_syslog_ng_outlives_it",
+        "e2e/test_syslog_ng_ways.py::test_sender_waits_when_the_disk_buffer_is_full",
+        "e2e/test_syslog_ng_ways.py::test_pipe_stays_open_to_us",
+        "e2e/test_syslog_ng_ways.py::test_message_is_one_line",
+    ),
+    "syslog-ng/stream.conf": (
+        "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_stop",
+        "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_restart_by_systemd",
+        "e2e/test_syslog_ng_ways.py::test_what_waits_in_syslog_ng_outlives_it",
+    ),
+    "syslog-ng/datagram.conf": (
+        "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_restart_by_systemd",
+    ),
+    "syslog-ng/program.conf": ("e2e/test_syslog_ng_ways.py::test_daemon_that_syslog_ng_starts_counts_exactly",),
+    "syslog-ng/filter.conf": ("e2e/test_syslog_ng_ways.py::test_only_applications_that_have_programs_are_handed_over",),
+    "syslog-ng/logstash.conf": ("e2e/test_syslog_ng_network.py::test_tee_holds_nobody_up_and_misses_nothing",),
+    "syslog-ng/graylog.conf": (
+        "e2e/test_syslog_ng_network.py::test_tee_holds_nobody_up_and_misses_nothing",
+        "e2e/test_syslog_ng_network.py::test_graylog_over_udp",
+    ),
+    "syslog-ng/receive-tls.conf": (
+        "e2e/test_syslog_ng_network.py::test_messages_over_tls_are_counted_exactly_over_a_stop",
+        "e2e/test_syslog_ng_network.py::test_only_certificates_of_our_authority_may_send",
+    ),
+    "syslog-ng/send-tls.conf": (
+        "e2e/test_syslog_ng_network.py::test_messages_over_tls_are_counted_exactly_over_a_stop",
+        "e2e/test_syslog_ng_network.py::test_only_the_central_host_gets_messages",
+    ),
+    "syslog-ng/spread.conf": ("e2e/test_syslog_ng_spread.py::test_messages_are_spread_by_host_and_counted_exactly",),
+    "syslog-ng/instance.conf": ("e2e/test_syslog_ng_spread.py::test_messages_are_spread_by_host_and_counted_exactly",),
     "rsyslog/pipe.conf": ("e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",),
     "nginx/basic-auth.conf": (
         "e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",

@@ -95,11 +95,3 @@ def log_messages(log_socket: Path, route: str, count: int) -> None:
         input="".join(f"e2e {route} {number}\n" for number in range(count)).encode(),
         check=True,
     )
-
-
-def write_messages(log_socket: Path, route: str, count: int) -> None:
-    """Write numbered messages to syslog-ng's stream socket, in the form of syslog(3)."""
-    text = "".join(f"<22>Nov 21 01:13:00 e2e: e2e {route} {number}\n" for number in range(count))
-    with socket.socket(socket.AF_UNIX) as writer:
-        writer.connect(str(log_socket))
-        writer.sendall(text.encode())

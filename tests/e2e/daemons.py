@@ -33,15 +33,6 @@ input(type="imuxsock" Socket="{folder}/log.sock" CreatePath="off" RateLimit.Inte
 {rest}
 """
 
-SYSLOG_NG_CONF = """
-@version: 3.38
-options {{ stats-freq(0); keep-hostname(yes); use-dns(no); dns-cache(no); flush-lines(1000); }};
-source in {{ unix-stream("{folder}/log.sock" log-iw-size(100000)); }};
-destination out {{ {destination} }};
-log {{ source(in); destination(out); flags(flow-control); }};
-"""
-"""With flow control the sender waits when the destination does."""
-
 SYSLOG_NG = ROOT / ".cache" / "syslog-ng"
 """Where `make` unpacks it: Debian lets it not be installed beside rsyslog."""
 
@@ -102,32 +93,6 @@ def run_rsyslog(folder: Path, rest: str) -> Iterator[Path]:
     conf.write_text(RSYSLOG_CONF.format(folder=folder, rest=rest))
     command = ["rsyslogd", "-n", "-f", str(conf), "-i", str(folder / "rsyslog.pid")]
     with running(command, folder / "rsyslog.out", ready=lambda: answers(log_socket, socket.SOCK_DGRAM)):
-        yield log_socket
-
-
-@contextmanager
-def run_syslog_ng(folder: Path, destination: str) -> Iterator[Path]:
-    """Run syslog-ng with one destination; give the path of its log socket, which takes a stream."""
-    log_socket = folder / "log.sock"
-    conf = folder / "syslog-ng.conf"
-    conf.write_text(SYSLOG_NG_CONF.format(folder=folder, destination=destination))
-    libraries = [
-        SYSLOG_NG / "usr/lib/syslog-ng",
-        *SYSLOG_NG.glob("usr/lib/*-linux-*"),
-        *SYSLOG_NG.glob("lib/*-linux-*"),
-    ]
-    command = [f"{SYSLOG_NG}/usr/sbin/syslog-ng", "--foreground", "--no-caps", "--cfgfile", str(conf)]
-    for option, name in (("--persist-file", "persist"), ("--control", "control"), ("--pidfile", "pid")):
-        command += [option, str(folder / name)]
-    with running(
-        command,
-        folder / "syslog-ng.out",
-        ready=lambda: answers(log_socket, socket.SOCK_STREAM),
-        environment={
-            "SYSLOGNG_PREFIX": f"{SYSLOG_NG}/usr",
-            "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
-        },
-    ):
         yield log_socket
 
 

@@ -110,6 +110,10 @@ class SyslogNg:
         """Return when it has taken so many messages of a way from those who sent them."""
         wait_until(lambda: self.read_log().count(f" e2e {route} ") >= count, f"syslog-ng has {count} messages")
 
+    def wait_logged(self, text: str) -> None:
+        """Return when it has logged this of itself."""
+        wait_until(lambda: text in self.read_log(), f"syslog-ng logs: {text}")
+
     def list_children(self) -> list[int]:
         """Return the processes that it has started and that have not ended."""
         assert self.process is not None

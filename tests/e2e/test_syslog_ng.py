@@ -1,30 +1,45 @@
-"""syslog-ng writes to each of our sources, in each of its ways, and all that it got is counted."""
+"""syslog-ng accepts each of our files, and writes to us over TCP too, which no file of ours is for."""
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.counting import Counting, run_counting, write_messages
-from tests.e2e.daemons import find_free_port, run_syslog_ng
+from tests.e2e.counting import Counting, run_counting
+from tests.e2e.daemons import ROOT, find_free_port
+from tests.e2e.syslog_ng import SyslogNg, make_environment, make_lines, render, running_syslog_ng, send
+from tests.e2e.web import make_authority
 
-MESSAGES = 200_000
+MESSAGES = 20_000
+
+TCP = """
+destination d_tcp {{ {destination} }};
+log {{ source(s_src); destination(d_tcp); flags(flow-control); }};
+"""
 
 TEMPLATE = 'template("$DATE $HOST $MSGHDR$MSG\\n")'
 
 DESTINATIONS = {
-    "pipe": f'pipe("{{folder}}/log.fifo" {TEMPLATE});',
-    "stream": f'unix-stream("{{folder}}/stream.sock" {TEMPLATE});',
-    "datagram": f'unix-dgram("{{folder}}/datagram.sock" {TEMPLATE});',
     "network": f'network("127.0.0.1" port({{port}}) transport("tcp") {TEMPLATE});',
     "syslog": 'syslog("127.0.0.1" port({port}) transport("tcp"));',
 }
 """The last one counts octets (RFC 6587, 3.4.1) and writes as RFC 5424 has it."""
 
+COMPANIONS = {"receive-tls.conf": ["pipe.conf"], "spread.conf": ["instance.conf"], "instance.conf": ["spread.conf"]}
+"""The files that some need beside them. Of the instances there are four."""
+
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Short enough for the path of a socket."""
+    with tempfile.TemporaryDirectory(prefix="sn-") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +49,36 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def counting(port: int) -> Iterator[Counting]:
-    """Our daemon with all its kinds of sources. Socket paths must be short."""
-    with tempfile.TemporaryDirectory(prefix="e2e-") as name:
-        folder = Path(name)
-        logs = f"{folder}/log.fifo,unix://{folder}/stream.sock,unixgram://{folder}/datagram.sock,tcp://127.0.0.1:{port}"
-        with run_counting(folder, "--logs", logs) as counting:
-            yield counting
+    """Our daemon, listening on TCP. Socket paths must be short."""
+    with (
+        tempfile.TemporaryDirectory(prefix="sn-") as name,
+        run_counting(Path(name), "--logs", f"tcp://127.0.0.1:{port}") as counting,
+    ):
+        yield counting
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "syslog-ng").iterdir()))
+def test_file_is_accepted_silently(folder: Path, name: str) -> None:
+    """As it is, but for the files that must be there, and a group that this machine has."""
+    files = {}
+    for needed in (name, *COMPANIONS.get(name, ())):
+        text = render(needed, folder, {})
+        if needed == "instance.conf":
+            text = "".join(text.replace("@1", f"@{number}") for number in range(1, 5))
+        files[needed] = text.replace("/etc/syslog-pipeline/tls", str(folder)).replace("/etc/syslog-ng/tls", str(folder))
+    authority = make_authority(folder)
+    for certificate in ("server", "client"):
+        authority.sign(certificate, f"{certificate}Auth")
+    command = SyslogNg(folder / "syslog-ng", files).make_command("--syntax-only")
+    check = subprocess.run(command, env=make_environment(), capture_output=True, text=True, check=False)
+    assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("route", DESTINATIONS)
-def test_messages_are_counted_exactly(counting: Counting, port: int, route: str) -> None:
+def test_messages_are_counted_exactly(counting: Counting, folder: Path, port: int, route: str) -> None:
     """Nothing is lost, doubled or out of order; the sender waits for us."""
-    destination = DESTINATIONS[route].format(folder=counting.folder, port=port)
-    with (
-        tempfile.TemporaryDirectory(prefix="e2e-sng-") as folder,
-        run_syslog_ng(Path(folder), destination) as log_socket,
-    ):
-        write_messages(log_socket, route, MESSAGES)
+    text = TCP.format(destination=DESTINATIONS[route].format(port=port))
+    with running_syslog_ng(SyslogNg(folder / "syslog-ng", {"tcp.conf": text})) as syslog_ng:
+        send(syslog_ng.log_socket, make_lines(route, range(MESSAGES)))
         counting.wait_counted(route, MESSAGES)
     counting.assert_exact(route, MESSAGES)
