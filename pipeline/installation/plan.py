@@ -36,6 +36,11 @@ PIPE_SOCKET = "syslog-pipeline.socket"
 LOG_SOCKET = "syslog-pipeline-log.socket"
 HTTP_SOCKET = "syslog-pipeline-http.socket"
 SERVICE = "syslog-pipeline.service"
+SOCKET_PATHS = {
+    PIPE_SOCKET: ("/run/syslog-pipeline/log{}.fifo",),
+    LOG_SOCKET: ("/run/syslog-pipeline/log.stream.sock", "/run/syslog-pipeline/log.sock"),
+    HTTP_SOCKET: ("/run/syslog-pipeline/metrics{}.sock",),
+}
 HOLDER = "syslog-pipeline-hold@.service"
 
 NGINX_LOCATIONS = "/etc/nginx/snippets/syslog-pipeline.conf"
@@ -81,6 +86,13 @@ def list_units(choices: Choices) -> tuple[list[str], list[str]]:
     numbers = range(1, choices.instances + 1)
     sockets = [name_instance(unit, number) for number in numbers for unit in (PIPE_SOCKET, HTTP_SOCKET)]
     return sockets, [name_instance(SERVICE, number) for number in numbers]
+
+
+def list_sockets(unit: str) -> list[str]:
+    """Return the paths of what a socket unit makes."""
+    name, _, number = unit.removesuffix(".socket").partition("@")
+    instance = f"@{number}" if number else ""
+    return [path.format(instance) for path in SOCKET_PATHS[f"{name}.socket"]]
 
 
 def name_instance(unit: str, number: int | str = "") -> str:

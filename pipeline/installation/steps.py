@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.installation.choices import BASIC_AUTH, NONE, RSYSLOG, SYSLOG_NG, Choices
 from pipeline.installation.machine import HIDDEN_FOLDERS, Machine
-from pipeline.installation.plan import SYSUSERS, TMPFILES, list_units
+from pipeline.installation.plan import SYSUSERS, TMPFILES, list_sockets, list_units
 
 RESTARTS = {
     RSYSLOG: "rsyslogd -N1 && systemctl restart rsyslog",
@@ -67,36 +67,63 @@ def list_needs(choices: Choices, machine: Machine) -> list[Need]:
 def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing: Sequence[Need]) -> list[Step]:
     """Return the steps when files have been written; `last` is what was chosen before, `missing` what nginx lacks."""
     sockets, services = list_units(choices)
-    old_sockets, old_services = list_units(last) if last is not None else ([], [])
+    old_sockets, old_services = list_old_units(last)
     steps = [
         Step(command=f"systemd-sysusers {SYSUSERS}", reason="makes the user and the group"),
         Step(command=f"systemd-tmpfiles --create {TMPFILES}", reason="makes the folder of the pipe and the sockets"),
     ]
-    if sockets or old_sockets:
-        steps.append(Step(command="systemctl daemon-reload", reason="lets systemd see the units"))
     if sockets:
-        steps.append(Step(command=f"systemctl enable --now {' '.join(sockets)}", reason="the pipe and the sockets"))
-    readers = []
-    if services:
-        readers.append(Step(command=f"systemctl enable --now {' '.join(services)}", reason="starts to read"))
-    writers = []
-    if choices.syslog_daemon != NONE:
-        writers.append(restart_daemon(choices.syslog_daemon, "it writes to syslog-pipeline from now on"))
-    if last is not None and last.syslog_daemon not in (NONE, choices.syslog_daemon):
-        writers.append(restart_daemon(last.syslog_daemon, "it does not any more"))
-    # A daemon that the syslog daemon started has to end first: two cannot share a socket and a state.
-    steps += [*writers, *readers] if last is not None and last.is_started_by_daemon else [*readers, *writers]
-    if going_on := [service for service in services if service in old_services]:
-        steps.append(Step(command=f"systemctl restart {' '.join(going_on)}", reason="takes up what has changed"))
-    steps += stop_units(
+        steps.append(Step(command="systemctl daemon-reload", reason="lets systemd see the units"))
+    ending = stop_units(
         [unit for unit in old_services if unit not in services], [unit for unit in old_sockets if unit not in sockets]
     )
+    if ending and choices.is_started_by_daemon:
+        steps += change_starter(choices.syslog_daemon, ending)
+    else:
+        steps += [*change_units(choices, last), *ending]
     if choices.nginx != NONE:
         steps += [need.step for need in missing]
         steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics on port 9443"))
     elif last is not None and last.nginx != NONE:
         steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics no more"))
     return [*steps, Step(command=f"{spell_command(machine)} doctor", reason="says whether lines arrive")]
+
+
+def change_units(choices: Choices, last: Choices | None) -> list[Step]:
+    """Return the steps that start what reads, and have the syslog daemon write to it."""
+    sockets, services = list_units(choices)
+    readers, writers, again = [], [], []
+    if services:
+        readers.append(Step(command=f"systemctl enable --now {' '.join(services)}", reason="starts to read"))
+    if choices.syslog_daemon != NONE:
+        writers.append(restart_daemon(choices.syslog_daemon, "it writes to syslog-pipeline from now on"))
+    if last is not None and last.syslog_daemon not in (NONE, choices.syslog_daemon):
+        writers.append(restart_daemon(last.syslog_daemon, "it does not any more"))
+    if going_on := [service for service in services if service in list_old_units(last)[1]]:
+        again.append(Step(command=f"systemctl restart {' '.join(going_on)}", reason="takes up what has changed"))
+    steps = []
+    if sockets:
+        steps.append(Step(command=f"systemctl enable --now {' '.join(sockets)}", reason="the pipe and the sockets"))
+    # A daemon that the syslog daemon started has to end first: two cannot share a socket and a state.
+    if last is not None and last.is_started_by_daemon:
+        return [*steps, *writers, *readers]
+    return [*steps, *readers, *writers, *again]
+
+
+def change_starter(name: str, ending: Sequence[Step]) -> list[Step]:
+    """Return the steps that end our units, and then have the syslog daemon start ours: until then it does not write."""
+    check, _, restart = RESTARTS[name].partition(" && ")
+    return [
+        Step(command=f"{check} && {restart.replace('restart', 'stop')}", reason="nothing is written until it starts"),
+        *ending,
+        Step(command="systemctl daemon-reload", reason="lets systemd forget the units"),
+        Step(command=restart.replace("restart", "start"), reason="it starts syslog-pipeline from now on"),
+    ]
+
+
+def list_old_units(last: Choices | None) -> tuple[list[str], list[str]]:
+    """Return the units that were enabled before."""
+    return list_units(last) if last is not None else ([], [])
 
 
 def list_undoing_steps(last: Choices | None) -> list[Step]:
@@ -133,6 +160,9 @@ def stop_units(services: Sequence[str], sockets: Sequence[str]) -> list[Step]:
     if units := [*services, *sockets]:
         # Not with --now: systemctl need not stop what it cannot find.
         steps.append(Step(command=f"systemctl disable {' '.join(units)}", reason="they do not come back"))
+    if sockets:
+        paths = [path for unit in sockets for path in list_sockets(unit)]
+        steps.append(Step(command=f"rm -f {' '.join(paths)}", reason="systemd leaves them where they are"))
     return steps
 
 

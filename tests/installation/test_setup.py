@@ -219,6 +219,8 @@ def test_uninstall_leaves_the_tree_as_it_was(root: Path) -> None:
         "    systemctl stop syslog-pipeline.socket syslog-pipeline-http.socket\n"
         "    # they do not come back\n"
         "    systemctl disable syslog-pipeline.service syslog-pipeline.socket syslog-pipeline-http.socket\n"
+        "    # systemd leaves them where they are\n"
+        "    rm -f /run/syslog-pipeline/log.fifo /run/syslog-pipeline/metrics.sock\n"
         "    # lets systemd forget the units\n"
         "    systemctl daemon-reload\n"
         "    # the values of the metrics go too\n"

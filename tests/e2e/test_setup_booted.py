@@ -1,0 +1,190 @@
+"""`syslog-pipeline setup` on a machine that systemd has booted: exactly the commands that it prints are run."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.booted import DEBIAN_UNITS, Machine, booting
+from tests.e2e.daemons import SYSLOG_NG, wait_until
+
+MESSAGES = 5_000
+
+RSYSLOG_CONF = """
+global(workDirectory="/var/spool/rsyslog" net.enableDNS="off")
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="/run/rsyslog.sock" CreatePath="off" RateLimit.Interval="0" UseSpecialParser="off"
+      ParseHostname="on")
+action(type="omfile" file="/var/log/all")
+include(file="/etc/rsyslog.d/*.conf")
+"""
+"""Messages bring the name of their host: by it they are spread."""
+
+SYSLOG_NG_CONF = """
+@version: 3.38
+options { keep-hostname(yes); use-dns(no); dns-cache(no); stats-freq(0); };
+source s_src { unix-dgram("/run/syslog-ng.sock" flags(expect-hostname)); internal(); };
+@include "/etc/syslog-ng/conf.d/*.conf"
+"""
+
+SYSLOG_NG_UNIT = """
+[Service]
+Type=notify
+ExecStart=/usr/sbin/syslog-ng -F
+"""
+
+SYSLOG_NG_COMMAND = """#!/bin/sh
+prefix=/opt/checkout/.cache/syslog-ng
+export SYSLOGNG_PREFIX=$prefix/usr LD_LIBRARY_PATH={libraries}
+exec $prefix/usr/sbin/syslog-ng --cfgfile=/etc/syslog-ng/syslog-ng.conf --persist-file=/var/lib/syslog-ng/persist \\
+    --control=/run/syslog-ng.ctl --pidfile=/run/syslog-ng.pid "$@"
+"""
+"""It is unpacked, not installed, and told where a Debian has its files."""
+
+LOG_SOCKET = "/run/rsyslog.sock"
+LOG_SOCKET_OF_SYSLOG_NG = "/run/syslog-ng.sock"
+INSTANCES = "/instances/1/metrics /instances/2/metrics"
+
+NGINX_CONF = """
+user www-data;
+pid /run/nginx.pid;
+events { worker_connections 64; }
+http { include /etc/nginx/conf.d/*.conf; }
+"""
+
+TMPFILES = "".join(f"d /var/{name} 0755 root root -\n" for name in ("lib/nginx", "log/nginx", "lib/syslog-ng"))
+
+CURL = "curl --silent --fail --cacert /etc/syslog-pipeline/tls/server.crt --user prometheus:secret"
+PASSWORD = "openssl passwd -6"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """A machine with rsyslog, syslog-ng and nginx, on which nobody has heard of us but for the command."""
+    files = {
+        "rsyslog.conf": RSYSLOG_CONF,
+        "rsyslog.d/.keep": "",
+        "syslog-ng/syslog-ng.conf": SYSLOG_NG_CONF,
+        "syslog-ng/conf.d/.keep": "",
+        "systemd/system/syslog-ng.service": SYSLOG_NG_UNIT,
+        "nginx/nginx.conf": NGINX_CONF,
+        "nginx/conf.d/.keep": "",
+        "tmpfiles.d/nginx.conf": TMPFILES,
+        "systemd/system/nginx.service": (DEBIAN_UNITS / "nginx.service").read_text(),
+        "syslog-pipeline/programs/count.mtail": (Path(__file__).parent / "count.mtail").read_text(),
+        "ssl/openssl.cnf": Path("/etc/ssl/openssl.cnf").read_text(),
+        "hosts": "127.0.0.1 booted localhost\n",
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="su-") as name,
+        booting(Path(name), files, ("rsyslog.service", "nginx.service")) as machine,
+    ):
+        found = (
+            *SYSLOG_NG.glob("usr/lib/*-linux-*"),
+            *SYSLOG_NG.glob("lib/*-linux-*"),
+            SYSLOG_NG / "usr/lib/syslog-ng",
+        )
+        libraries = ":".join(f"$prefix/{folder.relative_to(SYSLOG_NG)}" for folder in found)
+        command = machine.root / "usr/sbin/syslog-ng"
+        command.write_text(SYSLOG_NG_COMMAND.replace("{libraries}", libraries))
+        command.chmod(0o755)
+        yield machine
+
+
+def run_setup(machine: Machine, *flags: str) -> list[str]:
+    """Run setup on the machine, and then every command that it prints, but for the last: it is the doctor's."""
+    told = machine.run("syslog-pipeline", "setup", *flags)
+    steps = re.findall(r"^    ([^#\s].*)$", told.partition("Now run, as root, in this order:\n")[2], re.MULTILINE)
+    for step in steps:
+        if "doctor" not in step:
+            machine.run("sh", "-c", step.replace(PASSWORD, f"{PASSWORD} secret"))
+    return steps
+
+
+def log_messages(machine: Machine, route: str, log_socket: str) -> None:
+    """Have a program of each of 16 hosts write its share of numbered messages to a syslog daemon."""
+    text = "".join(f"<22>Nov 21 01:13:00 host{number % 16} e2e: e2e {route} {number}\n" for number in range(MESSAGES))
+    path = machine.root / "tmp/messages"
+    path.write_text(text)
+    script = (
+        f"import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect('{log_socket}');"
+        "[s.send(line) for line in open('/tmp/messages', 'rb')]"
+    )
+    machine.run("/opt/python/bin/python3", "-c", script)
+
+
+def read_counter(machine: Machine, route: str, page: str) -> list[int]:
+    """Return what each page counted of a way, as nginx serves it."""
+    found = []
+    for path in page.split():
+        text = machine.run("sh", "-c", f"{CURL} https://booted:9443{path}", status=None)
+        match = re.search(rf'^e2e_messages_total{{.*route="{route}".*}} (\d+)$', text, re.MULTILINE)
+        found.append(int(match[1]) if match else 0)
+    return found
+
+
+def assert_counted(machine: Machine, route: str, page: str, log_socket: str = LOG_SOCKET) -> list[int]:
+    """Wait until all messages of a way are counted; none is twice. Return how many are on each page."""
+    log_messages(machine, route, log_socket)
+    wait_until(lambda: sum(read_counter(machine, route, page)) >= MESSAGES, f"the messages by {route}")
+    counts = read_counter(machine, route, page)
+    assert sum(counts) == MESSAGES
+    return counts
+
+
+def uninstall(machine: Machine) -> None:
+    """Take everything away; what the operator made for nginx he removes himself."""
+    run_setup(machine, "--uninstall")
+    for name in ("tls/server.crt", "tls/server.key", "passwords"):
+        (machine.root / "etc/syslog-pipeline" / name).unlink()
+    (machine.root / "etc/syslog-pipeline/tls").rmdir()
+
+
+def list_changes(machine: Machine) -> str:
+    """Return all files of ours on the machine, and units that are enabled or failed."""
+    return machine.run(
+        "sh",
+        "-c",
+        "find /etc /run/syslog-pipeline /var/lib/syslog-pipeline -path '*syslog-pipeline*' 2>/dev/null; "
+        "systemctl list-units --all --plain --no-legend 'syslog-pipeline*'",
+        status=None,
+    )
+
+
+def test_rsyslog_is_set_up_and_left_again_by_the_printed_commands(machine: Machine) -> None:
+    """A pipe, omprog, a socket, two instances, nothing: each time with what setup prints, and nothing else."""
+    before = list_changes(machine)
+    steps = run_setup(machine, "--install", "--syslog_daemon", "rsyslog", "--programs", "sshd")
+    assert steps[-1] == "syslog-pipeline doctor"
+    units = machine.run("sh", "-c", "systemd-analyze verify --man=no /etc/systemd/system/syslog-pipeline*.s* 2>&1")
+    assert units == ""
+    assert assert_counted(machine, "pipe", "/metrics") == [MESSAGES]
+    run_setup(machine, "--install", "--way", "omprog")
+    assert assert_counted(machine, "omprog", "/metrics") == [MESSAGES]
+    run_setup(machine, "--install", "--way", "socket")
+    assert assert_counted(machine, "socket", "/metrics") == [MESSAGES]
+    run_setup(machine, "--install", "--way", "pipe", "--instances", "2")
+    assert all(assert_counted(machine, "spread", INSTANCES))
+    uninstall(machine)
+    assert list_changes(machine) == before
+    assert machine.ctl("is-system-running") == "running"
+
+
+def test_syslog_ng_is_set_up_and_left_again_by_the_printed_commands(machine: Machine) -> None:
+    """A pipe, its `program()`, two instances, nothing; scraped with a password."""
+    before = list_changes(machine)
+    run_setup(machine, "--install", "--syslog_daemon", "syslog-ng")
+    assert assert_counted(machine, "pipe", "/metrics", LOG_SOCKET_OF_SYSLOG_NG) == [MESSAGES]
+    run_setup(machine, "--install", "--way", "program")
+    assert assert_counted(machine, "program", "/metrics", LOG_SOCKET_OF_SYSLOG_NG) == [MESSAGES]
+    run_setup(machine, "--install", "--way", "pipe", "--instances", "2")
+    assert all(assert_counted(machine, "spread", INSTANCES, LOG_SOCKET_OF_SYSLOG_NG))
+    uninstall(machine)
+    assert list_changes(machine) == before
+    assert machine.ctl("is-system-running") == "running"
