@@ -77,9 +77,9 @@ def print_lines(state: State, lines: list[str]) -> None:
     from pipeline.doctor import MARKS
 
     mark = f"{MARKS[state]} " if sys.stdout.isatty() else f"{state.value:<{WORD_WIDTH}}"
-    click.echo(click.style(mark, fg=COLOURS[state.value]) + click.style(lines[0], dim=state.value not in LOUD))
+    click.echo(click.style(mark, fg=COLOURS[state.value]) + click.style(lines[0], dim=state.value not in LOUD or None))
     for line in lines[1:]:
-        click.echo(" " * len(mark) + click.style(line, bold=line.startswith(" ")))
+        click.echo(" " * len(mark) + click.style(line, bold=line.startswith(" ") or None))
 
 
 def print_waiting(results: list[tuple[Check, list[Finding]]]) -> None:

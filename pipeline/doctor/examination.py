@@ -16,6 +16,9 @@ from pipeline.doctor.syslog_daemons import SyslogDaemon, choose_daemon, find_men
 
 OUR_USER = "syslog-pipeline"
 OUR_UNIT = "syslog-pipeline"
+OUR_RULE = "syslog_pipeline"
+"""What our files for the syslog daemons call the way to us."""
+
 UNIT_FOLDERS = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 """Where units are, as in systemd.unit(5)."""
 
@@ -95,6 +98,11 @@ class Examination:
     def snippets(self) -> list[Path]:
         """Those of them that name a pipe or a socket of ours."""
         return find_mentions(dict(self.syslog_texts), self.list_words())
+
+    @cached_property
+    def rules(self) -> list[Path]:
+        """Those that name them, or our ruleset or destination, which is where what comes to us is chosen."""
+        return find_mentions(dict(self.syslog_texts), (*self.list_words(), OUR_RULE))
 
     def list_words(self) -> Iterable[str]:
         """Yield what a rule for us names: a path, that of the instances up to their number, or our command."""

@@ -37,14 +37,14 @@ def describe_waiting(results: Iterable[tuple[Check, list[Finding]]]) -> Iterator
             if finding.cause:
                 waiting.setdefault(finding.cause, []).append(check.title)
     for cause, titles in waiting.items():
-        yield f"Not before {cause} is clear: {', '.join(titles)}."
+        yield f"Because of {cause}, this is left out: {', '.join(titles)}."
 
 
 def describe_summary(findings: Iterable[Finding]) -> str:
     """Return how many findings there are of each state, in a line."""
     counts = Counter(finding.state for finding in findings)
     told = [words.format(counts[state]) for state, words in SUMMARY_WORDS if counts[state] or state is State.FAILURE]
-    return ", ".join(told).replace("0 wrong", "Nothing wrong", 1) + "."
+    return ", ".join(told).replace("0 wrong", "Nothing wrong found", 1) + "."
 
 
 def make_record(results: Iterable[tuple[Check, list[Finding]]]) -> dict[str, object]:

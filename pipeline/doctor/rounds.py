@@ -9,7 +9,7 @@ from pipeline.doctor.examination import Check, Examination
 from pipeline.doctor.findings import Finding, State
 from pipeline.doctor.site import Site
 
-BASES = ("daemon", "syslog", "entry", "line")
+BASES = ("settings", "daemon", "syslog", "entry", "line")
 """When none of these could be looked at, what needs them has nothing to go on."""
 
 
@@ -24,7 +24,7 @@ def examine(site: Site, show: Callable[[str], None]) -> Iterator[tuple[Check, li
 
 def make_waiting(cause: str) -> Finding:
     """Return that something was not checked, as the check with the title `cause` says why."""
-    return Finding(State.SKIPPED, f"Not before this is mended: {cause}.", cause=cause)
+    return Finding(State.SKIPPED, f"It is left out because of {cause}.", cause=cause)
 
 
 def find_cause(check: Check, exam: Examination) -> str | None:

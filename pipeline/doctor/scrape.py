@@ -88,7 +88,7 @@ def ask(path: Path, target: str, seconds: float) -> Answer | None:
 
 
 def fetch(client: httpx.Client, target: str, seconds: float) -> Answer | None:
-    """Return the answer to a GET; None if there is no whole one within `seconds`. Raises `httpx.ConnectError`."""
+    """Return the answer to a GET; None if there is no whole one within `seconds`, or nobody is there."""
     end = time.monotonic() + seconds
     body = bytearray()
     try:
@@ -98,8 +98,6 @@ def fetch(client: httpx.Client, target: str, seconds: float) -> Answer | None:
                 if time.monotonic() > end or len(body) > MAX_PAGE_BYTES:
                     return None
             return Answer(response.status_code, body.decode(errors="replace"))
-    except httpx.ConnectError:
-        raise
     except httpx.HTTPError:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def make_site(settings: DoctorSettings) -> Site:
     values: Mapping[str, object] = {}
     trouble = ""
     is_needed = settings.config is not None or not (settings.progs and settings.logs and settings.unix_socket)
-    if is_needed or config.exists():
+    if is_needed or os.path.lexists(config):
         try:
             values = read_settings(config)
         except SettingError as error:
@@ -116,7 +117,7 @@ def make_site(settings: DoctorSettings) -> Site:
     return Site(
         settings=settings,
         config=config,
-        config_is_read=is_needed or config.exists(),
+        config_is_read=is_needed or os.path.lexists(config),
         config_trouble=trouble,
         language=LanguageSettings() if trouble else fill_settings(LanguageSettings, values),
         progs=settings.progs or read_path(values, "progs") or DEFAULT_PROGS,

@@ -71,7 +71,7 @@ RSYSLOG = SyslogDaemon(
     complaint=re.compile(
         r"^rsyslogd: (?!version|End of config|.*CONFIG ERROR: could not interpret)(.*\S)", re.MULTILINE
     ),
-    condition=re.compile(r"^\s*(?:if\b.*|:\w+\s*,.*)$", re.MULTILINE),
+    condition=re.compile(r"^\s*(?:if\b.*?\bthen\b|:\w+\s*,[^\n]*)", re.MULTILINE | re.DOTALL),
     good_template="RSYSLOG_TraditionalFileFormat",
 )
 
@@ -83,8 +83,8 @@ SYSLOG_NG = SyslogDaemon(
     check_flags=("--syntax-only", "--no-caps", "-f"),
     included=re.compile(r'^\s*@include\s+"([^"]+)"', re.MULTILINE),
     complaint=re.compile(r"^(.*\b[Ee]rror\b.*\S)", re.MULTILINE),
-    condition=re.compile(r"^\s*(?:filter\b.*|log\b.*\bfilter\s*\(.*)$", re.MULTILINE),
-    good_template="$MSGHDR$MSG\\n",
+    condition=re.compile(r"^\s*filter\s+\S+\s*\{.*?\};", re.MULTILINE | re.DOTALL),
+    good_template="${DATE} ${HOST} ${MSGHDR}${MSG}\\n",
 )
 
 DAEMONS = (RSYSLOG, SYSLOG_NG)
@@ -133,7 +133,7 @@ def read_text(path: Path) -> str:
 
 def blank_comments(text: str) -> str:
     """Return `text` with comments that take a whole line emptied, so that lines keep their numbers."""
-    return re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
+    return re.sub(r"^[ \t]*#.*$", "", text, flags=re.MULTILINE)
 
 
 def find_mentions(texts: dict[Path, str], words: Iterable[str]) -> list[Path]:
@@ -146,5 +146,6 @@ def find_condition(daemon: SyslogDaemon, path: Path, text: str, *, exempt: str) 
     """Return `file:line` of the first condition in a file that does not name `exempt`; nothing if there is none."""
     for match in daemon.condition.finditer(text):
         if exempt not in match[0]:
-            return f"{path}:{text.count(chr(10), 0, match.start(0)) + 1}"
+            start = match.end(0) - len(match[0].lstrip())
+            return f"{path}:{text.count(chr(10), 0, start) + 1}"
     return ""

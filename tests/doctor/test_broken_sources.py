@@ -35,7 +35,7 @@ def test_settings_with_an_unknown_name(chain: Chain, tmp_path: Path) -> None:
 def test_settings_that_are_missing(chain: Chain, tmp_path: Path) -> None:
     """Without them it is not known what to look at."""
     told = chain.ask(config=tmp_path / "settings.toml")
-    told.assert_only("settings", "The file of settings", "syslog-pipeline setup")
+    told.assert_only("settings", "The file of settings", "syslog-pipeline setup --install")
 
 
 def test_program_that_cannot_be_compiled(chain: Chain, tmp_path: Path) -> None:

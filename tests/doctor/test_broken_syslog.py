@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.shipped import render_shipped
 from tests.doctor.chain import IMPATIENCE, Chain, Told, render_rule, run_chain
 from tests.e2e.daemons import run_rsyslog
 
@@ -62,21 +63,23 @@ def test_configuration_without_our_rule(chain: Chain, tmp_path: Path) -> None:
 
 
 def test_filter_that_keeps_the_line_back(chain: Chain, tmp_path: Path) -> None:
-    """It lets only another application through; its line is named."""
-    rule = f'if $programname == "sshd" then {{\n{render_rule(chain.fifo)}\n}}'
-    told = ask_about(chain, rule, tmp_path)
+    """A list of applications that lacks the doctor; its place is named."""
+    told = ask_about(chain, render_filter(chain, {'"syslog-pipeline-doctor",': ""}), tmp_path)
     config = tmp_path / "rsyslog.conf"
-    number = config.read_text().splitlines().index('if $programname == "sshd" then {') + 1
-    found = told.find("line")
+    number = config.read_text().splitlines().index("if $programname == [") + 1
     told.assert_only("line", f"A test line sent to {tmp_path}/log.sock was not counted", f"editor {config}")
-    assert str(found["what"]).endswith(f"a condition keeps it back, at {config}:{number}.")
+    assert str(told.find("line")["what"]).endswith(f"that a condition keeps it back, at {config}:{number}.")
 
 
 def test_filter_that_lets_the_line_through(chain: Chain, tmp_path: Path) -> None:
     """A condition by itself is nothing wrong."""
-    rule = f'if $programname == "syslog-pipeline-doctor" then {{\n{render_rule(chain.fifo)}\n}}'
-    with run_other_rsyslog(rule, tmp_path) as flags:
+    with run_other_rsyslog(render_filter(chain), tmp_path) as flags:
         assert chain.ask(**flags).failing == set()
+
+
+def render_filter(chain: Chain, changes: Mapping[str, str] | None = None) -> str:
+    """Return the rule for rsyslog that lets some applications through, for this pipe, with some changes."""
+    return render_shipped("rsyslog/filter.conf", {"/run/syslog-pipeline/log.fifo": str(chain.fifo), **(changes or {})})
 
 
 def test_template_that_programs_do_not_know(chain: Chain, tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def test_words_for_people(chain: Chain) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     lines = done.stdout.splitlines()
     assert f"ok          Settings: {chain.folder}/settings.toml is right." in lines
-    assert "warning     nginx: The certificate of" in done.stdout  # without --ca it is not known who signed it
-    assert lines[-1] == "Nothing wrong, 1 worth a look, 18 right."
+    assert "warning     nginx with TLS: The certificate of" in done.stdout  # without --ca it is not known who signed it
+    assert lines[-1] == "Nothing wrong found, 1 worth a look, 18 right."
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import __version__
@@ -68,20 +67,21 @@ def check_answer(exam: Examination, instance: Instance, pid: int) -> Finding:
     path = instance.unix_socket
     process = read_process(pid)
     process = process if process is not None and process.is_ours else exam.find_own(instance)
-    try:
-        health, page = (ask(path, target, exam.seconds) for target in ("/-/healthy", "/metrics"))
-        ready = ask(path, "/-/ready", exam.seconds)
-    except httpx.ConnectError:
-        return tell_stuck(exam, instance, process, pid)
-    if page is None or health is None or ready is None:
-        return tell_stuck(exam, instance, process, pid)
+    answers = {}
+    for target in ("/-/healthy", "/-/ready", "/metrics"):
+        answer = ask(path, target, exam.seconds)
+        if answer is None:
+            return tell_stuck(exam, instance, process, pid)
+        answers[target] = answer
+    page = answers["/metrics"]
     if page.status != OK_STATUS:
         return fail(
             f"{path} answers /metrics with status {page.status}: somebody else serves there.", "", f"ls -l {path}"
         )
     exam.pages[instance] = page.text
-    if any(answer.status not in (OK_STATUS, NOT_FOUND) for answer in (health, ready)):
-        return warn(f"The daemon runs, but says that it is not ready: {describe_body(ready)}", "", *read_logs(instance))
+    for answer in answers.values():
+        if answer.status not in (OK_STATUS, NOT_FOUND):
+            return warn(f"The daemon runs, but is not ready: {describe_body(answer)}", "", *read_logs(instance))
     return tell_running(exam, instance, process)
 
 

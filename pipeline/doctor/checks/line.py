@@ -7,10 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-
-import httpx
 
 from pipeline.doctor.checks.settings import TEST_PROGRAM
 from pipeline.doctor.examination import Examination
@@ -110,12 +107,9 @@ def log_line(path: Path, line: bytes, seconds: float) -> None:
 def count_lines(exam: Examination, instance: Instance, token: str = "") -> float:
     """Return how many lines one of our daemons has read, or with `token`, how often it has seen that one."""
     name = TEST_LINES if token else LINES
-    with suppress(httpx.HTTPError):
-        answer = ask(instance.unix_socket, select_target(name), exam.seconds)
-        if answer is not None:
-            samples = [sample for sample in read_samples(answer.text) if sample.name == name]
-            return sum(sample.value for sample in samples if not token or sample.labels.get("token") == token)
-    return 0
+    answer = ask(instance.unix_socket, select_target(name), exam.seconds)
+    samples = [sample for sample in read_samples(answer.text if answer else "") if sample.name == name]
+    return sum(sample.value for sample in samples if not token or sample.labels.get("token") == token)
 
 
 def has_test_program(exam: Examination, instance: Instance) -> bool:
@@ -179,11 +173,11 @@ def tell_lost(exam: Examination, *, moved: bool) -> Finding:
     daemon, config = exam.syslog
     lost = f"A test line sent to {exam.site.log_socket} was not counted within {exam.seconds:g} s"
     file = exam.snippets[0] if exam.snippets else config
-    for path in exam.snippets:
+    for path in exam.rules:
         place = find_condition(daemon, path, exam.syslog_texts[path], exempt=TAG)
         if place and not moved:
             return fail(
-                f"{lost}: a condition keeps it back, at {place}.",
+                f"{lost}: it seems that a condition keeps it back, at {place}.",
                 f"Only what it lets through comes to us. Let {TAG} through too, if others are missing as well.",
                 f"editor {place.rpartition(':')[0]}",
                 exam.spell_service("restart", daemon.name),

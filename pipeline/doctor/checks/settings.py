@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,15 +24,24 @@ def check_settings(exam: Examination) -> Iterator[Finding]:
     """Whether the file of settings can be read, and is right."""
     site = exam.site
     if not site.config_is_read:
-        yield skip(f"There is no {site.config}; everything it would say was given by flags.")
+        yield approve(f"There is no {site.config}; what it would say was given by flags.")
     elif not site.config_trouble:
         yield from check_readable(exam, site.config) or [approve(f"{site.config} is right.")]
+    elif is_hidden(site.config):
+        yield skip(f"Your user may not read {site.config}. Run this as root.", "sudo syslog-pipeline doctor")
     elif not site.config.exists():
-        yield fail(
-            site.config_trouble, "The daemon is told there what to read and where to serve.", "syslog-pipeline setup"
-        )
+        why = "The daemon is told there what to read and where to serve."
+        yield fail(site.config_trouble, why, "syslog-pipeline setup --install")
     else:
         yield fail(site.config_trouble, "The daemon does not start with it.", f"editor {site.config}")
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether it is our own user who may not read something, which says nothing about the daemon's."""
+    try:
+        return path.exists() and not os.access(path, os.R_OK)
+    except PermissionError:
+        return True
 
 
 def check_readable(exam: Examination, path: Path) -> list[Finding]:
@@ -43,6 +53,9 @@ def check_readable(exam: Examination, path: Path) -> list[Finding]:
 def check_programs(exam: Examination) -> Iterator[Finding]:
     """Whether there are programs, which can be compiled and which our daemon may read."""
     progs = exam.site.progs
+    if is_hidden(progs):
+        yield skip(f"Your user may not read {progs}. Run this as root.", "sudo syslog-pipeline doctor")
+        return
     copy = f"install -D -m 644 -t {progs} {SHIPPED_PROGRAMS}/*.mtail"
     try:
         paths = find_programs(progs)

@@ -1,0 +1,71 @@
+"""What an ordinary user is told: what cannot be seen is no failure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doctor.chain import Chain, Told, run_chain
+
+NOBODY = 65534
+
+DROP = f"""
+import os, sys
+from pipeline.cli import main
+main([*sys.argv[1:], "--no-send"], standalone_mode=False)  # what it imports later may be hidden from the user
+print("as nobody:", flush=True)
+os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
+sys.exit(main(sys.argv[1:], standalone_mode=False))
+"""
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    """A whole way in which all is well."""
+    with run_chain() as running:
+        yield running
+
+
+def ask_as_nobody(chain: Chain) -> Told:
+    """Return what the doctor says to a user who may do nothing."""
+    flags = {
+        "config": chain.folder / "settings.toml",
+        "log_socket": chain.syslog / "log.sock",
+        "syslog_config": chain.syslog / "rsyslog.conf",
+        "nginx_config": chain.web.folder / "nginx.conf",
+        "ca": chain.web.ca_file,
+        "root": chain.folder / "root",
+    }
+    command = [sys.executable, "-c", DROP, "doctor", "--json", *(f"--{name}={value}" for name, value in flags.items())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return Told(done.returncode, json.loads(done.stdout.partition("as nobody:\n")[2])["findings"])
+
+
+def test_ordinary_user_is_told_what_is_hidden(chain: Chain) -> None:
+    """The daemon's socket is closed to him, so that little can be said; nothing is called wrong."""
+    told = ask_as_nobody(chain)
+    assert told.failing == set()
+    assert told.status == 0
+    found = told.find("daemon", "not checked")
+    assert (found["what"], found["mend"]) == (
+        f"Your user may not connect to {chain.http_socket}. Run this as root.",
+        ["sudo syslog-pipeline doctor"],
+    )
+    left_out = {"entry", "line", "writer", "work", "page", "answer", "reader"}
+    assert {str(finding["check"]) for finding in told.findings if finding["cause"] == "Daemon"} == left_out
+    assert "answers" not in str(told.find("nginx", "ok")["what"])
+
+
+def test_ordinary_user_without_the_settings(chain: Chain) -> None:
+    """Without them nothing is known, and nothing is called wrong."""
+    (chain.folder / "settings.toml").chmod(0o600)
+    try:
+        told = ask_as_nobody(chain)
+    finally:
+        (chain.folder / "settings.toml").chmod(0o644)
+    assert told.failing == set()
+    assert "may not read" in str(told.find("settings", "not checked")["what"])
