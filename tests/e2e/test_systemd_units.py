@@ -158,6 +158,21 @@ def test_a_crash_is_mended(machine: Machine, counting: Counting) -> None:
     assert find_process(machine) != process
 
 
+def test_a_mistake_is_waited_out(machine: Machine, counting: Counting) -> None:
+    """As long as the settings are wrong the daemon is tried again and again, and lines wait."""
+    path = machine.root / "etc/syslog-pipeline/settings.toml"
+    before = path.read_text()
+    path.write_text(f"{before}\nmistake = 1\n")
+    machine.ctl("restart", SERVICE, status=1)
+    log(machine, "mistake")
+    restarts = int(machine.show(SERVICE, "NRestarts"))
+    wait_until(lambda: int(machine.show(SERVICE, "NRestarts")) >= restarts + 2, "it is tried again")
+    path.write_text(before)
+    wait_active(machine, SERVICE)
+    counting.wait_counted("mistake", MESSAGES)
+    counting.assert_exact("mistake", MESSAGES)
+
+
 def test_the_watchdog_bites(machine: Machine) -> None:
     """A daemon that hangs is ended and started anew. It has 3 seconds in this test, and a minute in the unit."""
     assert machine.show(SERVICE, "WatchdogUSec") == "1min"
