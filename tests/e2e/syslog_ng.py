@@ -117,8 +117,7 @@ class SyslogNg:
     def list_children(self) -> list[int]:
         """Return the processes that it has started and that have not ended."""
         assert self.process is not None
-        process = self.process.pid
-        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        return list_children(self.process.pid)
 
     def send_datagram(self, data: bytes) -> None:
         """Send it one message, with whatever bytes."""
@@ -145,6 +144,11 @@ def running_syslog_ng(syslog_ng: SyslogNg) -> Iterator[SyslogNg]:
         if syslog_ng.process is not None and syslog_ng.process.poll() is None:
             syslog_ng.process.kill()
             syslog_ng.process.wait()
+
+
+def list_children(process: int) -> list[int]:
+    """Return the processes that one has started and that have not ended."""
+    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def make_environment() -> dict[str, str]:

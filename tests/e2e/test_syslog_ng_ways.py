@@ -20,7 +20,7 @@ import pytest
 from tests.e2e.counting import PROGRAM, Counting, run_counting, scraping, starting
 from tests.e2e.daemons import DEADLINE_SECONDS, answers, wait_until
 from tests.e2e.manager import Manager, managing
-from tests.e2e.syslog_ng import SyslogNg, make_lines, render, running_syslog_ng, send
+from tests.e2e.syslog_ng import SyslogNg, list_children, make_lines, render, running_syslog_ng, send
 
 MESSAGES = 20_000
 
@@ -216,43 +216,63 @@ def make_program(folder: Path) -> SyslogNg:
     return SyslogNg(folder / "syslog-ng", {"syslog-pipeline.conf": render("program.conf", folder, edits)})
 
 
-def wait_started(folder: Path) -> None:
-    """Return when our daemon serves its metrics."""
+def find_daemon(folder: Path, syslog_ng: SyslogNg) -> int:
+    """Return the process of our daemon, below the shell that syslog-ng has started, when it is ready."""
     wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "our daemon is ready")
+    (shell,) = syslog_ng.list_children()
+    (daemon,) = list_children(shell)
+    return daemon
+
+
+def end_daemon(daemon: int, number: signal.Signals) -> None:
+    """Send our daemon a signal, on which it ends."""
+    os.kill(daemon, number)
+    wait_until(lambda: not is_alive(daemon), "our daemon has ended")
 
 
 def test_daemon_that_syslog_ng_starts_counts_exactly(folder: Path) -> None:
     """While it stands still; over a reload, which leaves it alone; over its own end, and over that of syslog-ng."""
     syslog_ng = make_program(folder)
     with running_syslog_ng(syslog_ng), scraping(folder) as counting:
-        wait_started(folder)
-        (first,) = syslog_ng.list_children()
+        first = find_daemon(folder, syslog_ng)
         os.kill(first, signal.SIGSTOP)
         send(syslog_ng.log_socket, make_lines("program", range(MESSAGES)))
         syslog_ng.wait_taken("program", MESSAGES)
         os.kill(first, signal.SIGCONT)
         assert_rest_is_counted(counting, "program")
         syslog_ng.reload()
-        assert syslog_ng.list_children() == [first]
+        assert find_daemon(folder, syslog_ng) == first
 
-        os.kill(first, signal.SIGTERM)
-        wait_until(lambda: not is_alive(first), "our daemon has ended")
-        wait_started(folder)
-        (second,) = syslog_ng.list_children()
+        end_daemon(first, signal.SIGTERM)
+        second = find_daemon(folder, syslog_ng)
         os.kill(second, signal.SIGSTOP)
         send(syslog_ng.log_socket, make_lines("program", range(MESSAGES, MESSAGES + FITTING)))
         syslog_ng.wait_taken("program", MESSAGES + FITTING)
         syslog_ng.stop()
-        os.kill(second, signal.SIGCONT)
-        wait_until(lambda: not is_alive(second), "our daemon has ended")
+        end_daemon(second, signal.SIGCONT)
         syslog_ng.start()
-        wait_started(folder)
+        find_daemon(folder, syslog_ng)
         counting.assert_exact("program", MESSAGES + FITTING)
 
 
+def test_crash_of_the_daemon_that_syslog_ng_starts_costs_nothing_unread(folder: Path) -> None:
+    """The shell that has started it keeps its standard input for the next one."""
+    syslog_ng = make_program(folder)
+    with running_syslog_ng(syslog_ng), scraping(folder) as counting:
+        daemon = find_daemon(folder, syslog_ng)
+        os.kill(daemon, signal.SIGSTOP)
+        send(syslog_ng.log_socket, make_lines("program", range(MESSAGES)))
+        syslog_ng.wait_taken("program", MESSAGES)
+        end_daemon(daemon, signal.SIGKILL)
+        find_daemon(folder, syslog_ng)
+        assert_rest_is_counted(counting, "program")
+
+
 def is_alive(process: int) -> bool:
-    """Whether there is a process of this number that has not ended."""
+    """Whether there is a process of this number that has not ended, with all its threads."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
+    return state != "Z" or len(threads) > 1
