@@ -16,8 +16,8 @@ from pipeline.doctor.syslog_daemons import SyslogDaemon, choose_daemon, find_men
 
 OUR_USER = "syslog-pipeline"
 OUR_UNIT = "syslog-pipeline"
-OUR_RULE = "syslog_pipeline"
-"""What our files for the syslog daemons call the way to us."""
+OUR_RULES = ("call syslog_pipeline", "d_syslog_pipeline")
+"""What leads to us in the files that we ship for the syslog daemons."""
 
 UNIT_FOLDERS = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 """Where units are, as in systemd.unit(5)."""
@@ -65,7 +65,7 @@ class Examination:
     @cached_property
     def our_account(self) -> Account | None:
         """The user our daemon runs as, or will run as; None if there is no such user yet."""
-        ours = [process for process in self.processes if process.is_ours and self.is_here(process)]
+        ours = [own for instance in self.site.instances if (own := self.find_own(instance)) is not None]
         return ours[0].account if ours else find_account(OUR_USER)
 
     def is_here(self, process: Process) -> bool:
@@ -102,7 +102,12 @@ class Examination:
     @cached_property
     def rules(self) -> list[Path]:
         """Those that name them, or our ruleset or destination, which is where what comes to us is chosen."""
-        return find_mentions(dict(self.syslog_texts), (*self.list_words(), OUR_RULE))
+        return find_mentions(dict(self.syslog_texts), self.rule_words)
+
+    @property
+    def rule_words(self) -> tuple[str, ...]:
+        """What leads to us in a rule."""
+        return (*self.list_words(), *OUR_RULES)
 
     def list_words(self) -> Iterable[str]:
         """Yield what a rule for us names: a path, that of the instances up to their number, or our command."""

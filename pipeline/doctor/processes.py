@@ -64,8 +64,18 @@ class Holders:
 
 
 def list_processes() -> list[Process]:
-    """Return the processes there are now, without the kernel's own."""
-    return [found for pid in list_numbers(PROC) if (found := read_process(pid)) is not None]
+    """Return the processes there are now, without the kernel's own, and without those of containers."""
+    own = read_namespace(os.getpid())
+    numbers = [pid for pid in list_numbers(PROC) if read_namespace(pid) in (own, "")]
+    return [found for pid in numbers if (found := read_process(pid)) is not None]
+
+
+def read_namespace(pid: int) -> str:
+    """Return what names the numbers of a process and those beside it (pid_namespaces(7)); nothing if it is hidden."""
+    try:
+        return str((PROC / str(pid) / "ns" / "pid").readlink())
+    except OSError:
+        return ""
 
 
 def list_numbers(folder: Path) -> list[int]:

@@ -183,6 +183,8 @@ def make_instances(count: int, logs: tuple[str, ...], unix_socket: Path) -> tupl
 
 def add_number(name: str, number: int) -> str:
     """Return `log@2.fifo` for `log.fifo`; what is no path of ours stays as it is."""
+    if "://" in name and not name.startswith((STREAM, DATAGRAM)):
+        return name
     folder, slash, last = name.rpartition("/")
     stem, dot, rest = last.partition(".")
     return f"{folder}{slash}{stem}@{number}{dot}{rest}" if slash and "@" not in last else name

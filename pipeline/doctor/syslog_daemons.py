@@ -30,6 +30,8 @@ class SyslogDaemon:
     condition: re.Pattern[str]
     """What lets some lines through and others not."""
     good_template: str
+    names_filters: bool = False
+    """Whether a condition stands by itself, under a name, rather than before what it decides about."""
 
     def check(self, config: Path) -> Outcome | None:
         """Have it check a configuration; None if it is not there."""
@@ -71,7 +73,7 @@ RSYSLOG = SyslogDaemon(
     complaint=re.compile(
         r"^rsyslogd: (?!version|End of config|.*CONFIG ERROR: could not interpret)(.*\S)", re.MULTILINE
     ),
-    condition=re.compile(r"^\s*(?:if\b.*?\bthen\b|:\w+\s*,[^\n]*)", re.MULTILINE | re.DOTALL),
+    condition=re.compile(r"^\s*(?:if\b.*?\bthen\b|:\w+\s*,)", re.MULTILINE | re.DOTALL),
     good_template="RSYSLOG_TraditionalFileFormat",
 )
 
@@ -85,9 +87,13 @@ SYSLOG_NG = SyslogDaemon(
     complaint=re.compile(r"^(.*\b[Ee]rror\b.*\S)", re.MULTILINE),
     condition=re.compile(r"^\s*filter\s+\S+\s*\{.*?\};", re.MULTILINE | re.DOTALL),
     good_template="${DATE} ${HOST} ${MSGHDR}${MSG}\\n",
+    names_filters=True,
 )
 
 DAEMONS = (RSYSLOG, SYSLOG_NG)
+
+BRACE_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]')
+"""A brace, or a text in quotes, in which a brace means nothing."""
 
 
 def choose_daemon(config: Path | None, processes: Sequence[Process]) -> tuple[SyslogDaemon, Path] | None:
@@ -142,10 +148,25 @@ def find_mentions(texts: dict[Path, str], words: Iterable[str]) -> list[Path]:
     return [path for path, text in texts.items() if any(word in text for word in wanted)]
 
 
-def find_condition(daemon: SyslogDaemon, path: Path, text: str, *, exempt: str) -> str:
-    """Return `file:line` of the first condition in a file that does not name `exempt`; nothing if there is none."""
+def find_condition(daemon: SyslogDaemon, path: Path, text: str, *, exempt: str, words: Iterable[str]) -> str:
+    """Return `file:line` of the first condition before one of `words` that does not name `exempt`; nothing if there
+    is none."""
+    wanted = tuple(words)
     for match in daemon.condition.finditer(text):
-        if exempt not in match[0]:
+        guarded = match[0] if daemon.names_filters else take_guarded(text[match.end(0) :])
+        if exempt not in match[0] and (daemon.names_filters or any(word in guarded for word in wanted)):
             start = match.end(0) - len(match[0].lstrip())
             return f"{path}:{text.count(chr(10), 0, start) + 1}"
     return ""
+
+
+def take_guarded(text: str) -> str:
+    """Return what a condition decides about, of the text behind it: a block, or what stands before an empty line."""
+    if not text.lstrip().startswith("{"):
+        return text.partition("\n\n")[0]
+    depth = 0
+    for match in BRACE_OR_TEXT.finditer(text):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if match[0] == "}" and depth == 0:
+            return text[: match.end(0)]
+    return text

@@ -109,7 +109,7 @@ def test_wrong_password(chain: Chain, tmp_path: Path) -> None:
     """All is well but for what was given."""
     (tmp_path / "password").write_text("wrong\n")
     told = chain.ask(password_file=tmp_path / "password")
-    told.assert_only("answer", "https://", "htpasswd -v FILE USER")
+    told.assert_only("answer", "https://", "nginx -T | grep auth_basic_user_file")
     assert "the user or the password is wrong" in str(told.find("answer")["what"])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.doctor.processes import list_processes
 from tests.doctor.chain import IMPATIENCE, PATIENCE, Told
 from tests.e2e.booted import Machine
 from tests.e2e.daemons import ROOT, wait_until
@@ -78,3 +79,8 @@ def test_service_that_fails(machine: Machine) -> None:
         "/etc/syslog-pipeline/settings.toml: the setting unix_sockets is unknown.",
         "editor /etc/syslog-pipeline/settings.toml",
     )
+
+
+def test_processes_of_a_container_are_not_ours(machine: Machine) -> None:
+    """Seen from outside, what runs there has other files, and is none of the machine that is asked about."""
+    assert machine.init not in {process.pid for process in list_processes()}

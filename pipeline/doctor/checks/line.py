@@ -174,7 +174,7 @@ def tell_lost(exam: Examination, *, moved: bool) -> Finding:
     lost = f"A test line sent to {exam.site.log_socket} was not counted within {exam.seconds:g} s"
     file = exam.snippets[0] if exam.snippets else config
     for path in exam.rules:
-        place = find_condition(daemon, path, exam.syslog_texts[path], exempt=TAG)
+        place = find_condition(daemon, path, exam.syslog_texts[path], exempt=TAG, words=exam.rule_words)
         if place and not moved:
             return fail(
                 f"{lost}: it seems that a condition keeps it back, at {place}.",

@@ -218,7 +218,8 @@ def judge_answer(page: str, status: int, *, has_credentials: bool) -> Finding:
             wanted = "a password" if status == 401 else "a client certificate"
             return approve(f"{page} is refused without {wanted}, as it should be.")
         case 401:
-            return fail(f"{page} is refused: the user or the password is wrong.", "", "htpasswd -v FILE USER")
+            what = f"{page} is refused: the user or the password is wrong."
+            return fail(what, "", "nginx -T | grep auth_basic_user_file")
         case 400:
             return fail(
                 f"{page} is refused: the client certificate is not accepted.",
