@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import SettingError
+from pipeline.errors import SettingError, describe_os_error
 
 LIVE = Path("/")
 
@@ -30,6 +30,9 @@ SYSLOG_NG_SOURCE = "s_src"
 """What Debian calls the source of all that syslog-ng gets."""
 
 SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin")
+
+MAX_TEXT_BYTES = 1024 * 1024
+"""Of a configuration no more is looked at."""
 
 VERSION = re.compile(r"\d+(?:\.\d+)*")
 VERSION_SECONDS = 10.0
@@ -209,11 +212,12 @@ def find_first(pattern: re.Pattern[str], text: str) -> str:
 def read_text(root: Path, path: str) -> str | None:
     """Return a text of the machine; None if it is not there."""
     try:
-        return below(root, path).read_text("utf-8", "replace")
+        with below(root, path).open("rb") as file:
+            return file.read(MAX_TEXT_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SettingError(f"{below(root, path)} cannot be read: {error.strerror}.") from error
+        raise SettingError(f"{below(root, path)} cannot be read: {describe_os_error(error)}.") from error
 
 
 def below(root: Path, path: str) -> Path:

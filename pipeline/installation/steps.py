@@ -78,7 +78,7 @@ def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing
         [unit for unit in old_services if unit not in services], [unit for unit in old_sockets if unit not in sockets]
     )
     if ending and choices.is_started_by_daemon:
-        steps += change_starter(choices.syslog_daemon, ending)
+        steps += [*leave_daemon(choices, last), *change_starter(choices.syslog_daemon, ending)]
     else:
         steps += [*change_units(choices, last), *ending]
     if choices.nginx != NONE:
@@ -105,8 +105,7 @@ def change_units(choices: Choices, last: Choices | None) -> list[Step]:
         readers.append(Step(command=f"systemctl enable --now {' '.join(services)}", reason="starts to read"))
     if choices.syslog_daemon != NONE:
         writers.append(restart_daemon(choices.syslog_daemon, "it writes to syslog-pipeline from now on"))
-    if last is not None and last.syslog_daemon not in (NONE, choices.syslog_daemon):
-        writers.append(restart_daemon(last.syslog_daemon, "it does not any more"))
+    writers += leave_daemon(choices, last)
     if going_on := [service for service in services if service in list_old_units(last)[1]]:
         again.append(Step(command=f"systemctl restart {' '.join(going_on)}", reason="takes up what has changed"))
     steps = []
@@ -116,6 +115,13 @@ def change_units(choices: Choices, last: Choices | None) -> list[Step]:
     if last is not None and last.is_started_by_daemon:
         return [*steps, *writers, *readers]
     return [*steps, *readers, *writers, *again]
+
+
+def leave_daemon(choices: Choices, last: Choices | None) -> list[Step]:
+    """Return the step after which another syslog daemon than the one that is chosen writes no more."""
+    if last is None or last.syslog_daemon in (NONE, choices.syslog_daemon):
+        return []
+    return [restart_daemon(last.syslog_daemon, "it writes to syslog-pipeline no more")]
 
 
 def change_starter(name: str, ending: Sequence[Step]) -> list[Step]:

@@ -305,6 +305,39 @@ def test_damaged_manifest_is_named(root: Path) -> None:
     )
 
 
+def test_manifest_of_a_later_version_is_named(root: Path) -> None:
+    """What it means is not guessed."""
+    install(root)
+    (root / MANIFEST).write_text('{"format": 2}')
+    result = setup(root, "--uninstall")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: /etc/syslog-pipeline/setup.json was written by a later version of syslog-pipeline: use that one.\n",
+    )
+
+
+def test_huge_file_in_the_way_is_named(root: Path) -> None:
+    """It is not read."""
+    with (root / SNIPPET).open("wb") as file:
+        file.truncate(2**40)
+    result = setup(root)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: {root / SNIPPET} is in the way: it is larger than any configuration.\n",
+    )
+
+
+def test_full_disk_is_named_and_leaves_nothing_half(root: Path) -> None:
+    """A limit on the size of files stands for it. The second run completes the first."""
+    limited = ["prlimit", "--fsize=1500", sys.executable, "-m", "pipeline", "setup", "--root", str(root), "--install"]
+    before = read_tree(root)
+    done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, f"Error: {root} cannot be written: file too large.\n")
+    assert read_written(root, before) == {}
+    install(root)
+    assert set(read_written(root, before)) == set(SHIPPED)
+
+
 def run_as_nobody(*flags: str) -> subprocess.CompletedProcess[str]:
     """Run setup as a user that may write nowhere."""
     drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
@@ -330,6 +363,36 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     result = run_as_nobody("--root", str(root), "--install")
     assert result.returncode == 1
     assert result.stderr == f"Error: {root}/etc/syslog-pipeline cannot be written: permission denied.\n"
+
+
+def test_folder_from_which_nothing_can_be_removed_is_named(tmp_path: Path) -> None:
+    """With the reason, and nothing is forgotten."""
+    root = make_root(tmp_path / "root", "rsyslog")
+    install(root)
+    for folder in (*reversed(root.parents), root):
+        if folder.is_relative_to(tmp_path.parents[1]):
+            folder.chmod(0o755)
+    before = read_tree(root)
+    result = run_as_nobody("--root", str(root), "--uninstall")
+    assert result.returncode == 1
+    assert result.stderr == f"Error: {root}/etc/default/syslog-pipeline cannot be written: permission denied.\n"
+    assert read_tree(root) == before
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """One of ours, and one of rsyslog's."""
+    root = make_root(tmp_path / "root", "rsyslog")
+    install(root)
+    for folder in (*reversed(root.parents), root):
+        if folder.is_relative_to(tmp_path.parents[1]):
+            folder.chmod(0o755)
+    for path, status in ((SERVICE, 1), ("etc/rsyslog.conf", 2)):
+        (root / path).chmod(0)
+        result = run_as_nobody("--root", str(root))
+        assert (result.returncode, result.stderr) == (
+            status,
+            f"Error: {root / path} cannot be read: permission denied.\n",
+        )
 
 
 def read_terminal(root: Path, answer: bytes) -> tuple[int, str]:
