@@ -115,7 +115,7 @@ class Examination:
             for path in (*instance.pipes, *instance.sockets):
                 yield str(path).partition("@")[0] + "@" if instance.number else str(path)
             if "-" in instance.logs:
-                yield "syslog-pipeline run"
+                yield "pipeline run"
             for log in instance.logs:
                 if log.startswith(("tcp://", "udp://")):
                     yield log.rpartition(":")[2]
@@ -123,7 +123,8 @@ class Examination:
     def list_units(self, instance: Instance) -> list[str]:
         """Return the units of one of our daemons, of its sockets first: those that systemd may know."""
         suffix = f"@{instance.number}" if instance.number else ""
-        sockets = [f"{OUR_UNIT}{kind}{suffix}.socket" for kind in ("", "-http")]
+        kinds = [*([""] if instance.pipes else []), *(["-log"] if instance.sockets else []), "-http"]
+        sockets = [f"{OUR_UNIT}{kind}{suffix}.socket" for kind in kinds]
         return [*(unit for unit in sockets if self.has_unit(unit)), f"{OUR_UNIT}{suffix}"]
 
     def has_unit(self, unit: str) -> bool:
@@ -133,6 +134,8 @@ class Examination:
 
     def spell_start(self, instance: Instance, verb: str = "restart") -> str:
         """Return the command that starts one of our daemons, or does something else with it."""
+        if self.site.is_child and self.syslog is not None:
+            return self.spell_service("restart", self.syslog[0].name)
         return self.spell_service(verb, instance.unit.removesuffix(".service"))
 
     def spell_service(self, verb: str, unit: str) -> str:

@@ -36,6 +36,11 @@ RECORD = Path("etc/syslog-pipeline/setup.json")
 T = TypeVar("T")
 
 STREAM, DATAGRAM = "unix://", "unixgram://"
+OMPROG = "omprog"
+CHILD_WAYS = (OMPROG, "program")
+"""On these ways the syslog daemon starts ours; with rsyslog's, everything is said by flags in its rule."""
+
+STDIN = ("-",)
 SETTINGS_KINDS: tuple[Callable[..., object], ...] = (
     LanguageSettings,
     StoreSettings,
@@ -89,6 +94,8 @@ class Site:
     progs: Path
     instances: tuple[Instance, ...]
     log_socket: Path
+    is_child: bool
+    """Whether the syslog daemon starts ours, as `setup` has noted; then there is no unit of ours."""
 
 
 def is_pipe_path(log: str) -> bool:
@@ -104,14 +111,16 @@ def make_site(settings: DoctorSettings) -> Site:
     config = settings.config or DEFAULT_CONFIG
     values: Mapping[str, object] = {}
     trouble = ""
-    is_needed = settings.config is not None or not (settings.progs and settings.logs and settings.unix_socket)
+    recorded = read_record(settings.root / RECORD)
+    way = recorded.get("way")
+    is_given = way == OMPROG or all((settings.progs, settings.logs, settings.unix_socket))
+    is_needed = settings.config is not None or not is_given
     if is_needed or os.path.lexists(config):
         try:
             values = read_settings(config)
         except SettingError as error:
             trouble = str(error)
-    recorded = read_record(settings.root / RECORD)
-    logs = settings.logs or read_logs(values) or DEFAULT_LOGS
+    logs = settings.logs or (STDIN if way in CHILD_WAYS else read_logs(values)) or DEFAULT_LOGS
     unix_socket = settings.unix_socket or read_path(values, "unix_socket") or DEFAULT_SOCKET
     count = settings.instances if settings.instances is not None else read_count(recorded)
     return Site(
@@ -123,6 +132,7 @@ def make_site(settings: DoctorSettings) -> Site:
         progs=settings.progs or read_path(values, "progs") or DEFAULT_PROGS,
         instances=make_instances(count, logs, unix_socket),
         log_socket=settings.log_socket or DEFAULT_LOG_SOCKET,
+        is_child=way in CHILD_WAYS,
     )
 
 

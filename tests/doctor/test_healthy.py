@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.doctor.checks import CHECKS
-from tests.doctor.chain import Chain, ask_doctor, copy_programs, run_chain
-from tests.e2e.daemons import SYSLOG_NG, run_pipeline
+from pipeline.doctor.checks.line import log_line
+from pipeline.shipped import render_shipped
+from tests.doctor.chain import PATIENCE, Chain, ask_doctor, copy_programs, run_chain
+from tests.e2e.daemons import SYSLOG_NG, answers, run_pipeline, run_rsyslog, wait_until
 from tests.e2e.syslog_ng import SyslogNg, make_environment, render, running_syslog_ng
 
 
@@ -55,6 +59,39 @@ def test_words_for_people(chain: Chain) -> None:
     assert "warning     nginx with TLS: The certificate of" in done.stdout  # without --ca it is not known who signed it
     assert lines[-1] == "Nothing wrong found, 1 worth a look, 18 right."
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_daemon_that_rsyslog_starts(tmp_path: Path) -> None:
+    """Without a unit, a pipe or a file of settings: what setup has noted says so."""
+    folder = tmp_path
+    progs = copy_programs(folder / "programs", "doctor")
+    record = folder / "root/etc/syslog-pipeline/setup.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"choices": {"way": "omprog", "instances": 1}}))
+    rule = render_shipped(
+        "rsyslog/omprog.conf",
+        {
+            "/usr/bin/syslog-pipeline run": f"{sys.executable} -m pipeline run",
+            "/etc/syslog-pipeline/programs": str(progs),
+            "/run/syslog-pipeline/metrics.sock": str(folder / "metrics.sock"),
+            "/var/lib/syslog-pipeline/state": str(folder / "state"),
+            "/var/log/syslog-pipeline.log": str(folder / "log"),
+        },
+    )
+    with run_rsyslog(folder, rule) as log_socket:
+        log_line(log_socket, b"<14>Nov 21 01:13:00 x: y", 5)  # with the first one rsyslog starts it
+        wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "our daemon runs")
+        told = ask_doctor(
+            progs=progs,
+            unix_socket=folder / "metrics.sock",
+            log_socket=log_socket,
+            syslog_config=folder / "rsyslog.conf",
+            nginx_config=folder / "none.conf",
+            root=folder / "root",
+            timeout=PATIENCE,
+        )
+    assert told.failing == set(), told.findings
+    assert {"daemon", "syslog", "snippet", "line", "work"} <= told.list_checks("ok")
 
 
 def test_instances_share_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

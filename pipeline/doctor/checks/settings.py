@@ -24,7 +24,7 @@ def check_settings(exam: Examination) -> Iterator[Finding]:
     """Whether the file of settings can be read, and is right."""
     site = exam.site
     if not site.config_is_read:
-        yield approve(f"There is no {site.config}; what it would say was given by flags.")
+        yield approve(f"There is no {site.config}; what it would say is said by flags.")
     elif not site.config_trouble:
         yield from check_readable(exam, site.config) or [approve(f"{site.config} is right.")]
     elif is_hidden(site.config):

@@ -109,21 +109,28 @@ def check_snippet(exam: Examination) -> Iterator[Finding]:
     """Whether the syslog daemon's configuration names one of our sources."""
     assert exam.syslog is not None
     daemon, config = exam.syslog
-    words = list(exam.list_words())
-    if not words:
+    if not any(exam.list_words()):
         yield skip("No source is one that a syslog daemon writes to.")
     elif not any(exam.syslog_texts.values()):
         yield skip(f"Your user may not read {config}. Run this as root.", "sudo syslog-pipeline doctor")
     elif not exam.snippets:
         yield fail(
-            f"Nothing in {config}, or what it includes, writes to {words[0]}.",
+            f"Nothing in {config}, or what it includes, writes to {name_target(exam)}.",
             f"{daemon.name} does not know of us.",
             f"syslog-pipeline setup --install --syslog_daemon {daemon.name}",
             exam.spell_service("restart", daemon.name),
         )
     else:
-        yield approve(f"{exam.snippets[0]} has {daemon.name} write to {words[0]}.")
+        yield approve(f"{exam.snippets[0]} has {daemon.name} write to {name_target(exam)}.")
         yield from check_age(exam, daemon)
+
+
+def name_target(exam: Examination) -> str:
+    """Return what a rule for us writes to."""
+    instance = exam.site.instances[0]
+    files = list(map(str, instance.files))
+    target = next(log for log in instance.logs if log.removeprefix("file://") not in files)
+    return "our daemon, which it starts" if target == "-" else target
 
 
 def check_age(exam: Examination, daemon: SyslogDaemon) -> Iterator[Finding]:
