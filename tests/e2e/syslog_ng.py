@@ -177,8 +177,8 @@ def render(name: str, folder: Path, replacements: Mapping[str, str]) -> str:
 
 
 def make_lines(route: str, numbers: Iterable[int], sender: str = "e2e") -> bytes:
-    """Return numbered messages as an application sends them. A pipe of 1 MiB has room for 10,000 of them."""
-    pad = "x" * 64
+    """Return numbered messages as an application sends them. A pipe of 1 MiB has room for 6,000 of them."""
+    pad = "x" * 128
     return "".join(f"<22>Nov 21 01:13:00 {sender}: {pad} e2e {route} {number}\n" for number in numbers).encode()
 
 
