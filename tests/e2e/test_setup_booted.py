@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,23 @@ exec $prefix/usr/sbin/syslog-ng --cfgfile=/etc/syslog-ng/syslog-ng.conf --persis
     --control=/run/syslog-ng.ctl --pidfile=/run/syslog-ng.pid "$@"
 """
 """It is unpacked, not installed, and told where a Debian has its files."""
+
+LOG_ON = """
+import os, socket, time
+number = 0
+while not os.path.exists("/tmp/stop"):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.connect("{socket}")
+            for number in range(number + 1, number + 21):
+                sender.send(b"<22>Nov 21 01:13:00 host e2e: e2e {route} %d" % number)
+        except OSError:
+            pass  # rsyslog is being started anew
+    time.sleep(0.005)
+"""
+
+PIECE = 20
+"""How many of these messages come at a time."""
 
 LOG_SOCKET = "/run/rsyslog.sock"
 LOG_SOCKET_OF_SYSLOG_NG = "/run/syslog-ng.sock"
@@ -139,6 +158,28 @@ def assert_counted(machine: Machine, route: str, page: str, log_socket: str = LO
     return counts
 
 
+@contextmanager
+def logging_on(machine: Machine, route: str) -> Iterator[None]:
+    """Have a program log to rsyslog while the block runs, some thousand messages a second."""
+    stop = machine.root / "tmp/stop"
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(machine.run, "/opt/python/bin/python3", "-c", LOG_ON.format(route=route, socket=LOG_SOCKET))
+        try:
+            yield
+        finally:
+            stop.touch()
+        done.result()
+    stop.unlink()
+
+
+def assert_as_in_log(machine: Machine, route: str) -> None:
+    """What rsyslog took, and wrote to its own log too, is counted once. A message of another way comes after it."""
+    assert_counted(machine, f"after{route}", "/metrics")
+    taken = (machine.root / "var/log/all").read_text().count(f" e2e {route} ")
+    assert taken > PIECE
+    assert read_counter(machine, route, "/metrics") == [taken]
+
+
 def uninstall(machine: Machine) -> None:
     """Take everything away; what the operator made for nginx he removes himself."""
     run_setup(machine, "--uninstall")
@@ -159,17 +200,21 @@ def list_changes(machine: Machine) -> str:
 
 
 def test_rsyslog_is_set_up_and_left_again_by_the_printed_commands(machine: Machine) -> None:
-    """A pipe, omprog, a socket, two instances, nothing: each time with what setup prints, and nothing else."""
+    """A pipe, a socket, omprog, two instances, nothing: each time with what setup prints, and nothing else.
+
+    While the way changes, nothing of what rsyslog has taken is lost, and nothing counted twice.
+    """
     before = list_changes(machine)
     steps = run_setup(machine, "--install", "--syslog_daemon", "rsyslog", "--programs", "sshd")
     assert steps[-1] == "syslog-pipeline doctor"
     units = machine.run("sh", "-c", "systemd-analyze verify --man=no /etc/systemd/system/syslog-pipeline*.s* 2>&1")
     assert units == ""
     assert assert_counted(machine, "pipe", "/metrics") == [MESSAGES]
+    with logging_on(machine, "meanwhile"):
+        run_setup(machine, "--install", "--way", "socket")
+    assert_as_in_log(machine, "meanwhile")
     run_setup(machine, "--install", "--way", "omprog", is_healthy=False)
     assert assert_counted(machine, "omprog", "/metrics") == [MESSAGES]
-    run_setup(machine, "--install", "--way", "socket")
-    assert assert_counted(machine, "socket", "/metrics") == [MESSAGES]
     run_setup(machine, "--install", "--way", "pipe", "--instances", "2")
     assert all(assert_counted(machine, "spread", INSTANCES))
     uninstall(machine)
