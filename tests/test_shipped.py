@@ -46,7 +46,54 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     ),
     "syslog-ng/spread.conf": ("e2e/test_syslog_ng_spread.py::test_messages_are_spread_by_host_and_counted_exactly",),
     "syslog-ng/instance.conf": ("e2e/test_syslog_ng_spread.py::test_messages_are_spread_by_host_and_counted_exactly",),
-    "rsyslog/pipe.conf": ("e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",),
+    "rsyslog/pipe.conf": (
+        "e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",
+        "e2e/test_rsyslog_ways.py::test_pipe_misses_nothing_while_we_are_stopped",
+        "e2e/test_rsyslog_ways.py::test_rsyslogd_ends_while_the_pipe_is_full",
+        "e2e/test_rsyslog_ways.py::test_crash_of_rsyslogd_loses_little",
+        "e2e/test_rsyslog_ways.py::test_rsyslogd_without_root_writes_to_the_pipe",
+    ),
+    "rsyslog/ompipe.conf": ("e2e/test_rsyslog_ways.py::test_ompipe_misses_little_while_we_are_stopped",),
+    "rsyslog/socket.conf": (
+        "e2e/test_main_job.py::test_messages_through_a_datagram_socket_are_counted_exactly",
+        "e2e/test_rsyslog_ways.py::test_socket_misses_nothing_while_we_are_stopped",
+    ),
+    "rsyslog/omprog.conf": (
+        "e2e/test_omprog.py::test_messages_in_transactions_are_counted_exactly",
+        "e2e/test_omprog.py::test_stop_loses_nothing",
+        "e2e/test_omprog.py::test_kill_loses_nothing",
+    ),
+    "rsyslog/filter.conf": ("e2e/test_rsyslog_ways.py::test_filter_lets_pass_what_has_a_program",),
+    "rsyslog/template.conf": (
+        "e2e/test_rsyslog_ways.py::test_programs_count_the_same_with_each_template",
+        "e2e/test_rsyslog_ways.py::test_template_keeps_time_host_and_tag",
+    ),
+    "rsyslog/logstash.conf": (
+        "e2e/test_rsyslog_tees.py::test_receiver_that_comes_late_holds_nothing_up",
+        "e2e/test_rsyslog_tees.py::test_logstash_gets_the_fields_of_the_common_schema",
+    ),
+    "rsyslog/graylog.conf": (
+        "e2e/test_rsyslog_tees.py::test_receiver_that_comes_late_holds_nothing_up",
+        "e2e/test_rsyslog_tees.py::test_graylog_takes_datagrams_too",
+    ),
+    "rsyslog/instance.conf": ("e2e/test_rsyslog_spread.py::test_each_host_goes_to_one_instance_whatever_another_does",),
+    "rsyslog/spread.conf": ("e2e/test_rsyslog_spread.py::test_each_host_goes_to_one_instance_whatever_another_does",),
+    "rsyslog/receive-relp.conf": (
+        "e2e/test_rsyslog_central.py::test_messages_of_other_hosts_are_counted_exactly",
+        "e2e/test_rsyslog_central.py::test_client_that_is_not_known_is_refused",
+    ),
+    "rsyslog/send-relp.conf": (
+        "e2e/test_rsyslog_central.py::test_messages_of_other_hosts_are_counted_exactly",
+        "e2e/test_rsyslog_central.py::test_central_host_with_another_name_gets_nothing",
+    ),
+    "rsyslog/receive-tls.conf": (
+        "e2e/test_rsyslog_central.py::test_messages_of_other_hosts_are_counted_exactly",
+        "e2e/test_rsyslog_central.py::test_client_that_is_not_known_is_refused",
+    ),
+    "rsyslog/send-tls.conf": (
+        "e2e/test_rsyslog_central.py::test_messages_of_other_hosts_are_counted_exactly",
+        "e2e/test_rsyslog_central.py::test_central_host_with_another_name_gets_nothing",
+    ),
     "nginx/basic-auth.conf": (
         "e2e/test_main_job.py::test_messages_through_the_pipe_are_counted_exactly",
         "e2e/test_nginx.py::test_password_is_asked_for_on_each_page",

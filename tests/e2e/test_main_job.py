@@ -20,12 +20,6 @@ from tests.e2e.web import run_nginx
 MESSAGES = 200_000
 SUM = MESSAGES * (MESSAGES - 1) // 2
 
-OMUXSOCK = """
-module(load="omuxsock")
-$OMUxSockSocket {socket}
-*.* :omuxsock:;RSYSLOG_TraditionalFileFormat
-"""
-
 pytestmark = pytest.mark.slow
 
 
@@ -116,7 +110,9 @@ def test_messages_through_the_pipe_are_counted_exactly(site: Site, rsyslog_folde
 
 def test_messages_through_a_datagram_socket_are_counted_exactly(site: Site, rsyslog_folder: Path) -> None:
     """rsyslogd's omuxsock writes a datagram per message to our socket: nothing lost, doubled or out of order."""
-    with run_rsyslog(rsyslog_folder, OMUXSOCK.format(socket=site.datagram)) as log_socket:
+    snippet = (ROOT / "rsyslog" / "socket.conf").read_text()
+    snippet = substitute(snippet, {"/run/syslog-pipeline/log.sock": str(site.datagram)})
+    with run_rsyslog(rsyslog_folder, snippet) as log_socket:
         log_messages(log_socket, "datagram")
         site.wait_counted("datagram", MESSAGES)
     site.assert_exact("datagram")

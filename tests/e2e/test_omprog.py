@@ -15,11 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.shipped import render_shipped
 from tests.e2e.counting import PROGRAM, log_messages
-from tests.e2e.daemons import ROOT, answers, fetch_metrics, run_rsyslog, substitute, wait_until
-
-SNIPPET = re.compile(r"^```\n(module\(load=\"omprog\"\).*?)^```$", re.MULTILINE | re.DOTALL)
-"""The configuration in docs/sources.md that users copy."""
+from tests.e2e.daemons import ROOT, answers, fetch_metrics, run_rsyslog, wait_until
 
 MESSAGES = 200_000
 MESSAGES_WHILE_KILLED = {"on": 20_000, "off": 300}
@@ -83,10 +81,8 @@ class Site:
     @contextmanager
     def run(self, program: Path, replacements: dict[str, str]) -> Iterator[Path]:
         """Run rsyslogd with the snippet that users copy; give the path of its log socket."""
-        found = SNIPPET.search((ROOT / "docs" / "sources.md").read_text())
-        assert found
-        snippet = substitute(
-            found[1],
+        snippet = render_shipped(
+            "rsyslog/omprog.conf",
             {
                 "/usr/bin/syslog-pipeline": str(self.write_command()),
                 "/etc/syslog-pipeline/programs": str(program),
