@@ -86,15 +86,7 @@ def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing
         steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics on port 9443"))
     elif last is not None and last.nginx != NONE:
         steps.append(Step(command=RELOAD_NGINX, reason="serves the metrics no more"))
-    return [*steps, look_at_result(choices, machine)]
-
-
-def look_at_result(choices: Choices, machine: Machine) -> Step:
-    """Return the step that shows whether lines arrive; the doctor looks after units."""
-    if choices.is_started_by_daemon:
-        command = "curl --silent --unix-socket /run/syslog-pipeline/metrics.sock http://localhost/metrics"
-        return Step(command=command, reason="shows what is counted")
-    return Step(command=f"{spell_command(machine)} doctor", reason="says whether lines arrive")
+    return [*steps, Step(command=f"{spell_command(machine)} doctor", reason="says whether lines arrive")]
 
 
 def change_units(choices: Choices, last: Choices | None) -> list[Step]:

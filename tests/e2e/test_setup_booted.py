@@ -213,7 +213,7 @@ def test_rsyslog_is_set_up_and_left_again_by_the_printed_commands(machine: Machi
     with logging_on(machine, "meanwhile"):
         run_setup(machine, "--install", "--way", "socket")
     assert_as_in_log(machine, "meanwhile")
-    run_setup(machine, "--install", "--way", "omprog", is_healthy=False)
+    run_setup(machine, "--install", "--way", "omprog")
     assert assert_counted(machine, "omprog", "/metrics") == [MESSAGES]
     run_setup(machine, "--install", "--way", "pipe", "--instances", "2")
     assert all(assert_counted(machine, "spread", INSTANCES))
