@@ -122,15 +122,20 @@ class Examination:
 
     def list_units(self, instance: Instance) -> list[str]:
         """Return the units of one of our daemons, of its sockets first: those that systemd may know."""
-        suffix = f"@{instance.number}" if instance.number else ""
         kinds = [*([""] if instance.pipes else []), *(["-log"] if instance.sockets else []), "-http"]
-        sockets = [f"{OUR_UNIT}{kind}{suffix}.socket" for kind in kinds]
-        return [*(unit for unit in sockets if self.has_unit(unit)), f"{OUR_UNIT}{suffix}"]
+        units = [name_socket_unit(instance, kind) for kind in kinds]
+        return [*(unit for unit in units if self.has_unit(unit)), instance.unit.removesuffix(".service")]
 
     def has_unit(self, unit: str) -> bool:
         """Whether the file of a unit is there."""
         template = unit.partition("@")[0] + "@.socket" if "@" in unit else unit
         return any((self.site.settings.root / folder / template).exists() for folder in UNIT_FOLDERS)
+
+    def spell_group(self, instance: Instance, kind: str, setting: str) -> str:
+        """Return where the group of a pipe or socket is set: in the unit that makes it, or in our settings."""
+        unit = name_socket_unit(instance, kind)
+        place = f"SocketGroup in {unit}" if self.has_unit(unit) else f"{setting} in {self.site.config}"
+        return f"Set {place} too, so that it stays so."
 
     def spell_start(self, instance: Instance, verb: str = "restart") -> str:
         """Return the command that starts one of our daemons, or does something else with it."""
@@ -141,6 +146,11 @@ class Examination:
     def spell_service(self, verb: str, unit: str) -> str:
         """Return the command that does something with a service."""
         return f"systemctl {verb} {unit}"
+
+
+def name_socket_unit(instance: Instance, kind: str) -> str:
+    """Return the unit that makes the pipe of an instance, with `-log` its sockets for lines, with `-http` that."""
+    return f"{OUR_UNIT}{kind}@{instance.number}.socket" if instance.number else f"{OUR_UNIT}{kind}.socket"
 
 
 CheckFunction: TypeAlias = Callable[[Examination], Iterable[Finding]]

@@ -10,16 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.chain import BASIC_AUTH, NGINX_USER, Chain, run_chain, sign_server
+from tests.doctor.chain import BASIC_AUTH, NGINX_USER, Chain, sign_server
 from tests.e2e.daemons import find_free_port
 from tests.e2e.web import Web, prepare_nginx, render_nginx, serving
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Chain]:
-    """A whole way in which all is well, but for the nginx of some tests."""
-    with run_chain() as running:
-        yield running
 
 
 def prepare_other(chain: Chain, folder: Path, sockets: Path | None = None, *, days: int = 30) -> Web:
@@ -65,6 +58,7 @@ def test_nginx_that_may_not_write_to_the_socket(chain: Chain) -> None:
         told.assert_only(
             "nginx_socket", f"The user {NGINX_USER} may not write to {chain.http_socket} (mode 0660", command
         )
+        assert "Set SocketGroup in syslog-pipeline-http.socket too" in str(told.find("nginx_socket")["why"])
         subprocess.run(["sh", "-c", command], check=True)
         assert chain.ask().failing == set()
     finally:

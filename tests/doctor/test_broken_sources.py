@@ -7,21 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
-
-from tests.doctor.chain import IMPATIENCE, Chain, copy_programs, list_commands, run_chain
+from tests.doctor.chain import IMPATIENCE, Chain, copy_programs, list_commands
 from tests.e2e.daemons import wait_until
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Chain]:
-    """A whole way in which all is well."""
-    with run_chain() as running:
-        yield running
 
 
 def test_settings_with_an_unknown_name(chain: Chain, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,9 @@ import pytest
 from pipeline.doctor.checks import CHECKS
 from pipeline.doctor.checks.line import log_line
 from pipeline.shipped import render_shipped
-from tests.doctor.chain import PATIENCE, Chain, ask_doctor, copy_programs, run_chain
+from tests.doctor.chain import PATIENCE, Chain, ask_doctor, copy_programs
 from tests.e2e.daemons import SYSLOG_NG, answers, run_pipeline, run_rsyslog, wait_until
 from tests.e2e.syslog_ng import SyslogNg, make_environment, render, running_syslog_ng
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Chain]:
-    """A whole way in which all is well."""
-    with run_chain() as running:
-        yield running
 
 
 def test_all_is_well(chain: Chain) -> None:

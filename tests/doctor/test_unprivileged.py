@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 
-import pytest
-
-from tests.doctor.chain import Chain, Told, run_chain
+from tests.doctor.chain import Chain, Told
 
 NOBODY = 65534
 
@@ -21,13 +18,6 @@ print("as nobody:", flush=True)
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.exit(main(sys.argv[1:], standalone_mode=False))
 """
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Chain]:
-    """A whole way in which all is well."""
-    with run_chain() as running:
-        yield running
 
 
 def ask_as_nobody(chain: Chain) -> Told:

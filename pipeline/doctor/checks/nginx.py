@@ -79,8 +79,9 @@ def check_rights(exam: Examination, config: NginxConfig) -> Iterator[Finding]:
         if not instance.unix_socket.exists():
             yield skip(f"There is no {instance.unix_socket}.")
         elif obstacle := find_obstacle(account, instance.unix_socket, WRITE):
-            why = f'nginx answers 502. Set unix_socket_group = "{account.main_group}" too, so that it stays so.'
-            yield fail(obstacle.sentence, why, *obstacle.mend, exam.spell_service("restart", "nginx"))
+            keep = exam.spell_group(instance, "-http", "unix_socket_group")
+            restart = exam.spell_service("restart", "nginx")
+            yield fail(obstacle.sentence, f"nginx answers 502. {keep}", *obstacle.mend, restart)
         else:
             yield approve(f"nginx, as {account.name}, may write to {instance.unix_socket}.")
 

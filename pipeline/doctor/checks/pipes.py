@@ -122,7 +122,8 @@ def judge_rights(exam: Examination, instance: Instance, path: Path, writer: Acco
             return tell_obstacle(obstacle, "It is how our daemon gets its lines.", exam.spell_start(instance))
     obstacle = find_obstacle(writer, path, WRITE)
     if obstacle:
-        why = "The syslog daemon cannot hand over its lines. Set source_group or source_mode too, so that it stays so."
+        keep = exam.spell_group(instance, "" if path in instance.pipes else "-log", "source_group")
+        why = f"The syslog daemon cannot hand over its lines. {keep}"
         return tell_obstacle(obstacle, why, exam.spell_service("restart", name_syslog(exam)))
     ours = exam.our_account.name if exam.our_account else "our daemon"
     return approve(f"{writer.name} may write to {path}, and {ours} may read it.")

@@ -24,6 +24,9 @@ DEFAULT_SPOOL = Path("/var/spool/rsyslog")
 MIN_FREE_BYTES = 64 * 1024 * 1024
 """A queue that cannot be written is a queue that loses."""
 
+REFERENCE = re.compile(r"\s*\[v\d.*$")
+"""What rsyslog puts behind a complaint: its version and an address."""
+
 PERMISSION = re.compile(r"permission denied|operation not permitted", re.IGNORECASE)
 
 
@@ -59,7 +62,7 @@ def check_config(exam: Examination) -> Iterator[Finding]:
 def find_complaint(daemon: SyslogDaemon, output: str) -> str:
     """Return the first complaint in what a check said."""
     found = daemon.complaint.search(output)
-    return found[1] if found else next(iter(output.strip().splitlines()), "it does not say which.")
+    return REFERENCE.sub("", found[1]) if found else next(iter(output.strip().splitlines()), "it does not say which.")
 
 
 def check_running(exam: Examination) -> Iterator[Finding]:
@@ -128,9 +131,9 @@ def check_snippet(exam: Examination) -> Iterator[Finding]:
 def name_target(exam: Examination) -> str:
     """Return what a rule for us writes to."""
     instance = exam.site.instances[0]
-    files = list(map(str, instance.files))
-    target = next(log for log in instance.logs if log.removeprefix("file://") not in files)
-    return "our daemon, which it starts" if target == "-" else target
+    local = [str(path) for path in (*instance.pipes, *instance.sockets)]
+    remote = [log for log in instance.logs if log.startswith(("tcp://", "udp://"))]
+    return next(iter((*local, *remote)), "our daemon, which it starts")
 
 
 def check_age(exam: Examination, daemon: SyslogDaemon) -> Iterator[Finding]:
