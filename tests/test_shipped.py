@@ -66,6 +66,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "rsyslog/filter.conf": ("e2e/test_rsyslog_ways.py::test_filter_lets_pass_what_has_a_program",),
     "rsyslog/template.conf": (
         "e2e/test_rsyslog_ways.py::test_programs_count_the_same_with_each_template",
+        "e2e/test_rsyslog_ways.py::test_messages_of_rfc_5424_count_the_same_with_our_template",
         "e2e/test_rsyslog_ways.py::test_template_keeps_time_host_and_tag",
     ),
     "rsyslog/logstash.conf": (

@@ -31,6 +31,7 @@ GROUP = 4711
 
 PROGRAMS = ROOT / "pipeline" / "programs"
 HEADER = re.compile(rb"[A-Z][a-z]{2} [ \d]\d [\d:]{8} [^ ]+ [^ ]+:")
+TAG = re.compile(rb"[A-Z][a-z]{2} [ \d]\d [\d:]{8} ([^ ]+) ([^ :\[]+)(?:\[(\d+)\])?: ")
 STRANGERS = (b"postgres", b"sshdx", b"fail2ban")
 """Applications that filter.conf does not name, or not quite."""
 
@@ -192,6 +193,18 @@ def test_programs_count_the_same_with_each_template(folder: Path, template: str)
     assert replay(folder, written, "syslog_") == replay(folder, samples, "syslog_")
 
 
+def test_messages_of_rfc_5424_count_the_same_with_our_template(folder: Path) -> None:
+    """The programs find the tag of a sender that splits it into name and process."""
+    samples = [line for line in read_samples() if TAG.match(line)]
+    snippet = render_pipe(folder / "plain", more={"RSYSLOG_TraditionalFileFormat": "SyslogPipeline"})
+    with run_configured(folder, render_shipped("rsyslog/template.conf", {}), snippet) as rsyslog:
+        rsyslog.send(*(TAG.sub(write_rfc_5424, line) + b"\n" for line in samples))
+        wait_until(lambda: count_lines(folder / "plain") >= len(samples), "all samples are written")
+    written = (folder / "plain").read_bytes().splitlines()
+    assert len(written) == len(samples)
+    assert replay(folder, written, "syslog_") == replay(folder, samples, "syslog_")
+
+
 def test_template_keeps_time_host_and_tag(folder: Path) -> None:
     """A time with a zone stays as it was sent, a long tag whole, and a message is one line whatever it holds."""
     tag = b"a-tag-of-more-than-thirty-two-characters[4711]:"
@@ -203,6 +216,12 @@ def test_template_keeps_time_host_and_tag(folder: Path) -> None:
         wait_until(lambda: count_lines(folder / "plain") == 1, "the message is written")
     written = (folder / "plain").read_bytes()
     assert written == b"<38>2026-11-21T13:20:00.123456+05:30 web1 %s one#010two\n" % tag
+
+
+def write_rfc_5424(header: re.Match[bytes]) -> bytes:
+    """Return the header of RFC 5424 for one in the traditional form."""
+    host, name, process = header.groups()
+    return b"<38>1 2026-02-21T13:20:00Z %s %s %s - - " % (host, name, process or b"-")
 
 
 def read_samples() -> list[bytes]:
