@@ -63,12 +63,19 @@ def run_setup(job: Setup) -> None:
         confirm(job)
         left = job.write()
         if job.work:
-            click.secho(f"{count(len(job.work), 'file')} {'written' if job.choices else 'removed'}.", bold=True)
+            click.secho(describe_work(job), bold=True)
         for folder in left:
             click.echo(f"{folder} stays: there is something in it.")
     print_refused(job)
     print_steps(job)
     exit_with(failed=bool(job.refused))
+
+
+def describe_work(job: Setup) -> str:
+    """Return how many files were written, and how many removed."""
+    removed = sum(change.new is None for change in job.work)
+    done = [(len(job.work) - removed, "written"), (removed, "removed")]
+    return ", ".join(f"{count(number, 'file')} {what}" for number, what in done if number) + "."
 
 
 def print_findings(job: Setup) -> None:

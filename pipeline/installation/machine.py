@@ -18,6 +18,9 @@ from pipeline.errors import SettingError, describe_os_error
 
 LIVE = Path("/")
 
+IPV6 = Path("/proc/net/if_inet6")
+"""Where the kernel lists its addresses of IPv6, if it has any to do with it."""
+
 COMMAND = "/usr/bin/syslog-pipeline"
 """Where our command is by default."""
 
@@ -71,6 +74,9 @@ class Machine:
     root: Path
     command: str = COMMAND
     has_command: bool = True
+    needed: tuple[str, ...] = ()
+    """What the service must be able to see to run: the command, and on this machine our Python."""
+    has_ipv6: bool = True
     rsyslog: Program | None = None
     syslog_ng: Program | None = None
     syslog_ng_source: str = SYSLOG_NG_SOURCE
@@ -97,10 +103,14 @@ def look_at_machine(root: Path) -> Machine:
     if not root.is_dir():
         raise SettingError(f"The root {root} is not a folder.")
     command = find_command(root)
+    is_live = root.resolve() == LIVE
+    needed = (str(Path(command).resolve()), str(Path(sys.executable).resolve())) if command and is_live else ()
     return Machine(
         root=root,
         command=command or COMMAND,
         has_command=command is not None,
+        needed=needed or (command or COMMAND,),
+        has_ipv6=not is_live or IPV6.exists(),
         rsyslog=find_rsyslog(root),
         syslog_ng=find_syslog_ng(root),
         syslog_ng_source=find_source(root),

@@ -219,7 +219,11 @@ def plan_nginx(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
     if machine.nginx is None or choices.nginx == NONE:
         return
     yield make_file("nginx/locations.conf", NGINX_LOCATIONS)
-    yield make_file(f"nginx/{choices.nginx}.conf", f"{machine.nginx.folder}/syslog-pipeline.conf", editable=True)
+    # nginx does not start if it is to listen on an address that the kernel knows nothing of.
+    values = {} if machine.has_ipv6 else {"    listen [::]:9443 ssl;\n": ""}
+    yield make_file(
+        f"nginx/{choices.nginx}.conf", f"{machine.nginx.folder}/syslog-pipeline.conf", values, editable=True
+    )
 
 
 def find_writer(choices: Choices, machine: Machine) -> str:

@@ -183,9 +183,9 @@ def list_warnings(choices: Choices, machine: Machine) -> list[str]:
     warnings = []
     if not machine.has_command:
         warnings.append(f"There is no {machine.command} below {machine.root} yet: install syslog-pipeline there.")
-    if machine.command.startswith(HIDDEN_FOLDERS):
+    if hidden := next((path for path in machine.needed if path.startswith(HIDDEN_FOLDERS)), None):
         warnings.append(
-            f"The units keep {machine.command} out of the service's sight: install syslog-pipeline elsewhere, "
+            f"The units keep {hidden} out of the service's sight: install syslog-pipeline and its Python elsewhere, "
             "for example in /opt/syslog-pipeline."
         )
     if machine.systemd is None and not choices.is_started_by_daemon:

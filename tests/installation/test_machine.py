@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.installation.choices import make_choices
 from pipeline.installation.machine import Program, find_systemd, look_at_machine
+from pipeline.installation.plan import plan_files
+from pipeline.settings import SetupSettings
 from tests.installation.roots import install, make_root, read_tree, setup, write
 
 UNITS = "etc/systemd/system"
@@ -104,8 +109,24 @@ def test_command_that_the_service_cannot_see_is_a_warning(tmp_path: Path, monkey
     told = install(root).stdout
     assert (
         "Warning: The units keep /home/me/.venv/bin/syslog-pipeline out of the service's sight: install "
-        "syslog-pipeline elsewhere, for example in /opt/syslog-pipeline.\n"
+        "syslog-pipeline and its Python elsewhere, for example in /opt/syslog-pipeline.\n"
     ) in told
+
+
+def test_python_of_the_machine_itself_must_be_seen_too() -> None:
+    """A link in /usr/bin may lead to a virtual environment, and that to a Python, which may be in somebody's home."""
+    machine = look_at_machine(Path("/"))
+    assert machine.needed[-1] == str(Path(sys.executable).resolve())
+    assert Path(machine.needed[0]).name == "syslog-pipeline"
+
+
+def test_nginx_listens_on_no_address_that_the_kernel_does_not_have(tmp_path: Path) -> None:
+    """It would not start."""
+    machine = replace(look_at_machine(make_root(tmp_path, "rsyslog", "nginx")), has_ipv6=False)
+    choices = make_choices(SetupSettings(), None, machine, ["doctor"])
+    texts = {file.path: file.text for file in plan_files(choices, machine)}
+    lines = [line.strip() for line in texts["/etc/nginx/conf.d/syslog-pipeline.conf"].splitlines()]
+    assert [line for line in lines if line.startswith("listen ")] == ["listen 9443 ssl;"]
 
 
 def test_machine_without_systemd_is_a_warning(tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ def test_changed_choices_remove_what_is_needed_no_more(root: Path) -> None:
         "doctor.mtail",
     ]
     assert "/etc/systemd/system/syslog-pipeline.socket is removed.\n" in result.stdout
+    assert "5 files written, 2 files removed.\n" in result.stdout
     assert b"ssl_verify_client on" in (root / "etc/nginx/conf.d/syslog-pipeline.conf").read_bytes()
     install(root, "--nginx", "none", "--programs", "none")
     assert not (root / "etc/nginx/conf.d/syslog-pipeline.conf").exists()
