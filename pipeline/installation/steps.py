@@ -146,7 +146,7 @@ def list_undoing_steps(last: Choices | None) -> list[Step]:
         *steps,
         *stop_units(services, sockets),
         *([Step(command="systemctl daemon-reload", reason="lets systemd forget the units")] if sockets else []),
-        Step(command="rm -r /run/syslog-pipeline /var/lib/syslog-pipeline", reason="the values of the metrics go too"),
+        Step(command="rm -rf /run/syslog-pipeline /var/lib/syslog-pipeline", reason="the values of the metrics go too"),
         Step(command="userdel syslog-pipeline", reason="nobody needs the user any more"),
     ]
 

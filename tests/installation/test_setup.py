@@ -225,7 +225,7 @@ def test_uninstall_leaves_the_tree_as_it_was(root: Path) -> None:
         "    # lets systemd forget the units\n"
         "    systemctl daemon-reload\n"
         "    # the values of the metrics go too\n"
-        "    rm -r /run/syslog-pipeline /var/lib/syslog-pipeline\n"
+        "    rm -rf /run/syslog-pipeline /var/lib/syslog-pipeline\n"
         "    # nobody needs the user any more\n"
         "    userdel syslog-pipeline\n"
     )

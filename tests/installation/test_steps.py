@@ -107,7 +107,7 @@ def test_nothing_is_undone_where_nothing_was_done() -> None:
     assert commands == [
         "rsyslogd -N1 && systemctl restart rsyslog",
         "nginx -t && systemctl reload nginx",
-        "rm -r /run/syslog-pipeline /var/lib/syslog-pipeline",
+        "rm -rf /run/syslog-pipeline /var/lib/syslog-pipeline",
         "userdel syslog-pipeline",
     ]
     assert list_undoing_steps(choose("none"))[0].command == "systemctl stop syslog-pipeline.service"
