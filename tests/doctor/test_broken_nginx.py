@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,14 +19,6 @@ def prepare_other(chain: Chain, folder: Path, sockets: Path | None = None, *, da
     sign_server(web, days)
     render_nginx(web, sockets or chain.folder, BASIC_AUTH, user=NGINX_USER)
     return web
-
-
-@contextmanager
-def open_folder(path: Path) -> Iterator[Path]:
-    """Make a folder of pytest's passable for nginx's user."""
-    for folder in (path, *path.parents[:2]):
-        folder.chmod(0o755)
-    yield path
 
 
 def test_nginx_that_does_not_run(chain: Chain, tmp_path: Path) -> None:
@@ -65,23 +55,21 @@ def test_nginx_that_may_not_write_to_the_socket(chain: Chain) -> None:
         shutil.chown(chain.http_socket, group=status.st_gid)
 
 
-def test_nginx_that_asks_another_socket(chain: Chain, tmp_path: Path) -> None:
+def test_nginx_that_asks_another_socket(chain: Chain, open_folder: Path) -> None:
     """It answers 502, as nobody is there."""
-    with open_folder(tmp_path):
-        web = prepare_other(chain, tmp_path, tmp_path)
-        with serving(web):
-            told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
-    what = f"nginx passes requests to {tmp_path}/metrics.sock"
+    web = prepare_other(chain, open_folder, open_folder)
+    with serving(web):
+        told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
+    what = f"nginx passes requests to {open_folder}/metrics.sock"
     told.assert_only("nginx_socket", what, "nginx -t && systemctl reload nginx")
 
 
 @pytest.mark.parametrize(("days", "said"), [(-1, "is not valid at present"), (5, "expires in 5 days")])
-def test_certificate_that_ends(chain: Chain, tmp_path: Path, days: int, said: str) -> None:
+def test_certificate_that_ends(chain: Chain, open_folder: Path, days: int, said: str) -> None:
     """One that has expired is a failure, one that is about to is worth a look."""
-    with open_folder(tmp_path):
-        web = prepare_other(chain, tmp_path, days=days)
-        with serving(web):
-            told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
+    web = prepare_other(chain, open_folder, days=days)
+    with serving(web):
+        told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
     assert told.failing == ({"nginx"} if days < 0 else set())
     found = told.find("nginx", "failure" if days < 0 else "warning")
     assert said in str(found["what"])

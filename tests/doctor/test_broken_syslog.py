@@ -91,12 +91,10 @@ def test_rule_that_is_stopped_before_ours(chain: Chain, tmp_path: Path) -> None:
     assert str(told.find("line")["why"]).startswith("Another rule may have stopped it")
 
 
-def test_writer_that_may_not_write(chain: Chain, tmp_path: Path) -> None:
+def test_writer_that_may_not_write(chain: Chain, open_folder: Path) -> None:
     """rsyslogd gives up its rights, and the pipe is not open to the user that it becomes."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     drop = "$PrivDropToUser nobody\n$PrivDropToGroup nogroup\n"
-    told = ask_about(chain, drop + render_rule(chain.fifo), tmp_path)
+    told = ask_about(chain, drop + render_rule(chain.fifo), open_folder)
     told.assert_only(
         "rights",
         f"The user nobody may not write to {chain.fifo} (mode 0660, owner root",

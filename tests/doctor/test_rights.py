@@ -6,20 +6,10 @@ import grp
 import os
 from pathlib import Path
 
-import pytest
-
 from pipeline.doctor.rights import READ, SEARCH, WRITE, Account, find_account, find_obstacle
 
 STRANGER = Account(4711, frozenset((4712,)))
 MEMBER = Account(4711, frozenset((33, 4712)))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that everybody may enter."""
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
-    return tmp_path
 
 
 def make_pipe(folder: Path, mode: int, group: int) -> Path:
@@ -31,51 +21,51 @@ def make_pipe(folder: Path, mode: int, group: int) -> Path:
     return path
 
 
-def test_root_may_everything(folder: Path) -> None:
+def test_root_may_everything(open_folder: Path) -> None:
     """No mode keeps it out."""
-    assert find_obstacle(Account(0, frozenset((0,))), make_pipe(folder, 0, 0), READ | WRITE) is None
+    assert find_obstacle(Account(0, frozenset((0,))), make_pipe(open_folder, 0, 0), READ | WRITE) is None
 
 
-def test_member_of_the_group_may(folder: Path) -> None:
+def test_member_of_the_group_may(open_folder: Path) -> None:
     """Of owner, group and others one part counts: the first that fits."""
-    assert find_obstacle(MEMBER, make_pipe(folder, 0o660, 33), READ | WRITE) is None
+    assert find_obstacle(MEMBER, make_pipe(open_folder, 0o660, 33), READ | WRITE) is None
 
 
-def test_owner_may_not_what_his_group_may(folder: Path) -> None:
+def test_owner_may_not_what_his_group_may(open_folder: Path) -> None:
     """The group's part does not count for the owner."""
-    path = make_pipe(folder, 0o060, 33)
+    path = make_pipe(open_folder, 0o060, 33)
     os.chown(path, MEMBER.uid, 33)
     assert find_obstacle(MEMBER, path, READ) is not None
 
 
-def test_stranger_joins_a_group_that_may(folder: Path) -> None:
+def test_stranger_joins_a_group_that_may(open_folder: Path) -> None:
     """The command makes him a member."""
-    obstacle = find_obstacle(STRANGER, make_pipe(folder, 0o660, 33), WRITE)
+    obstacle = find_obstacle(STRANGER, make_pipe(open_folder, 0o660, 33), WRITE)
     assert obstacle is not None
     name = grp.getgrgid(33).gr_name
     assert obstacle.mend == (f"usermod --append --groups {name} 4711",)
 
 
-def test_nobody_is_told_to_join_the_group_of_root(folder: Path) -> None:
+def test_nobody_is_told_to_join_the_group_of_root(open_folder: Path) -> None:
     """The file gets another group instead."""
-    path = make_pipe(folder, 0o660, 0)
+    path = make_pipe(open_folder, 0o660, 0)
     obstacle = find_obstacle(STRANGER, path, WRITE)
     assert obstacle is not None
     assert obstacle.mend == (f"chgrp 4712 {path} && chmod g+w {path}",)
     assert obstacle.sentence == f"The user 4711 may not write to {path} (mode 0660, owner root, group root)."
 
 
-def test_group_that_may_not_is_given_the_right(folder: Path) -> None:
+def test_group_that_may_not_is_given_the_right(open_folder: Path) -> None:
     """He is a member already."""
-    path = make_pipe(folder, 0o600, 33)
+    path = make_pipe(open_folder, 0o600, 33)
     obstacle = find_obstacle(MEMBER, path, READ | WRITE)
     assert obstacle is not None
     assert obstacle.mend == (f"chmod g+rw {path}",)
 
 
-def test_folder_on_the_way_is_the_obstacle(folder: Path) -> None:
+def test_folder_on_the_way_is_the_obstacle(open_folder: Path) -> None:
     """What lies in a closed folder is closed, whatever its mode."""
-    closed = folder / "closed"
+    closed = open_folder / "closed"
     closed.mkdir(mode=0o700)
     obstacle = find_obstacle(STRANGER, make_pipe(closed, 0o666, 33), WRITE)
     assert obstacle is not None
