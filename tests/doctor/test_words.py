@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.doctor.checks import CHECKS
 from pipeline.doctor.checks.nginx import judge_answer
 from pipeline.doctor.findings import approve, fail, skip, warn
 from pipeline.doctor.rounds import make_waiting
+from tests.e2e.daemons import ROOT
 
 FIRST, SECOND, THIRD = (Check(name, name.title(), lambda _: ()) for name in ("first", "second", "third"))
 
@@ -44,6 +46,13 @@ def test_needed_checks_stand_before_what_needs_them() -> None:
     late = [check.name for check in CHECKS if not set(check.needs) <= set(names[: names.index(check.name)])]
     assert late == []
     assert len(set(names)) == len(names)
+
+
+def test_each_check_is_documented() -> None:
+    """In the order in which they are made, by its title and its name."""
+    page = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w ()]+) \| `(\w+)` \|", page, re.MULTILINE)
+    assert rows == [(check.title, check.name) for check in CHECKS]
 
 
 @pytest.mark.parametrize(
