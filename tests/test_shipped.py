@@ -22,14 +22,18 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
         "e2e/test_syslog_ng_ways.py::test_message_is_one_line",
     ),
     "syslog-ng/stream.conf": (
-        "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_stop",
+        "e2e/test_syslog_ng_ways.py::test_stop_costs_a_socket_that_nobody_holds_one_message_at_most",
         "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_restart_by_systemd",
         "e2e/test_syslog_ng_ways.py::test_what_waits_in_syslog_ng_outlives_it",
     ),
     "syslog-ng/datagram.conf": (
+        "e2e/test_syslog_ng_ways.py::test_stop_costs_a_socket_that_nobody_holds_one_message_at_most",
         "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_restart_by_systemd",
     ),
-    "syslog-ng/program.conf": ("e2e/test_syslog_ng_ways.py::test_daemon_that_syslog_ng_starts_counts_exactly",),
+    "syslog-ng/program.conf": (
+        "e2e/test_syslog_ng_ways.py::test_daemon_that_syslog_ng_starts_counts_exactly",
+        "e2e/test_syslog_ng_ways.py::test_crash_of_the_daemon_that_syslog_ng_starts_costs_nothing_unread",
+    ),
     "syslog-ng/filter.conf": ("e2e/test_syslog_ng_ways.py::test_only_applications_that_have_programs_are_handed_over",),
     "syslog-ng/logstash.conf": ("e2e/test_syslog_ng_network.py::test_tee_holds_nobody_up_and_misses_nothing",),
     "syslog-ng/graylog.conf": (
