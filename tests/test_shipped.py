@@ -94,6 +94,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "rsyslog/receive-tls.conf": (
         "e2e/test_rsyslog_central.py::test_messages_of_other_hosts_are_counted_exactly",
         "e2e/test_rsyslog_central.py::test_client_that_is_not_known_is_refused",
+        "e2e/test_rsyslog_central.py::test_messages_of_syslog_ng_are_counted_exactly",
     ),
     "rsyslog/send-tls.conf": (
         "e2e/test_rsyslog_central.py::test_messages_of_other_hosts_are_counted_exactly",

@@ -15,6 +15,7 @@ import pytest
 from pipeline.shipped import render_shipped
 from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, wait_until
 from tests.e2e.rsyslog import Held, Rsyslog, hold_pipeline, render_pipe, run_configured
+from tests.e2e.syslog_ng import SyslogNg, make_lines, render, running_syslog_ng, send
 from tests.e2e.web import Certificate, make_authority
 
 LOG_HOST = "loghost.example.net"
@@ -89,7 +90,7 @@ def make_certificates(folder: Path) -> dict[str, Certificate]:
         "foreign": (other, "web1.example.net", "clientAuth"),
     }
     return {"ca": known.root} | {
-        name: authority.sign(host, usage, f"subjectAltName=DNS:{host}")
+        name: authority.sign(host, usage, f"subjectAltName=DNS:{host},DNS:localhost")
         for name, (authority, host, usage) in signed.items()
     }
 
@@ -119,6 +120,22 @@ def test_messages_of_other_hosts_are_counted_exactly(site: Site, folder: Path, k
         site.held.manager.start()
         site.held.counting.wait_counted(kind, MESSAGES)
     site.held.counting.assert_exact(kind, MESSAGES)
+
+
+def test_messages_of_syslog_ng_are_counted_exactly(site: Site, folder: Path) -> None:
+    """It sends in the form of RFC 5424, with the file that we ship for it."""
+    own, authority = site.certificates["client"], site.certificates["ca"]
+    edits = {
+        'syslog("loghost.example.net" port(6514)': f'syslog("localhost" port({site.ports["tls"]})',
+        "/etc/syslog-ng/tls/ca.crt": str(authority.file),
+        "/etc/syslog-ng/tls/client.crt": str(own.file),
+        "/etc/syslog-ng/tls/client.key": str(own.key),
+    }
+    files = {"central-host.conf": render("send-tls.conf", folder, edits)}
+    with running_syslog_ng(SyslogNg(folder / "syslog-ng", files)) as sender:
+        send(sender.log_socket, make_lines("ng", range(MESSAGES)))
+        site.held.counting.wait_counted("ng", MESSAGES)
+    site.held.counting.assert_exact("ng", MESSAGES)
 
 
 @pytest.mark.parametrize("kind", PORTS)
