@@ -175,22 +175,26 @@ BATCH_DURATION = OwnMetric(
 BUILD_INFO = OwnMetric("build_info", "The version that runs; always 1.", ("version",), Kind.GAUGE)
 PROGRAMS_RUNNING = OwnMetric("programs_running", "Programs that get lines now.", (), Kind.GAUGE)
 SERIES = OwnMetric("series", "Series of all metrics of all programs.", (), Kind.GAUGE)
-SERIES_EVICTED = OwnMetric(
-    "series_evicted_total", "Series that made room at the `limit` of their metric.", ("prog", "metric")
-)
-SERIES_OVERFLOWS = OwnMetric(
-    "series_overflows_total",
-    "New series that were not kept, because their metric has --max_series_per_metric already.",
-    ("prog", "metric"),
-)
-LABEL_VALUES_TOO_LONG = OwnMetric(
-    "label_values_too_long_total",
-    "New series that were not kept, because a label value is longer than --max_label_value_bytes.",
-    ("prog", "metric"),
-)
-TEXTS_CUT = OwnMetric(
-    "texts_cut_total", "Texts of metrics that were cut to --max_label_value_bytes.", ("prog", "metric")
-)
+
+OF_LIMITS = {
+    "evictions": OwnMetric(
+        "series_evicted_total", "Series that made room at the `limit` of their metric.", ("prog", "metric")
+    ),
+    "overflows": OwnMetric(
+        "series_overflows_total",
+        "New series that were not kept, because their metric has --max_series_per_metric already.",
+        ("prog", "metric"),
+    ),
+    "values_too_long": OwnMetric(
+        "label_values_too_long_total",
+        "New series that were not kept, because a label value is longer than --max_label_value_bytes.",
+        ("prog", "metric"),
+    ),
+    "texts_cut": OwnMetric(
+        "texts_cut_total", "Texts of metrics that were cut to --max_label_value_bytes.", ("prog", "metric")
+    ),
+}
+"""Per field of `Metric`."""
 
 OF_SOURCES = {
     "bytes_read": OwnMetric("log_bytes_total", "Bytes read from a source.", ("logfile",)),
@@ -320,10 +324,7 @@ OWN_METRICS = (
     BUILD_INFO,
     PROGRAMS_RUNNING,
     SERIES,
-    SERIES_EVICTED,
-    SERIES_OVERFLOWS,
-    LABEL_VALUES_TOO_LONG,
-    TEXTS_CUT,
+    *OF_LIMITS.values(),
     *OF_SOURCES.values(),
     *OF_PROGRAMS.values(),
     *OF_PROCESS.values(),
@@ -444,19 +445,18 @@ class Telemetry:
                 self.write(own, value, now)
 
     def collect_limits(self, now: int) -> None:
-        """Write how many series the programs' metrics have, and how often a limit told."""
+        """Write how many series the programs' metrics have, and for each metric how often a limit that it has told."""
         series = 0
+        gone = {own: set(self.metrics[own].data) for own in OF_LIMITS.values()}
         for metric in [metric for metric in self.store if metric.program]:
             series += len(metric.data)
             key = (os.fsencode(metric.program), os.fsencode(metric.name))
-            if metric.evictions:
-                self.write(SERIES_EVICTED, metric.evictions, now, *key)
-            if metric.overflows:
-                self.write(SERIES_OVERFLOWS, metric.overflows, now, *key)
-            if metric.values_too_long:
-                self.write(LABEL_VALUES_TOO_LONG, metric.values_too_long, now, *key)
-            if metric.texts_cut:
-                self.write(TEXTS_CUT, metric.texts_cut, now, *key)
+            for name in metric.list_limits():
+                self.write(OF_LIMITS[name], getattr(metric, name), now, *key)
+                gone[OF_LIMITS[name]].discard(key)
+        for own, keys in gone.items():
+            for labels in keys:
+                self.metrics[own].delete(labels)
         self.write(SERIES, series, now)
 
     def write_durations(self, own: OwnMetric, durations: Durations, now: int, *labels: bytes) -> None:

@@ -139,37 +139,47 @@ def test_series_is_stamped_when_its_value_changed() -> None:
     assert stamps["syslog_pipeline_build_info"] == [NOW]
 
 
-def test_limits_that_told_are_shown() -> None:
-    """Series that were evicted or not kept, per metric; metrics whose limits did nothing are left out."""
+def make_limited(name: str, limit: int = 0, value_type: ValueType = ValueType.INT, *labels: str) -> Metric:
+    return Metric(
+        name,
+        kind=Kind.TEXT if value_type is ValueType.STRING else Kind.GAUGE,
+        value_type=value_type,
+        program="a.mtail",
+        label_names=labels,
+        limit=limit,
+    )
+
+
+def test_what_limits_do_is_counted_per_metric_from_zero_on() -> None:
+    """So that a rate sees the first time; of the limits that a metric cannot meet, nothing is said."""
     store = Store(max_series=1, max_label_value_bytes=4)
     telemetry = Telemetry(store)
-    limited, capped, quiet = store.register(
+    limited, capped, text, _ = store.register(
         [
-            Metric(
-                name,
-                kind=Kind.GAUGE,
-                value_type=ValueType.INT,
-                program="a.mtail",
-                label_names=("k",),
-                limit=limit,
-            )
-            for name, limit in (("limited", 1), ("capped", 0), ("quiet", 0))
+            make_limited("limited", 1, ValueType.INT, "k"),
+            make_limited("capped", 0, ValueType.INT, "k"),
+            make_limited("text", 0, ValueType.STRING),
+            make_limited("plain"),
         ]
     )
+    names = ("series_evicted_total", "series_overflows_total", "label_values_too_long_total", "texts_cut_total")
+
+    def read_limits() -> list[dict[bytes, object]]:
+        telemetry.collect(NOW)
+        return [{labels[1]: value for labels, value in read_series(telemetry, name).items()} for name in names]
+
+    assert read_limits() == [{b"limited": 0}, {b"capped": 0}, {b"limited": 0, b"capped": 0}, {b"text": 0}]
     for metric in (limited, capped):
         metric.new((b"1",), NOW)
         metric.new((b"2",), NOW)
-    quiet.new((b"1",), NOW)
-    quiet.new((b"x" * 5,), NOW)
-    quiet.cut_text(b"x" * 5)
+    limited.new((b"x" * 5,), NOW)
+    text.cut_text(b"x" * 5)
     telemetry.program("a.mtail").running = True
-    telemetry.collect(NOW)
-    assert read_series(telemetry, "series_evicted_total") == {(b"a.mtail", b"limited"): 1}
-    assert read_series(telemetry, "series_overflows_total") == {(b"a.mtail", b"capped"): 1}
-    assert read_series(telemetry, "label_values_too_long_total") == {(b"a.mtail", b"quiet"): 1}
-    assert read_series(telemetry, "texts_cut_total") == {(b"a.mtail", b"quiet"): 1}
-    assert read_series(telemetry, "series") == {(): 3}
+    assert read_limits() == [{b"limited": 1}, {b"capped": 1}, {b"limited": 1, b"capped": 0}, {b"text": 1}]
+    assert read_series(telemetry, "series") == {(): 2}
     assert read_series(telemetry, "programs_running") == {(): 1}
+    store.take_out("a.mtail")
+    assert read_limits() == [{}] * 4
 
 
 @pytest.mark.parametrize("kind", [Kind.COUNTER, Kind.GAUGE, Kind.TEXT])

@@ -148,6 +148,13 @@ class Metric:
         """Set how many bytes a label value of a series may have, or a text; 0 is any number."""
         self.max_label_value_bytes = max_bytes or sys.maxsize
 
+    def list_limits(self) -> list[str]:
+        """Return which of the counts of its limits can ever be more than zero, by their names here."""
+        limits = ["texts_cut"] if self.value_type is ValueType.STRING else []
+        if self.label_names:
+            limits += ["values_too_long", "overflows" if self.queue is None else "evictions"]
+        return limits
+
     def is_too_long(self, key: Labels) -> bool:
         """Tell whether one of the label values is too long for a series to be kept."""
         longest = self.max_label_value_bytes
