@@ -55,6 +55,8 @@ def run_setup(job: Setup) -> None:
     if job.settings.is_writing:
         job.check_rights()
     print_findings(job)
+    if is_preview(job):
+        click.secho("This is what --install would do.\n", bold=True)
     for change in job.changes:
         print_change(change, in_full=job.settings.into is None)
     if not job.work and not job.refused:
@@ -69,6 +71,11 @@ def run_setup(job: Setup) -> None:
     print_refused(job)
     print_steps(job)
     exit_with(failed=bool(job.refused))
+
+
+def is_preview(job: Setup) -> bool:
+    """Whether there is something to write, which is only shown."""
+    return bool(job.work) and not job.settings.is_writing
 
 
 def describe_work(job: Setup) -> str:
@@ -122,8 +129,11 @@ def print_steps(job: Setup) -> None:
     steps: Sequence[Step] = job.list_steps()
     if not steps:
         return
-    done = job.settings.install or job.settings.uninstall
-    click.secho("\nNow run, as root, in this order:" if done else "\nThen, as root, in this order:", bold=True)
+    if is_preview(job):
+        click.secho("\nNothing has been written yet. Give --install too; then, as root, in this order:", bold=True)
+    else:
+        done = job.settings.install or job.settings.uninstall
+        click.secho(f"\n{'Now run' if done else 'Then'}, as root, in this order:", bold=True)
     for step in steps:
         click.echo(f"    # {step.reason}")
         if step.command:

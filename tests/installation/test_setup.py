@@ -60,7 +60,16 @@ def test_without_a_deed_it_shows_a_diff_and_writes_nothing(root: Path) -> None:
     diff = ["--- /dev/null", f"+++ /{SNIPPET}", f"@@ -0,0 +1,{len(lines)} @@", *(f"+{line}" for line in lines)]
     assert f"/{SNIPPET} is written.\n" + "\n".join(diff) in result.stdout
     assert "\x1b" not in result.stdout
-    assert "Then, as root, in this order:\n" in result.stdout
+    assert "\nThis is what --install would do.\n\n/etc/" in result.stdout
+    assert "\nNothing has been written yet. Give --install too; then, as root, in this order:\n    # " in result.stdout
+
+
+def test_preview_of_what_is_in_place_asks_for_no_installation(root: Path) -> None:
+    """There is nothing to write: only the commands are left."""
+    install(root)
+    told = setup(root).stdout
+    assert "--install" not in told
+    assert "\nNothing has to be written.\n\nThen, as root, in this order:\n    # " in told
 
 
 def test_usual_machine_gets_the_files_as_they_are_shipped(root: Path) -> None:
