@@ -5,22 +5,35 @@
 #
 # FOLDER/etc and FOLDER/usr are laid over the tree; FOLDER/root is where it is put together. NAME is that of the
 # control group: systemd moves every process of the group that it takes for its root, so it gets one that holds
-# nothing else, in each hierarchy, and cannot see the others.
+# nothing else, below the one that we are in, whose limits go on to count. Of older kernels' other hierarchies it
+# sees and uses none. At SIGTERM, which a killed test run causes too, all processes end and the group goes.
 set -euo pipefail
 
-enter_control_group() {
-    local kind point
-    while read -r kind point; do
-        mkdir "$point/$NAME"
-        if [ -e "$point/cpuset.mems" ] && [ "$kind" = cgroup ]; then
-            cat "$point/cpuset.cpus" >"$point/$NAME/cpuset.cpus"
-            cat "$point/cpuset.mems" >"$point/$NAME/cpuset.mems"
-        fi
-        echo $$ >"$point/$NAME/cgroup.procs"
-    done < <(findmnt --list --noheadings --types cgroup,cgroup2 --output FSTYPE,TARGET)
-    # Whoever has not left the root must not go on.
-    grep --quiet "^0::/.*$NAME\$" /proc/self/cgroup
-    ! grep --invert-match "/$NAME\$" /proc/self/cgroup
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+make_control_group() {
+    local point path
+    point=$(findmnt --first-only --noheadings --types cgroup2 --output TARGET) || fail "cgroup2 is mounted nowhere."
+    path=$(sed --quiet 's/^0:://p' /proc/self/cgroup)
+    GROUP=${point%/}${path%/}/$NAME
+    mkdir "$GROUP" || fail "No control group can be made: a container has to be privileged."
+}
+
+end_all() {
+    [ -z "${!:-}" ] || kill -KILL "$!" 2>/dev/null || true
+    wait
+    # Processes of a namespace that has lost its first one may need a moment.
+    until find "$GROUP" -depth -type d -exec rmdir {} + 2>/dev/null; do
+        sleep 0.05
+    done
+}
+
+show() {
+    mount --bind "$1" "$2"
+    mount -o remount,bind,ro "$2"
 }
 
 make_tree() {
@@ -37,15 +50,14 @@ make_tree() {
     # Of the units of this machine only those are there that FOLDER/usr brings.
     mount -t tmpfs units usr/lib/systemd/system
     cp -a "$FOLDER/usr/." usr
-    mount --bind "$CHECKOUT" opt/checkout
-    mount --bind "$PACKAGES" opt/packages
-    mount --bind "$PYTHON" opt/python
+    show "$CHECKOUT" opt/checkout
+    show "$PACKAGES" opt/packages
+    show "$PYTHON" opt/python
     mount -t tmpfs -o mode=755 run run
     mount -t tmpfs -o mode=1777 tmp tmp
     mount -t proc proc proc
     # Kernel settings belong to the whole machine.
-    mount --bind proc/sys proc/sys
-    mount -o remount,bind,ro proc/sys
+    show proc/sys proc/sys
     mount -t sysfs -o ro sysfs sys
     mount -t cgroup2 cgroup2 sys/fs/cgroup
     mount -t tmpfs -o mode=755 dev dev
@@ -65,12 +77,20 @@ stage=$1 NAME=$2 FOLDER=$3 CHECKOUT=$4 PACKAGES=$5 PYTHON=$6
 ROOT=$FOLDER/root
 case $stage in
     outside)
-        enter_control_group
-        exec unshare --cgroup --pid --mount --net --ipc --uts --fork --kill-child --propagation private \
-            "$0" inside "${@:2}"
+        [ "$EUID" = 0 ] || fail "Only root can boot a machine: run these tests as root."
+        make_control_group
+        trap end_all EXIT
+        trap 'exit 143' TERM
+        (
+            echo "$BASHPID" >"$GROUP/cgroup.procs"
+            exec setpriv --pdeathsig KILL unshare --cgroup --pid --mount --net --ipc --uts --fork --kill-child \
+                --propagation private "$0" inside "${@:2}"
+        ) &
+        wait "$!"
         ;;
     inside)
-        grep --quiet '^0::/$' /proc/self/cgroup
+        # Whoever has not left the group of others must not go on.
+        grep --quiet --line-regexp '0::/' /proc/self/cgroup
         hostname booted
         make_tree
         pivot_root . old

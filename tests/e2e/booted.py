@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -129,10 +128,9 @@ def booting(folder: Path, files: Mapping[str, str], enabled: tuple[str, ...]) ->
     for unit in enabled:
         command = ["systemctl", f"--root={folder}", "enable", "--quiet", unit]
         subprocess.run(command, check=True, timeout=DEADLINE_SECONDS)
-    group = folder.name
     # It goes with us, even if we are killed.
-    boot = ["setpriv", "--pdeathsig", "KILL", str(Path(__file__).with_name("boot.sh")), "outside"]
-    command = [*boot, group, str(folder), str(ROOT), str(packages), str(python)]
+    boot = ["setpriv", "--pdeathsig", "TERM", str(Path(__file__).with_name("boot.sh")), "outside"]
+    command = [*boot, folder.name, str(folder), str(ROOT), str(packages), str(python)]
     with (folder / "boot.log").open("wb") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": DAEMON_PATH}, start_new_session=True
@@ -145,39 +143,32 @@ def booting(folder: Path, files: Mapping[str, str], enabled: tuple[str, ...]) ->
         assert machine.ctl("is-system-running", status=None) == "running", machine.ctl("--failed", status=None)
         yield machine
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        remove_control_groups(group)
+        process.terminate()
+        process.wait(DEADLINE_SECONDS)
 
 
 def wait_init(process: subprocess.Popen[bytes], log: Path) -> int:
     """Return the number of process 1 of what is booting, when it is systemd."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    found: list[int] = []
+    found: list[str] = []
 
     def is_systemd() -> bool:
         assert process.poll() is None, f"the boot failed: {log.read_text()}"
-        numbers = map(int, children.read_text().split())
-        found.extend(number for number in numbers if Path(f"/proc/{number}/comm").read_text() == "systemd\n")
+        started = (number for child in list_children(str(process.pid)) for number in list_children(child))
+        found.extend(number for number in started if read_process(number, "comm") == "systemd\n")
         return bool(found)
 
     wait_until(is_systemd, "systemd runs")
-    return found[0]
+    return int(found[0])
 
 
-def remove_control_groups(name: str) -> None:
-    """Remove the control groups of a machine whose processes are being ended."""
-    tops = [
-        path for path in (*Path("/sys/fs/cgroup").glob(f"*/{name}"), Path("/sys/fs/cgroup") / name) if path.is_dir()
-    ]
+def list_children(process: str) -> list[str]:
+    """Return the processes that a process has started."""
+    return read_process(process, f"task/{process}/children").split()
 
-    def are_removed() -> bool:
-        for top in tops:
-            for path in sorted([top, *(path for path in top.rglob("*") if path.is_dir())], reverse=True):
-                try:
-                    path.rmdir()
-                except OSError:
-                    return False
-        return True
 
-    wait_until(are_removed, f"the processes of {name} have gone")
+def read_process(process: str, name: str) -> str:
+    """Return what the kernel tells of a process; nothing if it has gone."""
+    try:
+        return Path(f"/proc/{process}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
