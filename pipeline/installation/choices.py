@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from pipeline.errors import SettingError
+from pipeline.errors import InstallationError, SettingError
 from pipeline.installation.machine import Machine
-from pipeline.settings import SetupSettings
+from pipeline.installation.manifest import DAMAGED
+from pipeline.settings import SetupSettings, require_at_least
 
 AUTO = "auto"
 NONE = "none"
@@ -35,6 +36,7 @@ PROGRAM_WAYS = (OMPROG, PROGRAM)
 """On these the syslog daemon starts ours, and systemd does not."""
 
 BASIC_AUTH = "basic-auth"
+ACCESS = (BASIC_AUTH, "client-certificate")
 
 MAX_INSTANCES = 64
 """Far more than the cores of a machine; a larger number is a mistake."""
@@ -123,21 +125,34 @@ def choose_programs(wanted: Sequence[str], available: Sequence[str]) -> tuple[st
 
 
 def parse_choices(table: Mapping[str, object]) -> Choices | None:
-    """Return the choices that the manifest has, if it has any."""
+    """Return the choices that the manifest has, if it has any.
+
+    Raises:
+        InstallationError: they are none that setup would have written.
+    """
     if not table:
         return None
-    return Choices(
-        syslog_daemon=str(table.get("syslog_daemon")),
-        way=str(table.get("way")),
-        instances=int(str(table.get("instances"))),
-        nginx=str(table.get("nginx")),
-        programs=read_names(table.get("programs")),
-    )
+    try:
+        choices = Choices(**{**table, "programs": read_names(table["programs"])})  # type: ignore[arg-type]
+        check_known(choices)
+        check_choices(choices)
+    except (TypeError, KeyError, SettingError) as error:
+        raise InstallationError(DAMAGED) from error
+    return choices
 
 
 def read_names(value: object) -> tuple[str, ...]:
     """Return the names that the manifest lists."""
     return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def check_known(choices: Choices) -> None:
+    """Raise `SettingError` unless each choice is one that can be made."""
+    daemons, access = (RSYSLOG, SYSLOG_NG, NONE), (NONE, *ACCESS)
+    for name, known in ((choices.syslog_daemon, daemons), (choices.way, WAYS), (choices.nginx, access)):
+        if name not in known:
+            raise SettingError(f"There is no choice {name}.")
+    require_at_least("instances", choices.instances, 1)
 
 
 def check_folders(choices: Choices, machine: Machine) -> None:

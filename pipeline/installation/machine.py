@@ -100,8 +100,16 @@ def look_at_machine(root: Path) -> Machine:
     Raises:
         SettingError: it is no folder, or a file of configuration there cannot be read.
     """
-    if not root.is_dir():
-        raise SettingError(f"The root {root} is not a folder.")
+    try:
+        if not root.is_dir():
+            raise SettingError(f"The root {root} is not a folder.")
+        return find_all(root)
+    except OSError as error:
+        raise SettingError(f"{error.filename} cannot be read: {describe_os_error(error)}.") from error
+
+
+def find_all(root: Path) -> Machine:
+    """Return what is below `root`."""
     command = find_command(root)
     is_live = root.resolve() == LIVE
     needed = (str(Path(command).resolve()), str(Path(sys.executable).resolve())) if command and is_live else ()
@@ -226,8 +234,6 @@ def read_text(root: Path, path: str) -> str | None:
             return file.read(MAX_TEXT_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise SettingError(f"{below(root, path)} cannot be read: {describe_os_error(error)}.") from error
 
 
 def below(root: Path, path: str) -> Path:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 from pipeline.errors import InstallationError
 
@@ -18,6 +19,11 @@ MANIFEST_PATH = PurePosixPath("/etc/syslog-pipeline/setup.json")
 
 FORMAT = 1
 """Of the manifest. A later one may be read by later versions only."""
+
+DAMAGED = (
+    f"{MANIFEST_PATH}, where setup keeps what it wrote, is damaged: restore it, or remove it and with --overwrite let "
+    "setup write its files anew."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,26 @@ def render_manifest(manifest: Manifest) -> bytes:
     return (json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1, sort_keys=True) + "\n").encode()
 
 
+def is_plain(path: str) -> bool:
+    """Whether a path of a machine is absolute and goes down only: it cannot lead out of the tree of an image."""
+    return path.startswith("/") and path.isprintable() and ".." not in PurePosixPath(path).parts
+
+
+def require_plain(path: str) -> str:
+    """Return a path that the manifest has. An image and its manifest may come from anybody."""
+    if not is_plain(path):
+        raise ValueError(path)
+    return path
+
+
+def parse_entry(values: Mapping[str, Any]) -> Entry:
+    """Return what the manifest has of a file."""
+    entry = Entry(**{**values, "hashes": tuple(values["hashes"])})
+    if entry.before:
+        require_plain(entry.before)
+    return entry
+
+
 def parse_manifest(content: bytes) -> Manifest:
     """Return the manifest that was written.
 
@@ -68,13 +94,8 @@ def parse_manifest(content: bytes) -> Manifest:
         return Manifest(
             version=str(table["version"]),
             choices=dict(table["choices"]),
-            files={
-                path: Entry(**{**values, "hashes": tuple(values["hashes"])}) for path, values in table["files"].items()
-            },
-            folders=tuple(table["folders"]),
+            files={require_plain(path): parse_entry(values) for path, values in table["files"].items()},
+            folders=tuple(map(require_plain, table["folders"])),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InstallationError(
-            f"{MANIFEST_PATH}, where setup keeps what it wrote, is damaged: restore it, or remove it and with "
-            "--overwrite let setup write its files anew."
-        ) from error
+        raise InstallationError(DAMAGED) from error

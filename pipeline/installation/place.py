@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.errors import InstallationError, describe_os_error
 from pipeline.installation.changes import Change, Kind, finish_manifest, prepare_manifest
-from pipeline.installation.manifest import MANIFEST_PATH, Manifest, parse_manifest, render_manifest
+from pipeline.installation.manifest import MANIFEST_PATH, Manifest, is_plain, parse_manifest, render_manifest
 
 UNFINISHED_SUFFIX = ".setup-part"
 """Of a file that is being written. What an earlier run left under such a name is replaced."""
@@ -31,7 +31,13 @@ class Place:
         self.base = base
 
     def find(self, path: str) -> Path:
-        """Return where a path of the machine is."""
+        """Return where a path of the machine is.
+
+        Raises:
+            InstallationError: it would be elsewhere than below the base.
+        """
+        if not is_plain(path):
+            raise InstallationError(f"{path!r} is no place for a file of setup: it may lead out of {self.base}.")
         return self.base / path.lstrip("/")
 
     def read(self, path: str) -> bytes | None:
@@ -40,9 +46,9 @@ class Place:
         Raises:
             InstallationError: it cannot be read, or is something else than a file in plain folders.
         """
-        self.check_parents(path)
         place = self.find(path)
         try:
+            self.check_parents(path)
             status = place.lstat()
             if stat.S_ISLNK(status.st_mode):
                 raise InstallationError(f"{place} is a symbolic link to {place.readlink()}, and setup follows none.")
@@ -55,6 +61,16 @@ class Place:
             return None
         except OSError as error:
             raise InstallationError(f"{place} cannot be read: {describe_os_error(error)}.") from error
+
+    def is_missing(self, path: str) -> bool:
+        """Whether nothing is at `path`. Where we may not look there may be something."""
+        try:
+            self.find(path).stat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def check_parents(self, path: str) -> None:
         """Raise `InstallationError` unless each folder above `path` is one, or is not there yet."""

@@ -62,7 +62,7 @@ class Setup:
         if self.choices is None:
             return list_undoing_steps(self.last)
         machine = Place(self.settings.root)
-        missing = [need for need in list_needs(self.choices, self.machine) if not machine.find(need.path).exists()]
+        missing = [need for need in list_needs(self.choices, self.machine) if machine.is_missing(need.path)]
         return list_steps(self.choices, self.last, self.machine, missing)
 
     def check_rights(self) -> None:

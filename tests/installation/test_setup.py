@@ -7,11 +7,14 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline import __version__
+from pipeline.installation.manifest import hash_content
 from tests.installation.roots import install, make_root, read_tree, setup, write
 
 SNIPPET = "etc/rsyslog.d/60-syslog-pipeline.conf"
@@ -34,6 +37,9 @@ SHIPPED = {
     "etc/nginx/snippets/syslog-pipeline.conf": "nginx/locations.conf",
     "etc/syslog-pipeline/programs/doctor.mtail": "pipeline/programs/doctor.mtail",
 }
+
+
+CHOICES = {"syslog_daemon": "rsyslog", "way": "pipe", "instances": 1, "nginx": "none", "programs": []}
 
 
 @pytest.fixture
@@ -303,16 +309,59 @@ def test_file_in_the_place_of_a_folder_is_named(root: Path) -> None:
     )
 
 
-def test_damaged_manifest_is_named(root: Path) -> None:
-    """Without it, setup would not know its own files."""
+@pytest.mark.parametrize("flag", ["--install", "--uninstall"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"format": None},
+        {"files": {"/../victim": {"hashes": [hash_content(b"")]}}},
+        {"files": {"/etc/\0": {"hashes": []}}},
+        {"files": {"/etc/some": {"hashes": [], "before": "/../victim"}}},
+        {"files": {"/etc/some": {"hashes": [], "before": 5}}},
+        {"folders": ["/../folder"]},
+        {"folders": [5]},
+        {"choices": {"way": "pipe"}},
+        *(
+            {"choices": {**CHOICES, **choice}}
+            for choice in (
+                {"way": "none"},
+                {"syslog_daemon": "other"},
+                {"nginx": "other"},
+                {"instances": "many"},
+                {"instances": 0},
+                {"instances": 65},
+            )
+        ),
+    ],
+)
+def test_damaged_manifest_is_named(root: Path, damage: dict[str, object], flag: str) -> None:
+    """Without it, setup would not know its own files. That of an image must not lead out of it."""
     install(root)
-    (root / MANIFEST).write_text("{}")
-    result = setup(root, "--install")
+    write(root.parent / "victim", "")
+    (root.parent / "folder").mkdir()
+    known = {**json.loads((root / MANIFEST).read_bytes()), **damage}
+    (root / MANIFEST).write_text(json.dumps({key: value for key, value in known.items() if value is not None}))
+    before = read_tree(root.parent)
+    result = setup(root, flag, "--overwrite")
     assert (result.exit_code, result.stderr) == (
         1,
         "Error: /etc/syslog-pipeline/setup.json, where setup keeps what it wrote, is damaged: restore it, or remove it "
         "and with --overwrite let setup write its files anew.\n",
     )
+    assert read_tree(root.parent) == before
+
+
+def test_configuration_of_an_image_does_not_lead_out_of_it(root: Path) -> None:
+    """Neither does what its programs include."""
+    write(root / "etc/nginx/nginx.conf", "http { \ninclude /../elsewhere/*.conf;\n}\n")
+    (root.parent / "elsewhere").mkdir()
+    before = read_tree(root.parent)
+    result = setup(root, "--install")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: '/../elsewhere/syslog-pipeline.conf' is no place for a file of setup: it may lead out of {root}.\n",
+    )
+    assert read_tree(root.parent) == before
 
 
 def test_manifest_of_a_later_version_is_named(root: Path) -> None:
@@ -364,24 +413,26 @@ def test_only_root_may_install() -> None:
     )
 
 
-def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder into which every user can look."""
+    with tempfile.TemporaryDirectory(prefix="setup-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_folder_that_cannot_be_written_is_named(open_folder: Path) -> None:
     """With the reason."""
-    root = make_root(tmp_path / "root", "rsyslog")
-    for folder in (*reversed(root.parents), root):
-        if folder.is_relative_to(tmp_path.parents[1]):
-            folder.chmod(0o755)
+    root = make_root(open_folder / "root", "rsyslog")
     result = run_as_nobody("--root", str(root), "--install")
     assert result.returncode == 1
     assert result.stderr == f"Error: {root}/etc/syslog-pipeline cannot be written: permission denied.\n"
 
 
-def test_folder_from_which_nothing_can_be_removed_is_named(tmp_path: Path) -> None:
+def test_folder_from_which_nothing_can_be_removed_is_named(open_folder: Path) -> None:
     """With the reason, and nothing is forgotten."""
-    root = make_root(tmp_path / "root", "rsyslog")
+    root = make_root(open_folder / "root", "rsyslog")
     install(root)
-    for folder in (*reversed(root.parents), root):
-        if folder.is_relative_to(tmp_path.parents[1]):
-            folder.chmod(0o755)
     before = read_tree(root)
     result = run_as_nobody("--root", str(root), "--uninstall")
     assert result.returncode == 1
@@ -389,13 +440,10 @@ def test_folder_from_which_nothing_can_be_removed_is_named(tmp_path: Path) -> No
     assert read_tree(root) == before
 
 
-def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_file_that_cannot_be_read_is_named(open_folder: Path) -> None:
     """One of ours, and one of rsyslog's."""
-    root = make_root(tmp_path / "root", "rsyslog")
+    root = make_root(open_folder / "root", "rsyslog")
     install(root)
-    for folder in (*reversed(root.parents), root):
-        if folder.is_relative_to(tmp_path.parents[1]):
-            folder.chmod(0o755)
     for path, status in ((SERVICE, 1), ("etc/rsyslog.conf", 2)):
         (root / path).chmod(0)
         result = run_as_nobody("--root", str(root))
@@ -403,6 +451,30 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             status,
             f"Error: {root / path} cannot be read: permission denied.\n",
         )
+
+
+def test_what_cannot_be_seen_is_not_made_anew(open_folder: Path) -> None:
+    """Who may not look for the certificate is not told to write another one over it."""
+    root = make_root(open_folder / "root", "rsyslog", "nginx")
+    write(root / "etc/syslog-pipeline/tls/server.crt", "")
+    assert "openssl req " not in run_as_nobody("--root", str(root)).stdout
+    (root / "etc/syslog-pipeline/tls").chmod(0o700)
+    result = run_as_nobody("--root", str(root))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "openssl req " not in result.stdout
+    assert "openssl passwd " in result.stdout
+
+
+def test_folder_that_cannot_be_entered_is_named(open_folder: Path) -> None:
+    """The tree itself, and one in which there is something of ours."""
+    root = make_root(open_folder / "root", "rsyslog")
+    for folder, entry, status in ((root / "etc/sysusers.d", "syslog-pipeline.conf", 1), (root, "usr", 2)):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0)
+        result = run_as_nobody("--root", str(root))
+        assert result.returncode == status
+        assert result.stderr.startswith(f"Error: {folder / entry}"), result.stderr
+        assert result.stderr.endswith(" cannot be read: permission denied.\n")
 
 
 def read_terminal(root: Path, answer: bytes) -> tuple[int, str]:
