@@ -11,6 +11,7 @@ from typing import TypeAlias
 from pipeline.doctor.findings import Finding, State
 from pipeline.doctor.processes import Holders, Process, find_holders, list_processes
 from pipeline.doctor.rights import Account, find_account
+from pipeline.doctor.scrape import Sample, ask, read_samples, select_target
 from pipeline.doctor.site import Instance, Site
 from pipeline.doctor.syslog_daemons import SyslogDaemon, choose_daemon, find_mentions, read_configuration
 
@@ -36,8 +37,6 @@ class Examination:
         self.results: dict[str, list[Finding]] = {}
         self.pages: dict[Instance, str] = {}
         """The page of metrics of each daemon that answers."""
-        self.token = ""
-        """That of the test line, once it has arrived."""
 
     @property
     def seconds(self) -> float:
@@ -151,6 +150,12 @@ class Examination:
 def name_socket_unit(instance: Instance, kind: str) -> str:
     """Return the unit that makes the pipe of an instance, with `-log` its sockets for lines, with `-http` that."""
     return f"{OUR_UNIT}{kind}@{instance.number}.socket" if instance.number else f"{OUR_UNIT}{kind}.socket"
+
+
+def ask_samples(exam: Examination, instance: Instance, *names: str) -> list[Sample]:
+    """Return the samples of these metrics of one of our daemons; none if it does not answer."""
+    answer = ask(instance.unix_socket, select_target(*names), exam.seconds)
+    return [sample for sample in read_samples(answer.text if answer else "") if sample.name in names]
 
 
 CheckFunction: TypeAlias = Callable[[Examination], Iterable[Finding]]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+MAX_SENTENCE = 500
+"""Enough for a sentence with a path or two; what a program has said may be longer."""
+
 
 class State(Enum):
     """How something is. The value is the word for it."""
@@ -25,6 +28,16 @@ class Finding:
     mend: tuple[str, ...] = ()
     cause: str = ""
     """The title of the check that names the cause, where something was not checked for it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", make_printable(self.what)[:MAX_SENTENCE])
+        object.__setattr__(self, "why", make_printable(self.why)[:MAX_SENTENCE])
+        object.__setattr__(self, "mend", tuple(map(make_printable, self.mend)))
+
+
+def make_printable(text: str) -> str:
+    """Return `text` with what a terminal would obey escaped: names of files and processes may be anybody's."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def approve(what: str) -> Finding:

@@ -12,6 +12,9 @@ from pipeline.doctor.rights import Account
 
 PROC = Path("/proc")
 COMMAND = "syslog-pipeline"
+HOLDERS = ("systemd", "init")
+"""Hold a pipe or a socket for somebody else, and never read it."""
+
 STOPPED_STATES = frozenset("Tt")
 """What /proc calls a process that a signal or a debugger has stopped (proc(5))."""
 
@@ -41,6 +44,11 @@ class Process:
         return before[-2:] == ("-m", "pipeline") or any(Path(argument).name == COMMAND for argument in before)
 
     @property
+    def command(self) -> str:
+        """What it was started as, without arguments: one of them may be a password."""
+        return self.arguments[0].split()[0] if self.arguments else self.name
+
+    @property
     def label(self) -> str:
         """Its name and number, for a sentence."""
         return f"{COMMAND if self.is_ours else self.name} (process {self.pid})"
@@ -64,10 +72,14 @@ class Holders:
 
 
 def list_processes() -> list[Process]:
-    """Return the processes there are now, without the kernel's own, and without those of containers."""
+    """Return the processes there are now, without the kernel's own, and without those of containers.
+
+    Those of ordinary users come last, as a user can have a process call itself whatever he likes.
+    """
     own = read_namespace(os.getpid())
     numbers = [pid for pid in list_numbers(PROC) if read_namespace(pid) in (own, "")]
-    return [found for pid in numbers if (found := read_process(pid)) is not None]
+    found = [process for pid in numbers if (process := read_process(pid)) is not None]
+    return sorted(found, key=lambda process: process.account.is_ordinary)
 
 
 def read_namespace(pid: int) -> str:
@@ -100,19 +112,27 @@ def read_process(pid: int) -> Process | None:
         name=" ".join(facts["Name"]),
         state=state,
         # A daemon that writes its title over its arguments leaves blanks between them.
-        arguments=tuple(part for part in os.fsdecode(arguments).split("\0") if part),
+        arguments=tuple(part for part in os.fsdecode(arguments).split("\0") if part.strip()),
         account=Account(int(facts["Uid"][1]), frozenset(map(int, (facts["Gid"][1], *facts["Groups"])))),
     )
 
 
+def read_start(pid: int) -> float:
+    """Return when a process started, in seconds since 1970, to a second (proc(5)); raises `OSError` if it is gone."""
+    # The name of the process, in parentheses, may hold anything.
+    ticks = int((PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[19])
+    booted = next(row for row in (PROC / "stat").read_text(encoding="ascii").splitlines() if row.startswith("btime "))
+    return int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
+
+
 def find_holders(path: Path, processes: Sequence[Process]) -> Holders:
     """Return which of `processes` have the file at `path` open, a pipe say; a process is there once."""
-    status = path.stat()
+    path = path.resolve()
     holders = []
     unseen = set()
     for process in processes:
         try:
-            ways = list(find_ways(process.pid, (status.st_dev, status.st_ino)))
+            ways = list(find_ways(process.pid, path))
         except PermissionError:
             unseen.add(process.pid)
             continue
@@ -123,12 +143,15 @@ def find_holders(path: Path, processes: Sequence[Process]) -> Holders:
     return Holders(tuple(holders), frozenset(unseen))
 
 
-def find_ways(pid: int, identity: tuple[int, int]) -> Iterator[tuple[bool, bool]]:
-    """Yield for each descriptor of a process on that file whether it reads and whether it writes."""
+def find_ways(pid: int, path: Path) -> Iterator[tuple[bool, bool]]:
+    """Yield for each descriptor of a process on that file whether it reads and whether it writes.
+
+    The status is asked only of what has the file's name: that of a file on a server that is away would not come.
+    """
     for number in list_numbers(PROC / str(pid) / "fd"):
         with suppress(FileNotFoundError, ProcessLookupError):
-            status = (PROC / str(pid) / "fd" / str(number)).stat()
-            if (status.st_dev, status.st_ino) == identity:
+            link = PROC / str(pid) / "fd" / str(number)
+            if link.readlink().name == path.name and link.samefile(path):
                 mode = read_open_flags(pid, number) & os.O_ACCMODE
                 yield mode in (os.O_RDONLY, os.O_RDWR), mode in (os.O_WRONLY, os.O_RDWR)
 

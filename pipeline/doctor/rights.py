@@ -12,6 +12,8 @@ from pathlib import Path
 READ, WRITE, SEARCH = os.R_OK, os.W_OK, os.X_OK
 VERBS = {READ: "read", WRITE: "write to", SEARCH: "enter", READ | WRITE: "read and write to"}
 
+FIRST_ORDINARY_UID = 1000
+
 ACCESS_LIST = "system.posix_acl_access"
 """Where a file keeps its access control list, if it has one (acl(5))."""
 
@@ -30,6 +32,11 @@ class Account:
             return pwd.getpwuid(self.uid).pw_name
         except KeyError:
             return str(self.uid)
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether it is that of a person, rather than the system's (as Debian and others number them)."""
+        return self.uid >= FIRST_ORDINARY_UID
 
     @property
     def main_group(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.config_file import read_config
+from pipeline.doctor.syslog_daemons import read_text
 from pipeline.errors import SettingError
 from pipeline.flags import ALL_FLAGS
+from pipeline.options import ENVIRONMENT_PREFIX
 from pipeline.settings import (
     DoctorSettings,
     FormatSettings,
@@ -30,6 +33,9 @@ DEFAULT_PROGS = Path("/etc/syslog-pipeline/programs")
 DEFAULT_LOGS = ("/run/syslog-pipeline/log.fifo",)
 DEFAULT_SOCKET = Path("/run/syslog-pipeline/metrics.sock")
 DEFAULT_LOG_SOCKET = Path("/dev/log")
+ENVIRONMENT = Path("etc/default/syslog-pipeline")
+"""The EnvironmentFile of our units, below the root."""
+
 RECORD = Path("etc/syslog-pipeline/setup.json")
 """Where `setup` keeps what it chose, below the root; it need not be there."""
 
@@ -103,7 +109,7 @@ def is_pipe_path(log: str) -> bool:
     path = Path(log)
     if "://" in log or log == "-":
         return False
-    return path.is_fifo() or path.suffix in (".fifo", ".pipe") or path.parts[:2] == ("/", "run")
+    return path.is_fifo() or path.suffix in (".fifo", ".pipe") or path.parent == DEFAULT_SOCKET.parent
 
 
 def make_site(settings: DoctorSettings) -> Site:
@@ -117,7 +123,7 @@ def make_site(settings: DoctorSettings) -> Site:
     is_needed = settings.config is not None or not is_given
     if is_needed or os.path.lexists(config):
         try:
-            values = read_settings(config)
+            values = read_settings(config, None if way in CHILD_WAYS else settings.root / ENVIRONMENT)
         except SettingError as error:
             trouble = str(error)
     logs = settings.logs or (STDIN if way in CHILD_WAYS else read_logs(values)) or DEFAULT_LOGS
@@ -136,14 +142,36 @@ def make_site(settings: DoctorSettings) -> Site:
     )
 
 
-def read_settings(config: Path) -> dict[str, object]:
-    """Return the values of the file of settings, checked as `run` checks them; raises `SettingError`."""
+def read_settings(config: Path, environment: Path | None) -> dict[str, object]:
+    """Return the values of the file of settings, and of the variables that the unit gives, which win, checked as
+    `run` checks them; raises `SettingError`."""
+    with suppress(OSError):
+        if not stat.S_ISREG(config.stat().st_mode):
+            raise SettingError(f"{config} is no file.")
     flags = {flag.name: flag for flag in ALL_FLAGS}
     read = read_config(config, {name: flag.type for name, flag in flags.items()})
+    read.update(read_environment(environment) if environment else {})
     values = {flags[name].setting or name: value for name, value in read.items()}
     for kind in SETTINGS_KINDS:
         fill_settings(kind, values)
     fill_settings(SourceSettings, {**values, "logs": read_logs(values), "read_from": None})
+    return values
+
+
+def read_environment(path: Path) -> dict[str, object]:
+    """Return the values of flags that an EnvironmentFile sets, as systemd reads it (systemd.exec(5)), but for lines
+    that go on; raises `SettingError`."""
+    values: dict[str, object] = {}
+    for row in read_text(path).splitlines():
+        variable, _, value = row.strip().partition("=")
+        for flag in ALL_FLAGS:
+            if variable == ENVIRONMENT_PREFIX + flag.name.upper():
+                text = value.strip()
+                text = text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+                try:
+                    values[flag.name] = (flag.type.parse(text),) if flag.repeatable else flag.type.parse(text)
+                except ValueError as error:
+                    raise SettingError(f"{path}: {variable} must be {flag.type.expectation}.") from error
     return values
 
 

@@ -30,6 +30,10 @@ class SyslogDaemon:
     condition: re.Pattern[str]
     """What lets some lines through and others not."""
     good_template: str
+    spool: Path
+    """Where queues are, unless it is told otherwise."""
+    reads_anew: bool = False
+    """Whether it reads its configuration again on a reload too."""
     names_filters: bool = False
     """Whether a condition stands by itself, under a name, rather than before what it decides about."""
 
@@ -75,6 +79,7 @@ RSYSLOG = SyslogDaemon(
     ),
     condition=re.compile(r"^\s*(?:if\b.*?\bthen\b|:\w+\s*,)", re.MULTILINE | re.DOTALL),
     good_template="RSYSLOG_TraditionalFileFormat",
+    spool=Path("/var/spool/rsyslog"),
 )
 
 SYSLOG_NG = SyslogDaemon(
@@ -87,6 +92,8 @@ SYSLOG_NG = SyslogDaemon(
     complaint=re.compile(r"^(.*\b[Ee]rror\b.*\S)", re.MULTILINE),
     condition=re.compile(r"^\s*filter\s+\S+\s*\{.*?\};", re.MULTILINE | re.DOTALL),
     good_template="${DATE} ${HOST} ${MSGHDR}${MSG}\\n",
+    spool=Path("/var/lib/syslog-ng"),
+    reads_anew=True,
     names_filters=True,
 )
 
@@ -130,9 +137,9 @@ def expand(name: str, including: Path) -> Iterator[Path]:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; nothing if it cannot be read."""
+    """Return the text of a file; nothing if it cannot be read, or is none: a pipe would keep us waiting."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     except OSError:
         return ""
 

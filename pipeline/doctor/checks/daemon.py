@@ -11,10 +11,21 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import __version__
 from pipeline.doctor.commands import run_command
-from pipeline.doctor.examination import Examination
+from pipeline.doctor.examination import Examination, ask_samples
 from pipeline.doctor.findings import Finding, approve, fail, skip, warn
 from pipeline.doctor.processes import Process, read_process
-from pipeline.doctor.scrape import Answer, Reach, Sample, ask, read_samples, try_connect
+from pipeline.doctor.scrape import (
+    BUILD,
+    OVERFLOWS,
+    PROGRAM_ERRORS,
+    PROGRAM_LINES,
+    UNMATCHED_LINES,
+    Answer,
+    Reach,
+    Sample,
+    ask,
+    try_connect,
+)
 from pipeline.doctor.site import Instance
 
 OK_STATUS, NOT_FOUND = 200, 404
@@ -67,9 +78,11 @@ def check_answer(exam: Examination, instance: Instance, pid: int) -> Finding:
     path = instance.unix_socket
     process = read_process(pid)
     process = process if process is not None and process.is_ours else exam.find_own(instance)
-    answers = {}
+    answers: dict[str, Answer] = {}
     for target in ("/-/healthy", "/-/ready", "/metrics"):
         answer = ask(path, target, exam.seconds)
+        if answer is None and target == "/metrics":
+            return tell_slow_page(exam, instance, process)
         if answer is None:
             return tell_stuck(exam, instance, process, pid)
         answers[target] = answer
@@ -87,8 +100,7 @@ def check_answer(exam: Examination, instance: Instance, pid: int) -> Finding:
 
 def tell_running(exam: Examination, instance: Instance, process: Process | None) -> Finding:
     """Say that it runs, and in which version."""
-    samples = read_samples(exam.pages[instance])
-    version = next((s.labels.get("version", "") for s in samples if s.name == "syslog_pipeline_build_info"), "")
+    version = next((sample.labels.get("version", "") for sample in ask_samples(exam, instance, BUILD)), "")
     who = process.label if process else "The daemon"
     if version not in ("", __version__):
         return warn(
@@ -112,6 +124,17 @@ def tell_stuck(exam: Examination, instance: Instance, process: Process | None, p
     return fail(f"{who} has not answered within {exam.seconds:g} s.", why, exam.spell_start(instance))
 
 
+def tell_slow_page(exam: Examination, instance: Instance, process: Process | None) -> Finding:
+    """Say that a daemon answers, but that its page of metrics is too long to come in time."""
+    who = process.label if process else f"Who listens at {instance.unix_socket}"
+    return fail(
+        f"{who} answers, but its page of metrics has not come within {exam.seconds:g} s.",
+        "It has very many series, or much else to do. Prometheus waits no longer than its scrape_timeout, 10 s.",
+        f"curl --unix-socket {instance.unix_socket} 'http://localhost/metrics?name[]=syslog_pipeline_series'",
+        "syslog-pipeline doctor --timeout 1m",
+    )
+
+
 def read_logs(instance: Instance) -> tuple[str, ...]:
     """Return the command that shows what a daemon of ours says."""
     return (f"journalctl --unit {instance.unit} --lines 20",)
@@ -126,8 +149,7 @@ def check_work(exam: Examination) -> Iterator[Finding]:
     """Whether the programs work on what comes."""
     found: list[Finding] = []
     for instance in exam.site.instances:
-        fresh = ask(instance.unix_socket, "/metrics", exam.seconds)
-        samples = read_samples(fresh.text if fresh else exam.pages[instance])
+        samples = ask_samples(exam, instance, PROGRAM_LINES, UNMATCHED_LINES, PROGRAM_ERRORS, OVERFLOWS)
         found += judge_programs([sample for sample in samples if is_there(exam, sample)], instance)
     yield from found or [approve("No program fails on its lines, and no metric has too many series.")]
 
@@ -143,15 +165,15 @@ def judge_programs(samples: list[Sample], instance: Instance) -> Iterator[Findin
     by_name: dict[str, dict[str, float]] = {}
     for sample in samples:
         by_name.setdefault(sample.name, {})[sample.labels.get("prog", "")] = sample.value
-    lines = by_name.get("syslog_pipeline_prog_lines_total", {})
-    for prog, count in by_name.get("syslog_pipeline_prog_runtime_errors_total", {}).items():
+    lines = by_name.get(PROGRAM_LINES, {})
+    for prog, count in by_name.get(PROGRAM_ERRORS, {}).items():
         if count:
             yield warn(
                 f"{prog} failed on {count:.0f} of {lines.get(prog, 0):.0f} lines.",
                 "Those lines are not counted by it; the log says where in the program.",
                 *read_logs(instance),
             )
-    unmatched = by_name.get("syslog_pipeline_prog_lines_unmatched_total", {})
+    unmatched = by_name.get(UNMATCHED_LINES, {})
     idle = sorted(prog for prog, count in lines.items() if count and unmatched.get(prog) == count)
     if lines and len(idle) == len([count for count in lines.values() if count]) > 0:
         yield warn(
@@ -160,7 +182,7 @@ def judge_programs(samples: list[Sample], instance: Instance) -> Iterator[Findin
             "syslog-pipeline replay --progs PROGRAM --logs FILE",
         )
     for sample in samples:
-        if sample.name == "syslog_pipeline_series_overflows_total" and sample.value:
+        if sample.name == OVERFLOWS and sample.value:
             yield warn(
                 f"The metric {sample.labels.get('metric')} of {sample.labels.get('prog')} has too many series: "
                 f"{sample.value:.0f} new ones were not kept.",

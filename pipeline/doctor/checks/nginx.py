@@ -9,13 +9,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import trio
 
 from pipeline.doctor.commands import run_command
 from pipeline.doctor.examination import Examination
 from pipeline.doctor.findings import Finding, approve, fail, skip, warn
 from pipeline.doctor.nginx_config import DEFAULT_CONFIG, NginxConfig, find_masters, read_nginx
+from pipeline.doctor.processes import HOLDERS, read_process
 from pipeline.doctor.rights import WRITE, Account, find_account, find_obstacle
-from pipeline.doctor.scrape import fetch
+from pipeline.doctor.scrape import Reach, fetch, try_connect
 from pipeline.doctor.tls import EXPIRED, WRONG_NAME, inspect_certificate, make_context, make_trusting_context
 from pipeline.errors import describe_os_error
 
@@ -51,6 +53,12 @@ def check_way(exam: Examination) -> Iterator[Finding]:
         yield skip("nginx is not set up for us.", "syslog-pipeline setup --install --nginx basic-auth")
         return
     wrong = [path for instance in exam.site.instances if not config.passes_to(path := instance.unix_socket)]
+    between = [path for path in config.sockets if wrong and is_served_by_another(exam, path)]
+    if between:
+        yield approve(
+            f"nginx passes requests to {between[0]}, where a server other than ours listens, such as varnish."
+        )
+        return
     if wrong:
         named = ", ".join(map(str, config.sockets)) or "no socket"
         yield fail(
@@ -63,6 +71,13 @@ def check_way(exam: Examination) -> Iterator[Finding]:
         )
         return
     yield from check_rights(exam, config)
+
+
+def is_served_by_another(exam: Examination, path: Path) -> bool:
+    """Return whether a process that is neither our daemon, nor systemd for it, listens at a socket."""
+    reach, pid = try_connect(path, socket.SOCK_STREAM, exam.seconds)
+    process = read_process(pid)
+    return reach is Reach.SERVED and process is not None and not process.is_ours and process.name not in HOLDERS
 
 
 def check_rights(exam: Examination, config: NginxConfig) -> Iterator[Finding]:
@@ -196,8 +211,8 @@ def check_answer(exam: Examination) -> Iterator[Finding]:
             return
         auth = httpx.BasicAuth(settings.user, password)
     context = make_trusting_context(settings.client_certificate, settings.client_key)
-    with httpx.Client(verify=context, base_url=url, auth=auth, trust_env=False) as client:
-        answer = fetch(client, page, exam.seconds)
+    client = httpx.AsyncClient(verify=context, base_url=url, auth=auth, trust_env=False)
+    answer = trio.run(fetch, client, page, exam.seconds)
     if answer is None:
         yield fail(f"{url} has not answered within {exam.seconds:g} s.", "", exam.spell_service("restart", "nginx"))
         return

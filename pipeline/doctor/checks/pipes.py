@@ -10,14 +10,12 @@ from pathlib import Path
 
 from pipeline.doctor.examination import Examination
 from pipeline.doctor.findings import Finding, approve, fail, skip, warn
-from pipeline.doctor.processes import Holder, Process
+from pipeline.doctor.processes import HOLDERS, Holder, Process
 from pipeline.doctor.rights import READ, WRITE, Account, Obstacle, find_obstacle
 from pipeline.doctor.scrape import Reach, try_connect
 from pipeline.doctor.site import DATAGRAM, STREAM, Instance
 
 WRITERS = ("rsyslogd", "syslog-ng")
-HOLDERS = ("systemd", "init")
-"""Hold a pipe for somebody else and never read it."""
 
 
 def check_sources(exam: Examination) -> Iterator[Finding]:
@@ -155,7 +153,7 @@ def judge_readers(exam: Examination, instance: Instance, path: Path) -> Finding:
     for holder in found.holders:
         if is_thief(holder):
             return fail(
-                f"{holder.process.label} reads {path} too: {' '.join(holder.process.arguments)[:80]}",
+                f"{holder.process.label} reads {path} too: {holder.process.command} of {holder.process.account.name}.",
                 "Each of two readers gets parts of the lines, so that lines are lost.",
                 f"kill {holder.process.pid}",
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.doctor.examination import Examination
 from pipeline.doctor.findings import Finding, approve, fail, skip, warn
 from pipeline.doctor.rights import READ, SEARCH, find_obstacle
+from pipeline.doctor.site import ENVIRONMENT
 from pipeline.errors import SettingError, StoreConflictError, describe_os_error
 from pipeline.language import CompileOptions, ProgramError, SourceFile, compile_program
 from pipeline.metrics import Store
@@ -33,7 +34,9 @@ def check_settings(exam: Examination) -> Iterator[Finding]:
         why = "The daemon is told there what to read and where to serve."
         yield fail(site.config_trouble, why, "syslog-pipeline setup --install")
     else:
-        yield fail(site.config_trouble, "The daemon does not start with it.", f"editor {site.config}")
+        environment = site.settings.root / ENVIRONMENT
+        file = environment if site.config_trouble.startswith(f"{environment}:") else site.config
+        yield fail(site.config_trouble, "The daemon does not start with it.", f"editor {file}")
 
 
 def is_hidden(path: Path) -> bool:

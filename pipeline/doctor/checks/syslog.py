@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.doctor.examination import Examination
 from pipeline.doctor.findings import Finding, approve, fail, skip, warn
+from pipeline.doctor.processes import read_start
 from pipeline.doctor.scrape import Reach, try_connect
 from pipeline.doctor.syslog_daemons import SyslogDaemon
 
@@ -20,9 +21,11 @@ SPOOLS = (
 )
 """What names the folder that queues are written to, in rsyslog's two forms and in syslog-ng's."""
 
-DEFAULT_SPOOL = Path("/var/spool/rsyslog")
 MIN_FREE_BYTES = 64 * 1024 * 1024
 """A queue that cannot be written is a queue that loses."""
+
+START_SECONDS = 2.0
+"""When a process started is known no better."""
 
 REFERENCE = re.compile(r"\s*\[v\d.*$")
 """What rsyslog puts behind a complaint: its version and an address."""
@@ -138,18 +141,17 @@ def name_target(exam: Examination) -> str:
 
 def check_age(exam: Examination, daemon: SyslogDaemon) -> Iterator[Finding]:
     """Warn if our part is newer than the daemon's process, which then has not read it."""
-    process = exam.syslog_processes[0] if exam.syslog_processes else None
-    if process is None:
+    if daemon.reads_anew or not exam.syslog_processes:
         return
     try:
-        started = Path(f"/proc/{process.pid}").stat().st_mtime
-        changed = exam.snippets[0].stat().st_mtime
+        started = read_start(exam.syslog_processes[0].pid)
+        changed, snippet = max((path.stat().st_mtime, path) for path in exam.snippets)
     except OSError:
         return
-    if changed > started:
+    if changed > started + START_SECONDS:
         yield warn(
-            f"{exam.snippets[0]} was changed after {daemon.name} had started.",
-            "It reads its configuration when it starts.",
+            f"{snippet} was changed after {daemon.name} had started.",
+            "It reads its configuration only when it starts.",
             exam.spell_service("restart", daemon.name),
         )
 
@@ -158,7 +160,7 @@ def check_queue(exam: Examination) -> Iterator[Finding]:
     """Whether there is room for the queue on disk."""
     assert exam.syslog is not None
     spools = {Path(match) for text in exam.syslog_texts.values() for spool in SPOOLS for match in spool.findall(text)}
-    folders = sorted(folder for folder in spools or {DEFAULT_SPOOL} if folder.is_dir())
+    folders = sorted(folder for folder in spools or {exam.syslog[0].spool} if folder.is_dir())
     if not folders:
         yield skip("No folder for a queue on disk is set.")
     for folder in folders:
