@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -42,10 +43,12 @@ def setup(**values: object) -> None:
     Take all of it away:
       sudo syslog-pipeline setup --uninstall
     """
-    from pipeline.installation import Setup
+    from pipeline.installation import Setup, holding
 
+    chosen = fill(settings.SetupSettings, values)
     try:
-        run_setup(Setup(fill(settings.SetupSettings, values)))
+        with holding(chosen.base) if chosen.is_writing else nullcontext():
+            run_setup(Setup(chosen))
     except (InstallationError, ShippedFileError) as error:
         raise click.ClickException(str(error)) from error
 

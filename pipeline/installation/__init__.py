@@ -5,7 +5,8 @@ and `steps` says what is to be done then. Of these `machine` and `place` alone t
 """
 
 from pipeline.installation.changes import Change, Kind, describe_difference
+from pipeline.installation.place import holding
 from pipeline.installation.setup import Setup
 from pipeline.installation.steps import Step
 
-__all__ = ["Change", "Kind", "Setup", "Step", "describe_difference"]
+__all__ = ["Change", "Kind", "Setup", "Step", "describe_difference", "holding"]

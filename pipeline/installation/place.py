@@ -6,9 +6,11 @@ in the tree of an image it would lead out of it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import InstallationError, describe_os_error
@@ -80,6 +82,12 @@ class Place:
                 raise InstallationError(f"{place} is a symbolic link to {place.readlink()}, and setup follows none.")
             if place.exists() and not place.is_dir():
                 raise InstallationError(f"{place} is in the way: it is not a folder.")
+
+    def check_unchanged(self, changes: Sequence[Change]) -> None:
+        """Raise `InstallationError` unless all is still as it was when the changes were found."""
+        for change in changes:
+            if self.read(change.path) != change.old:
+                raise InstallationError(f"{self.find(change.path)} has just been changed: run setup again.")
 
     def read_manifest(self) -> Manifest:
         """Return what setup wrote here before."""
@@ -173,6 +181,28 @@ class Place:
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
         return not place.exists()
+
+
+@contextmanager
+def holding(base: Path) -> Iterator[None]:
+    """Keep other runs of setup from `base` while the block runs: two would not know of each other's files.
+
+    Raises:
+        InstallationError: another one is at work.
+    """
+    try:
+        descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:  # it is not there yet, or is named when it is looked into
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InstallationError(f"Another setup is at work below {base}: wait until it has ended.") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def list_parents(path: str) -> list[str]:

@@ -71,7 +71,12 @@ class Setup:
             raise SettingError("Only root can write to /etc: run setup with sudo, or look at the files with --into.")
 
     def write(self) -> list[str]:
-        """Make the changes; return the folders that an uninstallation left, because there is something in them."""
+        """Make the changes; return the folders that an uninstallation left, because there is something in them.
+
+        Raises:
+            InstallationError: something was changed since it was looked at, or cannot be written or removed.
+        """
+        self.place.check_unchanged(self.changes)
         if self.choices is None:
             return self.place.take_away(self.manifest, self.changes)
         self.place.make_changes(self.manifest, self.changes, __version__, self.choices.describe())
