@@ -177,15 +177,20 @@ def write_messages(fifo: Path, route: str, count: int) -> None:
 @contextmanager
 def make_trouble(folder: Path) -> Iterator[None]:
     """Meet every limit of the single instance, and keep a connection open where no second one may be."""
-    lines = [f"trouble id {number}" for number in range(20)]
-    lines += ["trouble id " + "x" * 200, "trouble id " + "y" * 2000, *["trouble at noon"] * 5]
-    with (folder / "log.fifo").open("w") as pipe:
-        pipe.write("".join(f"Nov 21 01:13:00 host e2e: {line}\n" for line in lines))
+    write_trouble(folder)
     with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
         first.connect(str(folder / "stream.sock"))
         second.connect(str(folder / "stream.sock"))
         assert second.recv(1) == b""
         yield
+
+
+def write_trouble(folder: Path) -> None:
+    """Write lines that meet the limits: more series than there may be, longer than they may be, and no time."""
+    lines = [f"trouble id {number}" for number in range(20)]
+    lines += ["trouble id " + "x" * 200, "trouble id " + "y" * 2000, *["trouble at noon"] * 5]
+    with (folder / "log.fifo").open("w") as pipe:
+        pipe.write("".join(f"Nov 21 01:13:00 host e2e: {line}\n" for line in lines))
 
 
 def name_own_metrics() -> set[str]:
@@ -288,6 +293,7 @@ def test_alerts_reach_who_is_to_act(site: Site) -> None:
     broken["alertname"] = "SyslogPipelineProgramNotLoaded"
     arrived = wait_message(site.messages, "/now", "SyslogPipelineProgramNotLoaded", "firing")
     assert all(labels == broken for labels in arrived)
+    write_trouble(site.folder)  # Prometheus has seen the daemon by now, so that it sees more of it
     for name in ("SeriesOverflow", "LabelValuesTooLong"):
         later = wait_message(site.messages, "/later", f"SyslogPipeline{name}", "firing")
         assert "trouble_crowd_total" in {labels["metric"] for labels in later}
@@ -300,6 +306,13 @@ def test_alerts_reach_who_is_to_act(site: Site) -> None:
     site.daemon.send_signal(signal.SIGHUP)
     assert broken in wait_message(site.messages, "/now", "SyslogPipelineProgramNotLoaded", "resolved")
     assert [site.messages.of(path, implied, "firing") for path in ("/now", "/later")] == [[], []]
+
+
+def test_alertmanager_takes_the_route_without_a_warning(site: Site) -> None:
+    """Of what amtool does not see, such as a message that is repeated later than Alertmanager can remember."""
+    logged = (site.folder / "alertmanager.out").read_text()
+    assert "Completed loading of configuration file" in logged
+    assert [line for line in logged.splitlines() if "level=info" not in line] == []
 
 
 def test_alert_on_a_host_that_is_down_silences_what_else_is_known_of_it(site: Site) -> None:
