@@ -10,6 +10,8 @@ import click
 
 from pipeline.flag_types import FlagType
 
+ENVIRONMENT_PREFIX = "SYSLOG_PIPELINE_"
+
 PROGRAMS = "Programs"
 LINES = "Lines"
 METRICS = "Metrics"

@@ -15,11 +15,9 @@ from typing import TypeVar
 
 import click
 
-from pipeline.flag import GENERAL, SECTIONS, Flag
+from pipeline.flag import ENVIRONMENT_PREFIX, GENERAL, SECTIONS, Flag
 from pipeline.flag_types import BOOLEAN, BOOLEAN_WORDS
 from pipeline.flags import ACCEPTED_FLAGS, CONFIG
-
-ENVIRONMENT_PREFIX = "SYSLOG_PIPELINE_"
 
 ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 

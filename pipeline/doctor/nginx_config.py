@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from pipeline.doctor.files import read_text
 from pipeline.doctor.processes import Process
-from pipeline.doctor.syslog_daemons import blank_comments, expand, read_text
+from pipeline.doctor.syslog_daemons import blank_comments, expand
 
 DEFAULT_CONFIG = Path("/etc/nginx/nginx.conf")
 DEFAULT_USER = "www-data"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.config_file import read_config
-from pipeline.doctor.syslog_daemons import read_text
+from pipeline.doctor.files import read_text
 from pipeline.errors import SettingError
+from pipeline.flag import ENVIRONMENT_PREFIX
 from pipeline.flags import ALL_FLAGS
-from pipeline.options import ENVIRONMENT_PREFIX
 from pipeline.settings import (
     DoctorSettings,
     FormatSettings,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.doctor.commands import Outcome, run_command
+from pipeline.doctor.files import read_text
 from pipeline.doctor.processes import Process
 
 
@@ -134,14 +135,6 @@ def expand(name: str, including: Path) -> Iterator[Path]:
     path = including.parent / name
     for found in sorted(path.parent.glob(path.name)):
         yield from sorted(found.glob("*.conf")) if found.is_dir() else [found]
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file; nothing if it cannot be read, or is none: a pipe would keep us waiting."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    except OSError:
-        return ""
 
 
 def blank_comments(text: str) -> str:
