@@ -155,7 +155,9 @@ class Place:
         place = self.find(path)
         self.base.mkdir(parents=True, exist_ok=True)
         for folder in reversed(list_parents(path)):
-            self.find(folder).mkdir(mode=FOLDER_MODE, exist_ok=True)
+            if not self.find(folder).exists():
+                self.find(folder).mkdir()
+                self.find(folder).chmod(FOLDER_MODE)  # whatever the umask: the daemon's user reads what is in it
         part = place.with_name(place.name + UNFINISHED_SUFFIX)
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

@@ -29,7 +29,9 @@ MAKE_CERTIFICATE = (
     '-subj "/CN=$(uname -n)" -addext "subjectAltName=DNS:$(uname -n)" -keyout /etc/syslog-pipeline/tls/server.key '
     f"-out {CERTIFICATE}"
 )
-MAKE_PASSWORDS = 'echo "prometheus:$(openssl passwd -6)" | install -m 640 -g {group} /dev/stdin ' + PASSWORDS
+MAKE_PASSWORDS = (
+    f'password=$(openssl passwd -6) && echo "prometheus:$password" | install -m 640 -g {{group}} /dev/stdin {PASSWORDS}'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,11 +134,14 @@ def test_nginx_accepts_its_files(tmp_path: Path, kind: str) -> None:
     """When the operator has made what setup asks for, by the command that it prints where it knows one."""
     root = make_root(tmp_path, "rsyslog", "nginx")
     told = install(root, "--nginx", kind).stdout
-    commands = re.findall(r"^    (mkdir .*openssl req .*|echo .*openssl passwd .*)$", told, re.MULTILINE)
+    commands = re.findall(r"^    (mkdir .*openssl req .*|password=.*openssl passwd .*)$", told, re.MULTILINE)
     assert len(commands) == (2 if kind == "basic-auth" else 1)
     for command in commands:
-        here = command.replace("/etc/", f"{root}/etc/").replace("openssl passwd -6", "openssl passwd -6 secret")
-        check("sh", "-c", here)
+        here = command.replace("/etc/", f"{root}/etc/")
+        # Two passwords that differ, for instance, make no file: setup would not ask again.
+        subprocess.run(["sh", "-c", here.replace("openssl passwd -6", "false")], check=False)
+        assert not (root / "etc/syslog-pipeline/passwords").exists()
+        check("sh", "-c", here.replace("openssl passwd -6", "openssl passwd -6 secret"))
     tls = root / "etc/syslog-pipeline/tls"
     if kind == "client-certificate":
         assert "/etc/syslog-pipeline/tls/ca.crt is missing: " in told

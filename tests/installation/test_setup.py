@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import stat
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,18 @@ def test_usual_machine_gets_the_files_as_they_are_shipped(root: Path) -> None:
     assert f"{len(expected)} files written.\n" in result.stdout
     assert {oct((root / path).stat().st_mode & 0o7777) for path in expected} == {"0o644"}
     assert not list(root.rglob("*.setup-part"))
+
+
+def test_everybody_may_read_whatever_the_umask_is(root: Path) -> None:
+    """The daemon's user must, and a hardened root has a umask that keeps others out."""
+    before = set(root.rglob("*"))
+    umask = os.umask(0o077)
+    try:
+        install(root)
+    finally:
+        os.umask(umask)
+    modes = {path.stat().st_mode for path in set(root.rglob("*")) - before}
+    assert modes == {stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644}
 
 
 def test_second_run_has_nothing_to_do(root: Path) -> None:
