@@ -168,6 +168,17 @@ def test_a_wrong_field_is_found(place: tuple[str, ...], value: object) -> None:
     assert len(found) == 1
 
 
+def test_panels_show_no_other_job() -> None:
+    """Prometheus knows processes, targets and alerts of others too: all jobs are those that have our metrics."""
+    (job,) = [variable for variable in read_dashboard()["templating"]["list"] if variable["name"] == "job"]
+    assert job["query"]["query"] == "label_values(syslog_pipeline_build_info, job)"
+    assert (job["includeAll"], job.get("allValue")) == (True, None)
+    asked = [target["expr"] for panel in read_dashboard()["panels"] for target in panel.get("targets", ())]
+    selectors = [selector for expression in asked for selector in re.findall(r"\w{([^}]*)}", expression)]
+    assert len(selectors) >= len(asked)
+    assert all('job=~"$job"' in selector and 'instance=~"$instance"' in selector for selector in selectors)
+
+
 def test_panels_do_not_overlap() -> None:
     """Each has a place and a number of its own, and says which data source it asks."""
     panels = parse_dashboard(read_dashboard()).panels or []
