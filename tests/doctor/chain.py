@@ -13,6 +13,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.doctor.processes import find_holders, list_processes
 from tests.e2e.daemons import ROOT, run_pipeline, run_rsyslog, substitute
 from tests.e2e.web import PASSWORD, USER, Web, prepare_nginx, render_nginx, serving
 
@@ -57,6 +58,11 @@ class Told:
         assert str(found["what"]).startswith(what), found
         assert mend in list_commands(found), found
         assert self.status == 1
+
+
+def find_holding(path: Path) -> list[int]:
+    """Return the numbers of the processes that have a file open."""
+    return [holder.process.pid for holder in find_holders(path, list_processes()).holders]
 
 
 def list_commands(finding: Mapping[str, object]) -> list[str]:

@@ -10,7 +10,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from tests.doctor.chain import IMPATIENCE, Chain, copy_programs, list_commands
+from tests.doctor.chain import IMPATIENCE, Chain, copy_programs, find_holding, list_commands
 from tests.e2e.daemons import wait_until
 
 
@@ -126,8 +126,7 @@ def test_second_reader_of_the_pipe(chain: Chain) -> None:
     """It gets a part of the lines; its process and its command are named."""
     with subprocess.Popen(["cat", str(chain.fifo)], stdout=subprocess.DEVNULL) as thief:
         try:
-            cat = Path(f"/proc/{thief.pid}/fd")
-            wait_until(lambda: any(fd.samefile(chain.fifo) for fd in cat.iterdir() if fd.exists()), "cat")
+            wait_until(lambda: thief.pid in find_holding(chain.fifo), "cat has opened it")
             told = chain.ask()
         finally:
             thief.kill()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.shipped import render_shipped
-from tests.doctor.chain import IMPATIENCE, Chain, Told, render_rule
-from tests.e2e.daemons import run_rsyslog
+from tests.doctor.chain import IMPATIENCE, Chain, Told, find_holding, render_rule
+from tests.e2e.daemons import run_rsyslog, wait_until
 
 TEMPLATE = 'template="RSYSLOG_TraditionalFileFormat"'
 
@@ -89,6 +91,54 @@ def test_rule_that_is_stopped_before_ours(chain: Chain, tmp_path: Path) -> None:
     told = ask_about(chain, f"*.* stop\n{render_rule(chain.fifo)}", tmp_path)
     told.assert_only("line", f"A test line sent to {tmp_path}/log.sock was not counted", "systemctl restart rsyslog")
     assert str(told.find("line")["why"]).startswith("Another rule may have stopped it")
+
+
+@contextmanager
+def writing(chain: Chain) -> Iterator[None]:
+    """Have somebody write lines that a program knows into our pipe, again and again."""
+    script = 'while :; do echo "$0"; sleep 0.005; done >"$1"'
+    line = "Nov 21 01:13:00 host sshd[1]: Connection closed by authenticating user root 192.0.2.1 port 1 [preauth]"
+    with subprocess.Popen(["sh", "-c", script, line, str(chain.fifo)]) as writer:
+        try:
+            wait_until(lambda: writer.pid in find_holding(chain.fifo), "it writes")
+            yield
+        finally:
+            writer.kill()
+
+
+def test_busy_pipe_gets_no_test_line(chain: Chain) -> None:
+    """It might come between two pieces of another's line; what comes anyway is evidence enough."""
+    with writing(chain):
+        told = chain.ask()
+    assert told.failing == set()
+    assert str(told.find("entry", "ok")["what"]).startswith(f"Lines come through {chain.fifo} and are counted")
+
+
+def test_lines_of_others_say_nothing_against_the_template(chain: Chain, tmp_path: Path) -> None:
+    """On a busy host a line is missing among many that programs know."""
+    with writing(chain):
+        told = ask_about(chain, f"*.* stop\n{render_rule(chain.fifo)}", tmp_path)
+    told.assert_only("line", f"A test line sent to {tmp_path}/log.sock was not counted", "systemctl restart rsyslog")
+    assert str(told.find("line")["what"]).endswith("others have come: rsyslog has not handed it over.")
+
+
+def test_filter_is_blamed_on_a_busy_host_too(chain: Chain, tmp_path: Path) -> None:
+    """That others come through is what a filter is for."""
+    with writing(chain):
+        told = ask_about(chain, render_filter(chain, {'"syslog-pipeline-doctor",': ""}), tmp_path)
+    told.assert_only("line", f"A test line sent to {tmp_path}/log.sock", f"editor {tmp_path}/rsyslog.conf")
+    assert "that a condition keeps it back" in str(told.find("line")["what"])
+
+
+def test_rule_that_was_changed_since_the_start(chain: Chain, tmp_path: Path) -> None:
+    """rsyslog reads it when it starts; the newest of the files that name our pipe counts."""
+    with run_other_rsyslog(render_rule(chain.fifo), tmp_path) as flags:
+        assert "snippet" not in chain.ask(**flags).list_checks("warning")
+        config = tmp_path / "rsyslog.conf"
+        later = config.stat().st_mtime + 60
+        os.utime(config, (later, later))
+        found = chain.ask(**flags).find("snippet", "warning")
+    assert found["what"] == f"{config} was changed after rsyslog had started."
 
 
 def test_writer_that_may_not_write(chain: Chain, open_folder: Path) -> None:
