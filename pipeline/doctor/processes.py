@@ -99,7 +99,7 @@ def read_process(pid: int) -> Process | None:
     """Return a process; None if it is gone, is dead, or is the kernel's."""
     try:
         arguments = (PROC / str(pid) / "cmdline").read_bytes()
-        rows = (PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+        rows = (PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return None
     facts = {name: value.split() for name, _, value in (row.partition(":") for row in rows)}

@@ -119,16 +119,19 @@ def make_site(settings: DoctorSettings) -> Site:
     trouble = ""
     recorded = read_record(settings.root / RECORD)
     way = recorded.get("way")
+    count = settings.instances if settings.instances is not None else read_count(recorded)
     is_given = way == OMPROG or all((settings.progs, settings.logs, settings.unix_socket))
     is_needed = settings.config is not None or not is_given
     if is_needed or os.path.lexists(config):
         try:
-            values = read_settings(config, None if way in CHILD_WAYS else settings.root / ENVIRONMENT)
+            environment = {} if way in CHILD_WAYS else read_environment(settings.root / ENVIRONMENT)
+            if count:  # the units of instances say by flags where these are
+                environment = {name: environment[name] for name in environment.keys() - {"logs", "unix_socket"}}
+            values = read_settings(config, environment)
         except SettingError as error:
             trouble = str(error)
     logs = settings.logs or (STDIN if way in CHILD_WAYS else read_logs(values)) or DEFAULT_LOGS
     unix_socket = settings.unix_socket or read_path(values, "unix_socket") or DEFAULT_SOCKET
-    count = settings.instances if settings.instances is not None else read_count(recorded)
     return Site(
         settings=settings,
         config=config,
@@ -142,15 +145,15 @@ def make_site(settings: DoctorSettings) -> Site:
     )
 
 
-def read_settings(config: Path, environment: Path | None) -> dict[str, object]:
-    """Return the values of the file of settings, and of the variables that the unit gives, which win, checked as
-    `run` checks them; raises `SettingError`."""
+def read_settings(config: Path, environment: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of the file of settings and of the unit's `environment`, which wins, checked as `run` checks
+    them; raises `SettingError`."""
     with suppress(OSError):
         if not stat.S_ISREG(config.stat().st_mode):
             raise SettingError(f"{config} is no file.")
     flags = {flag.name: flag for flag in ALL_FLAGS}
     read = read_config(config, {name: flag.type for name, flag in flags.items()})
-    read.update(read_environment(environment) if environment else {})
+    read.update(environment)
     values = {flags[name].setting or name: value for name, value in read.items()}
     for kind in SETTINGS_KINDS:
         fill_settings(kind, values)
@@ -163,15 +166,15 @@ def read_environment(path: Path) -> dict[str, object]:
     that go on; raises `SettingError`."""
     values: dict[str, object] = {}
     for row in read_text(path).splitlines():
-        variable, _, value = row.strip().partition("=")
+        variable, _, value = row.partition("=")
         for flag in ALL_FLAGS:
-            if variable == ENVIRONMENT_PREFIX + flag.name.upper():
+            if variable.strip() == ENVIRONMENT_PREFIX + flag.name.upper():
                 text = value.strip()
                 text = text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
                 try:
                     values[flag.name] = (flag.type.parse(text),) if flag.repeatable else flag.type.parse(text)
                 except ValueError as error:
-                    raise SettingError(f"{path}: {variable} must be {flag.type.expectation}.") from error
+                    raise SettingError(f"{path}: {variable.strip()} must be {flag.type.expectation}.") from error
     return values
 
 

@@ -147,6 +147,7 @@ def test_pipe_is_told_from_a_log_file(tmp_path: Path) -> None:
     assert is_pipe_path("/run/syslog-pipeline/log")
     assert is_pipe_path(str(tmp_path / "x.fifo"))
     assert not is_pipe_path(str(tmp_path / "x.log"))
+    assert not is_pipe_path("/run/other/x.log")
     assert not is_pipe_path("unix:///run/x.sock")
     assert not is_pipe_path("-")
 
@@ -159,6 +160,28 @@ def test_what_setup_has_noted_is_taken_up(tmp_path: Path) -> None:
         record.write_text(text)
         assert len(make_site(DoctorSettings(root=tmp_path, config=tmp_path / "x")).instances) == count
     assert len(make_site(DoctorSettings(root=tmp_path, instances=2)).instances) == 2
+
+
+def test_variables_of_the_unit_win_over_the_file(tmp_path: Path) -> None:
+    """They are flags of the daemon as systemd reads them; of a daemon that the syslog daemon starts they are not."""
+    config = tmp_path / "settings.toml"
+    config.write_text('logs = ["/x/a.fifo"]\nunix_socket = "/x/m.sock"\n')
+    environment = tmp_path / "etc/default/syslog-pipeline"
+    environment.parent.mkdir(parents=True)
+    environment.write_text(
+        "# a comment\nSYSLOG_PIPELINE_LOGS=/x/b.fifo,unix:///x/c.sock\n  SYSLOG_PIPELINE_PROGS = '/x/my programs' \n"
+        "PYTHONFAULTHANDLER=1\n#SYSLOG_PIPELINE_UNIX_SOCKET=/x/n.sock\nSYSLOG_PIPELINE_MAX_LINE_BYTES=4096\n"
+    )
+    site = make_site(DoctorSettings(config=config, root=tmp_path))
+    assert site.config_trouble == ""
+    assert site.instances[0].logs == ("/x/b.fifo", "unix:///x/c.sock")
+    assert (site.progs, site.instances[0].unix_socket) == (Path("/x/my programs"), Path("/x/m.sock"))
+    assert make_site(DoctorSettings(config=config, root=tmp_path, logs=("/x/d",))).instances[0].logs == ("/x/d",)
+    numbered = make_site(DoctorSettings(config=config, root=tmp_path, instances=2))
+    assert numbered.instances[1].logs == ("/x/a@2.fifo",)  # the unit of an instance names its pipe by a flag
+    environment.write_text("SYSLOG_PIPELINE_MAX_LINE_BYTES=many\n")
+    trouble = make_site(DoctorSettings(config=config, root=tmp_path)).config_trouble
+    assert trouble == f"{environment}: SYSLOG_PIPELINE_MAX_LINE_BYTES must be a whole number."
 
 
 def test_settings_are_read_as_the_daemon_reads_them(tmp_path: Path) -> None:
