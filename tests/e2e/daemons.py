@@ -26,7 +26,7 @@ DEADLINE_SECONDS = 60.0
 """Far more than any wait takes on a slow machine: a deadline that passes is a failure."""
 
 RSYSLOG_CONF = """
-global(workDirectory="{folder}" net.enableDNS="off" maxMessageSize="64k")
+global(workDirectory="{folder}" net.enableDNS="off")
 main_queue(queue.type="linkedList" queue.size="100000" queue.dequeueBatchSize="1024")
 module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="{folder}/log.sock" CreatePath="off" RateLimit.Interval="0")

@@ -25,6 +25,22 @@ ODD = b'<131>Nov 21 01:13:00 web1 odd/part[7]: "quoted" \\ \xe4 \xc3\xa4\n'
 
 ODD_TEXT = '"quoted" \\   \xe4'
 
+LAST = "the last one"
+
+HOSTILE = (
+    b'<38>1 2026-11-21T13:20:00Z h"\\\xe4 a"\\\xe4 p"\\\xe4 - - names that are not UTF-8',
+    b"<999>Nov 21 01:13:00 web1 odd: a priority that there is not",
+    b"<38>Nov 21 01:13:00 web1 odd: bytes \xed\xa0\x80 \xc0\xaf \xf5\x80\x80\x80 \xe2\x82",
+    b"<38>Nov 21 01:13:00 web1 odd: \0 \x01 \x1b \x7f",
+    b"<38>Nov 21 01:13:00 web1 odd: " + b"x" * 100_000,
+    b"<38>Nov 21 01:13:00 web1 odd: " + b'"' * 8_000,
+    b"<38>Nov 21 01:13:00 web1 odd: " + b"text \xe2\x82\xac " * 800,
+    b"<38>Nov 21 01:13:00 web1 odd: " + b"\xe2\x82\xac" * 2_650,
+    b"<38>1 2026-11-21T13:20:00Z %s %s %s - - long names" % (b'h"' * 900, b'a"' * 900, b'p"' * 900),
+    b"<38>Nov 21 01:13:00 web1 odd: " + LAST.encode(),
+)
+"""Messages by which somebody could have an object that is not JSON sent, or one that is cut."""
+
 Receiving = Callable[[int], AbstractContextManager[Received]]
 
 pytestmark = pytest.mark.slow
@@ -49,6 +65,28 @@ def render_tee(name: str, port: int, more: dict[str, str] | None = None) -> str:
     ports = {"rsyslog/logstash.conf": "5140", "rsyslog/graylog.conf": "12201"}
     replacements = {f'port="{ports[name]}"': f'port="{port}"', 'resumeInterval="10"': 'resumeInterval="1"'}
     return render_shipped(name, replacements | (more or {}))
+
+
+def test_documents_are_whole_whatever_messages_hold(folder: Path) -> None:
+    """Of both tees beside each other, at the size that rsyslog lets messages have as it comes. None is left out."""
+    ports = [find_free_port(), find_free_port()]
+    tees = [
+        render_tee("rsyslog/logstash.conf", ports[0]),
+        render_tee("rsyslog/graylog.conf", ports[1], {'module(load="mmutf8fix")': ""}),
+    ]
+    with receiving_logstash(ports[0]) as logstash, receiving_gelf_tcp(ports[1]) as graylog:
+        with run_configured(folder, *tees) as rsyslog:
+            rsyslog.send(*(b"%d %s" % (len(message), message) for message in HOSTILE))
+            wait_until(lambda: has_text(logstash, "message", LAST), "Logstash has the last one")
+            wait_until(lambda: has_text(graylog, "short_message", LAST), "Graylog has the last one")
+        assert (logstash.faults, graylog.faults) == ([], [])
+        of_web1 = [document for document in graylog.documents if document["host"] == "web1"]
+        assert len(of_web1) == sum(b" web1 odd: " in message for message in HOSTILE) - 1
+
+
+def has_text(received: Received, text_field: str, text: str) -> bool:
+    """Whether a document with that text has come, or one that is wrong."""
+    return bool(received.faults) or any(document[text_field] == text for document in received.documents)
 
 
 @pytest.mark.parametrize(
