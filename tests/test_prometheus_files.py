@@ -49,6 +49,35 @@ def test_alerts_fire_where_they_should(file: Path) -> None:
     assert (check.returncode, check.stderr) == (0, ""), check.stdout
 
 
+AFTER_CRASH = """
+rule_files: []
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: ssh_logins_total
+        values: 1000000+10x30 1000100+10x100
+    promql_expr_test:
+      - expr: increase(ssh_logins_total[1h]) > 1e6
+        eval_time: 60m
+        exp_samples: [{{ value: 1000690 }}]
+      - expr: {shown}
+        eval_time: 60m
+      - expr: {shown}
+        eval_time: 100m
+        exp_samples: [{{ value: 600 }}]
+"""
+
+
+def test_growth_after_a_crash_is_left_out_as_the_page_tells(tmp_path: Path) -> None:
+    """A counter falls a little; for Prometheus it begins at zero. An hour later all is well."""
+    page = (ROOT / "docs" / "prometheus.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```\n(increase\(.*)\n```$", page, re.MULTILINE)
+    (tmp_path / "crash_test.yml").write_text(AFTER_CRASH.format(shown=shown))
+    check = run_promtool("test", "rules", tmp_path / "crash_test.yml")
+    assert (check.returncode, check.stderr) == (0, ""), check.stdout
+
+
 def test_each_alert_is_tested_both_ways() -> None:
     """Once it fires, and at least once it does not."""
     found = [pair for file in RULE_TESTS for pair in TESTED.findall(file.read_text(encoding="utf-8"))]

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -26,6 +27,7 @@ from tests.e2e.web import (
     AUTHORIZATION,
     BASIC_AUTH,
     CLIENT_CERTIFICATE,
+    CONNECTIONS,
     PASSWORD,
     USER,
     Certificate,
@@ -261,6 +263,16 @@ def test_requests_have_limits(web: Web) -> None:
     assert ask(web, "GET", "/metrics", body=b"12")[0] == 413
     assert ask(web, "GET", "/metrics", {"X-Long": "x" * 9_000})[0] == 400
     assert ask(web, "GET", f"/metrics?{'x' * 9_000}")[0] == 414
+
+
+def test_crowd_that_asks_for_nothing_keeps_nobody_out(web: Web) -> None:
+    """More than nginx has connections, after the handshake: it gives up those that are idle."""
+    context = web.make_context()
+    with ExitStack() as stack:
+        for _ in range(2 * CONNECTIONS):
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", web.port)))
+            stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+        assert [ask(web, "GET", path)[0] for path in PAGES] == [200] * len(PAGES)
 
 
 def test_server_tells_no_version(client: httpx.Client) -> None:

@@ -31,13 +31,16 @@ AUTHORIZATION = f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 FAST = "1000r/s"
 """Tests ask oftener than the shipped limit allows: they wait for something."""
 
+CONNECTIONS = 64
+"""How many nginx has at a time, to clients and to our daemon together."""
+
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 NGINX_CONF = """
 {user}
 pid nginx.pid;
 worker_processes 1;
-events {{ worker_connections 64; }}
+events {{ worker_connections {connections}; }}
 http {{
     client_body_temp_path body;
     proxy_temp_path proxy;
@@ -188,7 +191,7 @@ def write_nginx_conf(folder: Path, include: str, *, user: str | None = None) -> 
     As root, nginx would give up its rights, and with them the way into the folder of most tests.
     """
     user_line = f"user {user or 'root'};" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user_line, include=include))
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user_line, connections=CONNECTIONS, include=include))
 
 
 def make_nginx_command(folder: Path, *options: str) -> list[str]:
