@@ -27,7 +27,7 @@ PORTS = {"relp": 2514, "tls": 6514}
 OPEN = b"relp_version=0\nrelp_software=test\ncommands=syslog"
 HELLO = {
     "relp": b"1 open %d %s\n" % (len(OPEN), OPEN),
-    "tls": b"".join(b"%d %s" % (len(text), text) for text in [b"<22>Nov 21 01:13:00 hello e2e[42]: e2e hello 0"]),
+    "tls": b"46 <22>Nov 21 01:13:00 hello e2e[42]: e2e hello 0",
 }
 """What a client says first."""
 
@@ -81,7 +81,7 @@ def folder() -> Iterator[Path]:
 
 
 def make_certificates(folder: Path) -> dict[str, Certificate]:
-    """Make those of the central host, of a client, of one with another name, and of one of another authority."""
+    """Make those of the central host, of a client, and of those that are refused."""
     known, other = (make_authority(folder / name) for name in ("known", "other"))
     signed = {
         "server": (known, LOG_HOST, "serverAuth"),
@@ -89,7 +89,8 @@ def make_certificates(folder: Path) -> dict[str, Certificate]:
         "misnamed": (known, "web1.example.com", "clientAuth"),
         "foreign": (other, "web1.example.net", "clientAuth"),
     }
-    return {"ca": known.root} | {
+    expired = known.sign("web2.example.net", "clientAuth", "subjectAltName=DNS:web2.example.net", days=-1)
+    return {"ca": known.root, "expired": expired} | {
         name: authority.sign(host, usage, f"subjectAltName=DNS:{host},DNS:localhost")
         for name, (authority, host, usage) in signed.items()
     }
@@ -139,9 +140,9 @@ def test_messages_of_syslog_ng_are_counted_exactly(site: Site, folder: Path) -> 
 
 
 @pytest.mark.parametrize("kind", PORTS)
-@pytest.mark.parametrize("certificate", ["none", "foreign", "misnamed"])
+@pytest.mark.parametrize("certificate", ["none", "foreign", "misnamed", "expired"])
 def test_client_that_is_not_known_is_refused(site: Site, kind: str, certificate: str) -> None:
-    """Without a certificate, with one of another authority, or for a name that is not allowed."""
+    """Without a certificate, with one of another authority, for a name that is not allowed, or out of date."""
     assert say_hello(site, kind, certificate) == b""
     assert site.held.counting.read_counter("messages", "hello") == 0
 
@@ -164,9 +165,21 @@ def test_central_host_with_another_name_gets_nothing(site: Site, folder: Path, k
         site.held.counting.wait_counted(route, 1)
 
 
-def say_hello(site: Site, kind: str, certificate: str) -> bytes:
+@pytest.mark.parametrize("kind", PORTS)
+def test_version_of_tls_that_is_too_old_is_refused(site: Site, kind: str) -> None:
+    """Although the client is known."""
+    with pytest.deprecated_call():
+        assert say_hello(site, kind, "client", ssl.TLSVersion.TLSv1_1) == b""
+    assert say_hello(site, "relp", "client", ssl.TLSVersion.TLSv1_2) != b""
+    assert site.held.counting.read_counter("messages", "hello") == 0
+
+
+def say_hello(site: Site, kind: str, certificate: str, version: ssl.TLSVersion | None = None) -> bytes:
     """Return what the central host answers to a client with that certificate; nothing if it refuses him."""
     context = ssl.create_default_context(cafile=site.certificates["ca"].file)
+    if version is not None:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
     if certificate != "none":
         own = site.certificates[certificate]
         context.load_cert_chain(own.file, own.key)
