@@ -37,6 +37,7 @@ EXAMPLE_LOGS: dict[str, tuple[LogShape, ...]] = {
 SHIPPED_LOGS: dict[str, tuple[LogShape, ...]] = {
     "cron": (LogShape("syslog", system_daemons.follow_templates(system_daemons.CRON)),),
     "dhcp": (DHCP,),
+    "doctor": (LogShape("syslog", system_daemons.follow_templates(system_daemons.DOCTOR)),),
     "fail2ban": (LogShape("syslog", system_daemons.follow_templates(system_daemons.FAIL2BAN)),),
     "firewall": (LogShape("syslog", system_daemons.follow_templates(system_daemons.FIREWALL)),),
     "kernel": (LogShape("syslog", system_daemons.follow_templates(system_daemons.KERNEL)),),

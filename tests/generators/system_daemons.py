@@ -72,6 +72,14 @@ FAIL2BAN = (
     "fail2ban.utils[711]: ERROR 7f3a -- exec: nft add rule -- stderr: 'nft: not found'",
     "fail2ban.server[711]: INFO --------------------------------------------------",
 )
+DOCTOR = (
+    "syslog-pipeline-doctor: test line 0123456789abcde{digit}",
+    "syslog-pipeline-doctor[{pid}]: test line fedcba987654321{letter}",
+    "syslog-pipeline-doctor: test line 0123456789abcde",
+    "syslog-pipeline-doctor: test line 0123456789abcde{digit}0",
+    "syslog-pipeline-doctor: test line 0123456789ABCDE{digit}",
+    "{user}: syslog-pipeline-doctor test line 0123456789abcde{digit}",
+)
 
 
 def spell_line(rng: Random, second: int, message: str) -> str:
