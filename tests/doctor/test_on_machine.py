@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.doctor.processes import list_processes
-from tests.doctor.chain import IMPATIENCE, PATIENCE, Told
+from tests.doctor.chain import IMPATIENCE, PATIENCE, Told, list_commands
 from tests.e2e.booted import Machine
 from tests.e2e.daemons import ROOT, wait_until
-from tests.e2e.installed import SERVICE, boot_installed
+from tests.e2e.installed import SERVICE, add_drop_in, boot_installed, remove_drop_ins
 
 PROGRAM = "etc/syslog-pipeline/programs/doctor.mtail"
+FAILED_UNIT = ("units", "failure")
 SHIPPED = ROOT / "pipeline" / "programs" / "doctor.mtail"
 
 
@@ -79,6 +80,65 @@ def test_service_that_fails(machine: Machine) -> None:
         "/etc/syslog-pipeline/settings.toml: the setting unix_sockets is unknown.",
         "editor /etc/syslog-pipeline/settings.toml",
     )
+    told = ask(machine)
+    assert told.failing == set()
+    assert str(told.find("units", "warning")["what"]).startswith("syslog-pipeline.service was started anew ")
+
+
+def test_service_that_systemd_has_given_up(machine: Machine) -> None:
+    """It is told from one that was stopped; the commands that are named bring it back."""
+    add_drop_in(machine, SERVICE, "once", "[Service]\nRestart=no\n")
+    machine.ctl("kill", "--signal", "KILL", SERVICE)
+    wait_until(lambda: machine.show(SERVICE, "ActiveState") == "failed", "it has failed")
+    unit = machine.root / "etc/systemd/system/syslog-pipeline.service"
+    unit.write_text(f"{unit.read_text()}\n# changed\n")
+    told = ask(machine, IMPATIENCE)
+    remove_drop_ins(machine, SERVICE)
+    assert told.failing == {"daemon", "units"}
+    found = told.find("units")
+    ready = "Ready. The metrics are served on /run/syslog-pipeline/metrics.sock."
+    assert found["what"] == f"syslog-pipeline.service has failed (signal): {ready}"
+    command = "systemctl reset-failed syslog-pipeline.service && systemctl restart syslog-pipeline"
+    assert command in list_commands(found)
+    changed = told.find("units", "warning")
+    assert changed["what"] == "syslog-pipeline.service was changed, and systemd has not read it anew."
+    for line in (*list_commands(changed)[:1], command):
+        machine.run("sh", "-c", line)
+    told = ask(machine)
+    assert (told.failing, told.list_checks("warning")) == (set(), set())
+
+
+def test_source_of_the_network_without_a_network(machine: Machine) -> None:
+    """What the variables of the unit name is looked at; the commands that are named open the network."""
+    environment = machine.root / "etc/default/syslog-pipeline"
+    before = environment.read_text()
+    logs = "SYSLOG_PIPELINE_LOGS=/run/syslog-pipeline/log.fifo,tcp://127.0.0.1:5514"
+    environment.write_text(f"{before}\n{logs}\n")
+    machine.ctl("restart", SERVICE, status=None)
+    wait_until(lambda: int(machine.show(SERVICE, "NRestarts")) >= 1, "it is started anew")
+    told = ask(machine, IMPATIENCE)
+    assert told.failing == {"daemon", "units"}
+    network, restarted = [finding for finding in told.findings if (finding["check"], finding["state"]) == FAILED_UNIT]
+    assert network["what"] == (
+        "syslog-pipeline.service has no network (PrivateNetwork=yes), and a source is of the network."
+    )
+    assert "does not come up: Error: tcp://127.0.0.1:5514 cannot be bound: " in str(restarted["what"])
+    for command in list_commands(network):
+        machine.run("sh", "-c", command)
+    assert ask(machine).failing == set()
+    environment.write_text(before)
+    machine.ctl("restart", SERVICE)
+
+
+def test_disk_of_the_queue_that_is_full(machine: Machine) -> None:
+    """There is no room for what waits."""
+    spool = "/var/spool/rsyslog"
+    machine.run("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", spool)
+    try:
+        told = ask(machine)
+    finally:
+        machine.run("umount", spool)
+    told.assert_only("queue", f"The disk of {spool} has 16 MiB left.", f"df -h {spool}")
 
 
 def test_processes_of_a_container_are_not_ours(machine: Machine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline import __version__
 from pipeline.doctor.commands import run_command
 from pipeline.doctor.examination import Examination, ask_samples
 from pipeline.doctor.findings import Finding, approve, fail, skip, warn
-from pipeline.doctor.processes import Process, read_process
+from pipeline.doctor.processes import Process, read_process, read_start
 from pipeline.doctor.scrape import (
     BUILD,
     OVERFLOWS,
@@ -29,6 +30,7 @@ from pipeline.doctor.scrape import (
 from pipeline.doctor.site import Instance
 
 OK_STATUS, NOT_FOUND = 200, 404
+POLL_SECONDS = 0.1
 INIT = 1
 """The number of the process that systemd is."""
 
@@ -39,6 +41,9 @@ def check_daemon(exam: Examination) -> Iterator[Finding]:
         path = instance.unix_socket
         exam.show(f"Asking the daemon at {path}")
         reach, pid = try_connect(path, socket.SOCK_STREAM, exam.seconds)
+        while reach in (Reach.MISSING, Reach.STALE) and is_starting(exam, instance):
+            time.sleep(POLL_SECONDS)
+            reach, pid = try_connect(path, socket.SOCK_STREAM, exam.seconds)
         match reach:
             case Reach.SERVED:
                 yield check_answer(exam, instance, pid)
@@ -50,6 +55,15 @@ def check_daemon(exam: Examination) -> Iterator[Finding]:
                 yield fail(f"{path} is not an HTTP socket of ours.", "The daemon does not start.", f"ls -l {path}")
             case _:
                 yield from tell_absent(exam, instance, is_stale=reach is Reach.STALE)
+
+
+def is_starting(exam: Examination, instance: Instance) -> bool:
+    """Whether our daemon has been started so lately that it may not listen yet."""
+    process = exam.find_own(instance)
+    try:
+        return process is not None and time.time_ns() / 1e9 - read_start(process.pid) < exam.seconds
+    except OSError:
+        return False
 
 
 def tell_absent(exam: Examination, instance: Instance, *, is_stale: bool) -> Iterator[Finding]:

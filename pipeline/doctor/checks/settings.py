@@ -14,11 +14,10 @@ from pipeline.errors import SettingError, StoreConflictError, describe_os_error
 from pipeline.language import CompileOptions, ProgramError, SourceFile, compile_program
 from pipeline.metrics import Store
 from pipeline.program_files import find_programs, read_program
-from pipeline.shipped import CHECKOUT
+from pipeline.shipped import PROGRAMS
 from pipeline.wiring import make_compile_options
 
 TEST_PROGRAM = "doctor.mtail"
-SHIPPED_PROGRAMS = CHECKOUT / "pipeline" / "programs"
 
 
 def check_settings(exam: Examination) -> Iterator[Finding]:
@@ -59,7 +58,7 @@ def check_programs(exam: Examination) -> Iterator[Finding]:
     if is_hidden(progs):
         yield skip(f"Your user may not read {progs}. Run this as root.", "sudo syslog-pipeline doctor")
         return
-    copy = f"install -D -m 644 -t {progs} {SHIPPED_PROGRAMS}/*.mtail"
+    copy = f"install -D -m 644 -t {progs} {PROGRAMS}/*.mtail"
     try:
         paths = find_programs(progs)
     except SettingError as error:
@@ -77,7 +76,7 @@ def check_programs(exam: Examination) -> Iterator[Finding]:
         yield warn(
             f"{TEST_PROGRAM} is not among the programs.",
             "It counts the test line; without it, only the number of lines can be looked at.",
-            f"install -m 644 -t {progs if progs.is_dir() else progs.parent} {SHIPPED_PROGRAMS / TEST_PROGRAM}",
+            f"install -m 644 -t {progs if progs.is_dir() else progs.parent} {PROGRAMS / TEST_PROGRAM}",
             *(exam.spell_start(instance, "reload") for instance in exam.site.instances),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +10,23 @@ from pipeline.doctor.commands import run_command
 from pipeline.doctor.examination import Examination
 from pipeline.doctor.findings import Finding, approve, fail, skip, warn
 from pipeline.doctor.site import Instance
+from pipeline.shipped import find_shipped
 
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "Result", "NeedDaemonReload", "DropInPaths", "NRestarts")
+PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "ActiveEnterTimestampMonotonic",
+    "UnitFileState",
+    "Result",
+    "NeedDaemonReload",
+    "DropInPaths",
+    "NRestarts",
+    "PrivateNetwork",
+)
 NETWORK_SOURCES = ("tcp://", "udp://")
-PRIVATE_NETWORK = re.compile(r"^\s*PrivateNetwork\s*=\s*(\w+)", re.MULTILINE)
-TRUE_WORDS = ("yes", "true", "on", "1")
 RESTARTS_WORTH_A_WORD = 5
+STEADY_SECONDS = 3600.0
+"""What has run for so long is not started anew again and again."""
 
 
 def check_units(exam: Examination) -> Iterator[Finding]:
@@ -32,16 +43,11 @@ def check_units(exam: Examination) -> Iterator[Finding]:
         yield skip("There is no systemctl here.")
         return
     for instance in exam.site.instances:
-        yield from check_installed(exam, instance) if is_here else check_offline(instance, root)
+        if is_here:
+            yield from check_installed(exam, instance)
+        else:
+            yield from judge_file(instance, read_state(instance.unit, root), root)
         yield from check_sockets(exam, instance, root)
-
-
-def check_offline(instance: Instance, root: Path) -> Iterator[Finding]:
-    """Whether a unit is there and enabled in a system that does not run, below `root`."""
-    state = read_state(instance.unit, root)
-    yield from judge_file(instance, state, root)
-    if state:
-        yield from check_network(instance, root)
 
 
 def check_installed(exam: Examination, instance: Instance) -> Iterator[Finding]:
@@ -54,13 +60,21 @@ def check_installed(exam: Examination, instance: Instance) -> Iterator[Finding]:
     yield from judge_file(instance, state, Path("/"))
     if not state:
         return
-    yield from check_network(instance, Path("/"))
+    if facts["PrivateNetwork"] == "yes" and any(log.startswith(NETWORK_SOURCES) for log in instance.logs):
+        yield tell_network(exam, instance)
+    restarts = int(facts["NRestarts"] or 0)
     if facts["ActiveState"] == "failed":
         yield fail(
             f"{instance.unit} has failed ({facts['Result']}): {read_last_words(instance.unit)}",
             "systemd has given up on it.",
             f"journalctl --unit {instance.unit} --lines 20",
             f"systemctl reset-failed {instance.unit} && {exam.spell_start(instance)}",
+        )
+    elif facts["ActiveState"] == "activating" and restarts:
+        yield fail(
+            f"{instance.unit} does not come up: {read_last_words(instance.unit, 20)}",
+            "systemd starts it anew again and again.",
+            f"journalctl --unit {instance.unit} --lines 20",
         )
     elif facts["ActiveState"] != "active":
         yield warn(f"{instance.unit} is {facts['ActiveState']}.", "", exam.spell_start(instance, "start"))
@@ -73,9 +87,10 @@ def check_installed(exam: Examination, instance: Instance) -> Iterator[Finding]:
         )
     if facts["DropInPaths"]:
         yield approve(f"{instance.unit} is changed by {facts['DropInPaths'].replace(' ', ', ')}.")
-    if facts["NRestarts"].isdecimal() and int(facts["NRestarts"]) >= RESTARTS_WORTH_A_WORD:
+    up_seconds = time.monotonic() - int(facts["ActiveEnterTimestampMonotonic"] or 0) / 1e6
+    if facts["ActiveState"] == "active" and restarts >= RESTARTS_WORTH_A_WORD and up_seconds < STEADY_SECONDS:
         yield warn(
-            f"{instance.unit} was started anew {facts['NRestarts']} times.",
+            f"{instance.unit} was started anew {restarts} times.",
             "It ends by itself again and again.",
             f"journalctl --unit {instance.unit} --lines 50",
         )
@@ -116,19 +131,18 @@ def judge_file(instance: Instance, state: str, root: Path) -> Iterator[Finding]:
         yield approve(f"{instance.unit} is {state}.")
 
 
-def check_network(instance: Instance, root: Path) -> Iterator[Finding]:
-    """Whether a daemon that reads from the network has one."""
-    if not any(log.startswith(NETWORK_SOURCES) for log in instance.logs):
-        return
-    outcome = run_command(["systemctl", f"--root={root}", "cat", instance.unit])
-    settings = PRIVATE_NETWORK.findall(outcome.output if outcome else "")
-    if settings and settings[-1].lower() in TRUE_WORDS:
-        folder = root / "etc/systemd/system" / f"{instance.unit}.d"
-        yield fail(
-            f"{instance.unit} has no network (PrivateNetwork=yes), but a source needs it.",
-            "Nobody can connect to the daemon.",
-            f"systemctl edit {instance.unit}   # with the text of systemd/network.conf, into {folder}",
-        )
+def tell_network(exam: Examination, instance: Instance) -> Finding:
+    """Say that a daemon that reads from the network has none; a socket that systemd hands over works without."""
+    folder = f"/etc/systemd/system/{instance.unit}.d"
+    commands = (
+        f"install -D -m 644 {find_shipped('systemd/network.conf')} {folder}/network.conf",
+        "systemctl daemon-reload",
+        exam.spell_start(instance),
+    )
+    what = f"{instance.unit} has no network (PrivateNetwork=yes), and a source is of the network."
+    if exam.failed("daemon"):
+        return fail(what, "So the daemon cannot listen, and does not start.", *commands)
+    return warn(what, "Nobody can connect, unless it is systemd that listens and hands the socket over.", *commands)
 
 
 def read_state(unit: str, root: Path) -> str:
@@ -148,8 +162,10 @@ def read_properties(unit: str) -> dict[str, str]:
     return {name: facts.get(name, "") for name in PROPERTIES}
 
 
-def read_last_words(unit: str) -> str:
-    """Return the last line that a unit has logged."""
-    outcome = run_command(["journalctl", "--unit", unit, "--lines", "1", "--output", "cat", "--no-pager"])
-    lines = outcome.output.strip().splitlines() if outcome and not outcome.status else []
-    return lines[-1] if lines else "its log cannot be read."
+def read_last_words(unit: str, lines: int = 1) -> str:
+    """Return the last line that a unit's own processes have logged; of several lines the last one of an error, as
+    what is started anew says more."""
+    outcome = run_command(["journalctl", f"_SYSTEMD_UNIT={unit}", f"--lines={lines}", "--output=cat", "--no-pager"])
+    said = outcome.output.strip().splitlines() if outcome and not outcome.status else []
+    last = said[-1] if said else "its log cannot be read."
+    return next((line for line in reversed(said) if line.startswith("Error: ")), last)
