@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.booted import DEBIAN_UNITS, Machine, booting
-from tests.e2e.daemons import SYSLOG_NG, wait_until
+from tests.e2e.booted_syslog_ng import FILES as FILES_OF_SYSLOG_NG
+from tests.e2e.booted_syslog_ng import LOG_SOCKET as LOG_SOCKET_OF_SYSLOG_NG
+from tests.e2e.booted_syslog_ng import install_syslog_ng
+from tests.e2e.daemons import wait_until
 
 MESSAGES = 5_000
 
@@ -25,27 +28,6 @@ action(type="omfile" file="/var/log/all")
 include(file="/etc/rsyslog.d/*.conf")
 """
 """Messages bring the name of their host: by it they are spread."""
-
-SYSLOG_NG_CONF = """
-@version: 3.38
-options { keep-hostname(yes); use-dns(no); dns-cache(no); stats-freq(0); };
-source s_src { unix-dgram("/run/syslog-ng.sock" flags(expect-hostname)); internal(); };
-@include "/etc/syslog-ng/conf.d/*.conf"
-"""
-
-SYSLOG_NG_UNIT = """
-[Service]
-Type=notify
-ExecStart=/usr/sbin/syslog-ng -F
-"""
-
-SYSLOG_NG_COMMAND = """#!/bin/sh
-prefix=/opt/checkout/.cache/syslog-ng
-export SYSLOGNG_PREFIX=$prefix/usr LD_LIBRARY_PATH={libraries}
-exec $prefix/usr/sbin/syslog-ng --cfgfile=/etc/syslog-ng/syslog-ng.conf --persist-file=/var/lib/syslog-ng/persist \\
-    --control=/run/syslog-ng.ctl --pidfile=/run/syslog-ng.pid "$@"
-"""
-"""It is unpacked, not installed, and told where a Debian has its files."""
 
 LOG_ON = """
 import os, socket, time
@@ -65,7 +47,6 @@ PIECE = 20
 """How many of these messages come at a time."""
 
 LOG_SOCKET = "/run/rsyslog.sock"
-LOG_SOCKET_OF_SYSLOG_NG = "/run/syslog-ng.sock"
 INSTANCES = "/instances/1/metrics /instances/2/metrics"
 
 NGINX_CONF = """
@@ -75,7 +56,7 @@ events { worker_connections 64; }
 http { include /etc/nginx/conf.d/*.conf; }
 """
 
-TMPFILES = "".join(f"d /var/{name} 0755 root root -\n" for name in ("lib/nginx", "log/nginx", "lib/syslog-ng"))
+TMPFILES = "".join(f"d /var/{name} 0755 root root -\n" for name in ("lib/nginx", "log/nginx"))
 
 CURL = "curl --silent --fail --cacert /etc/syslog-pipeline/tls/server.crt --user prometheus:secret"
 DOCTOR = "syslog-pipeline doctor"
@@ -91,9 +72,7 @@ def machine() -> Iterator[Machine]:
         "systemd/journald.conf": "[Journal]\nForwardToSyslog=yes\n",
         "rsyslog.conf": RSYSLOG_CONF,
         "rsyslog.d/.keep": "",
-        "syslog-ng/syslog-ng.conf": SYSLOG_NG_CONF,
-        "syslog-ng/conf.d/.keep": "",
-        "systemd/system/syslog-ng.service": SYSLOG_NG_UNIT,
+        **FILES_OF_SYSLOG_NG,
         "nginx/nginx.conf": NGINX_CONF,
         "nginx/conf.d/.keep": "",
         "tmpfiles.d/nginx.conf": TMPFILES,
@@ -106,15 +85,7 @@ def machine() -> Iterator[Machine]:
         tempfile.TemporaryDirectory(prefix="su-") as name,
         booting(Path(name), files, ("rsyslog.service", "nginx.service")) as machine,
     ):
-        found = (
-            *SYSLOG_NG.glob("usr/lib/*-linux-*"),
-            *SYSLOG_NG.glob("lib/*-linux-*"),
-            SYSLOG_NG / "usr/lib/syslog-ng",
-        )
-        libraries = ":".join(f"$prefix/{folder.relative_to(SYSLOG_NG)}" for folder in found)
-        command = machine.root / "usr/sbin/syslog-ng"
-        command.write_text(SYSLOG_NG_COMMAND.replace("{libraries}", libraries))
-        command.chmod(0o755)
+        install_syslog_ng(machine)
         yield machine
 
 
