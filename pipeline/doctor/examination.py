@@ -59,7 +59,7 @@ class Examination:
 
     def find_holders(self, path: Path) -> Holders:
         """Return who has a file open now."""
-        return find_holders(path, list_processes())
+        return find_holders(path, self.processes)
 
     @cached_property
     def our_account(self) -> Account | None:

@@ -11,3 +11,11 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     except OSError:
         return ""
+
+
+def is_fifo(path: Path) -> bool:
+    """Return whether a named pipe is there, as far as our user may see."""
+    try:
+        return path.is_fifo()
+    except OSError:
+        return False

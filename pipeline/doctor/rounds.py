@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 from pipeline.doctor.checks import CHECKS
 from pipeline.doctor.examination import Check, Examination
-from pipeline.doctor.findings import Finding, State
+from pipeline.doctor.findings import Finding, State, skip
 from pipeline.doctor.site import Site
+from pipeline.errors import describe_os_error
 
 BASES = ("settings", "daemon", "syslog", "entry", "line")
 """When none of these could be looked at, what needs them has nothing to go on."""
@@ -18,8 +19,18 @@ def examine(site: Site, show: Callable[[str], None]) -> Iterator[tuple[Check, li
     exam = Examination(site, show)
     for check in CHECKS:
         cause = find_cause(check, exam)
-        exam.results[check.name] = list(check.run(exam)) if cause is None else [make_waiting(cause)]
+        exam.results[check.name] = list(run_check(check, exam)) if cause is None else [make_waiting(cause)]
         yield check, exam.results[check.name]
+
+
+def run_check(check: Check, exam: Examination) -> Iterator[Finding]:
+    """Yield what a check finds, as far as it can look at it: folders may be closed to our user, or go meanwhile."""
+    try:
+        yield from check.run(exam)
+    except PermissionError as error:
+        yield skip(f"Your user may not look at {error.filename}. Run this as root.", "sudo syslog-pipeline doctor")
+    except OSError as error:
+        yield skip(f"{error.filename} cannot be looked at: {describe_os_error(error)}.")
 
 
 def make_waiting(cause: str) -> Finding:

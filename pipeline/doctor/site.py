@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.config_file import read_config
-from pipeline.doctor.files import read_text
+from pipeline.doctor.files import is_fifo, read_text
 from pipeline.errors import SettingError
 from pipeline.flag import ENVIRONMENT_PREFIX
 from pipeline.flags import ALL_FLAGS
@@ -109,7 +109,7 @@ def is_pipe_path(log: str) -> bool:
     path = Path(log)
     if "://" in log or log == "-":
         return False
-    return path.is_fifo() or path.suffix in (".fifo", ".pipe") or path.parent == DEFAULT_SOCKET.parent
+    return is_fifo(path) or path.suffix in (".fifo", ".pipe") or path.parent == DEFAULT_SOCKET.parent
 
 
 def make_site(settings: DoctorSettings) -> Site:

@@ -50,6 +50,26 @@ def test_ordinary_user_is_told_what_is_hidden(chain: Chain) -> None:
     assert "answers" not in str(told.find("nginx", "ok")["what"])
 
 
+def test_ordinary_user_before_closed_folders(chain: Chain) -> None:
+    """What lies in them is not looked at, and the rest is."""
+    chain.syslog.chmod(0o700)
+    text = (chain.folder / "settings.toml").read_text()
+    (chain.folder / "settings.toml").write_text(
+        text.replace(str(chain.fifo), f"{chain.syslog}/log.fifo", 1).replace("]", f', "{chain.syslog}/x.log"]', 1)
+    )
+    try:
+        told = ask_as_nobody(chain)
+    finally:
+        chain.syslog.chmod(0o755)
+        (chain.folder / "settings.toml").write_text(text)
+    assert told.failing == set()
+    hidden = {"syslog_config", "sources", "rights"}
+    assert hidden <= told.list_checks("not checked")
+    found = told.find("syslog_config", "not checked")
+    assert found["what"] == f"Your user may not look at {chain.syslog}/rsyslog.conf. Run this as root."
+    assert {"settings", "programs", "nginx", "units"} <= told.list_checks("ok") - hidden
+
+
 def test_ordinary_user_without_the_settings(chain: Chain) -> None:
     """Without them nothing is known, and nothing is called wrong."""
     (chain.folder / "settings.toml").chmod(0o600)

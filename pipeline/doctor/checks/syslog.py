@@ -117,6 +117,8 @@ def check_snippet(exam: Examination) -> Iterator[Finding]:
     daemon, config = exam.syslog
     if not any(exam.list_words()):
         yield skip("No source is one that a syslog daemon writes to.")
+    elif not config.exists():
+        yield skip(f"There is no {config}.")
     elif not any(exam.syslog_texts.values()):
         yield skip(f"Your user may not read {config}. Run this as root.", "sudo syslog-pipeline doctor")
     elif not exam.snippets:
