@@ -29,7 +29,7 @@ action(
 
 WAYS = {
     "lines": 'protocol="tcp" template="RSYSLOG_TraditionalFileFormat"',
-    "octets": 'protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format"',
+    "octets": 'protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_ForwardFormat"',
 }
 
 pytestmark = pytest.mark.slow
