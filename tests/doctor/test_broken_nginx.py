@@ -10,7 +10,7 @@ import pytest
 
 from tests.doctor.chain import BASIC_AUTH, NGINX_USER, Chain, sign_server
 from tests.e2e.daemons import find_free_port
-from tests.e2e.web import Web, prepare_nginx, render_nginx, serving
+from tests.e2e.web import Web, prepare_nginx, render_nginx, serving, write_nginx_conf
 
 
 def prepare_other(chain: Chain, folder: Path, sockets: Path | None = None, *, days: int = 30) -> Web:
@@ -62,6 +62,39 @@ def test_nginx_that_asks_another_socket(chain: Chain, open_folder: Path) -> None
         told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
     what = f"nginx passes requests to {open_folder}/metrics.sock"
     told.assert_only("nginx_socket", what, "nginx -t && systemctl reload nginx")
+
+
+def test_server_between_nginx_and_the_daemon(chain: Chain, open_folder: Path) -> None:
+    """As varnish is: nginx passes requests to another socket, and that is nothing wrong."""
+    between = open_folder / "between"
+    between.mkdir()
+    web = prepare_other(chain, open_folder, open_folder)
+    (between / "pass.conf").write_text(
+        f"server {{ listen unix:{open_folder}/metrics.sock; listen 127.0.0.1:{(port := find_free_port())};"
+        f" location / {{ proxy_pass http://unix:{chain.http_socket}; }} }}\n"
+    )
+    write_nginx_conf(between, "pass.conf", user=NGINX_USER)
+    with serving(Web(between, port, web.authority)), serving(web):
+        told = chain.ask(nginx_config=web.folder / "nginx.conf", ca=web.ca_file)
+    assert told.failing == set()
+    what = f"nginx passes requests to {open_folder}/metrics.sock, where a server other than ours listens"
+    assert str(told.find("nginx_socket", "ok")["what"]).startswith(what)
+    assert "answer" in told.list_checks("ok")
+
+
+def test_client_certificate(chain: Chain, open_folder: Path) -> None:
+    """Who shows none is refused, which is right; who shows one is served."""
+    web = prepare_nginx(open_folder / "nginx")
+    sign_server(web, days=30)
+    render_nginx(web, chain.folder, "nginx/client-certificate.conf", user=NGINX_USER)
+    given = {"nginx_config": web.folder / "nginx.conf", "ca": web.ca_file, "user": None, "password_file": None}
+    with serving(web):
+        refused = chain.ask(**given)
+        shown = web.client_certificate
+        served = chain.ask(**given, client_certificate=shown.file, client_key=shown.key)
+    assert (refused.failing, served.failing) == (set(), set())
+    assert "is refused without a client certificate, as it should be." in str(refused.find("answer", "ok")["what"])
+    assert "is served to who knows the password or has the certificate." in str(served.find("answer", "ok")["what"])
 
 
 @pytest.mark.parametrize(("days", "said"), [(-1, "is not valid at present"), (5, "expires in 5 days")])
