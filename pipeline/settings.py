@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import Enum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipeline.errors import SettingError
 
@@ -291,8 +292,19 @@ class DoctorSettings:
             raise SettingError("--user and --password_file go together.")
         if bool(self.client_key) > bool(self.client_certificate):
             raise SettingError("--client_key needs --client_certificate.")
-        if self.url and not self.url.startswith("https://"):
-            raise SettingError(f"--url must begin with https://, not {self.url!r}.")
+        if "@" in self.url:  # what is said of the address must not tell a password
+            raise SettingError("--url must not name a user: that is said by --user and --password_file.")
+        if self.url and not is_https_url(self.url):
+            raise SettingError(f"--url must be https:// with a name and perhaps a port, not {self.url!r}.")
+
+
+def is_https_url(url: str) -> bool:
+    """Return whether `url` is that of an HTTPS server."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def require_at_least(name: str, value: int, least: int) -> None:

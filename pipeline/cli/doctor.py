@@ -6,6 +6,7 @@ import json as json_format
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 import click
@@ -46,6 +47,8 @@ def doctor(*, json: bool, **values: object) -> None:
     """
     from pipeline.doctor import State, describe_summary, examine, make_record, make_site
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what a terminal has no letters for
     site = make_site(fill(settings.DoctorSettings, values))
     results = []
     with showing_progress() as show:
@@ -56,7 +59,7 @@ def doctor(*, json: bool, **values: object) -> None:
                 print_check(check, findings)
     every = [finding for _, findings in results for finding in findings]
     if json:
-        click.echo(json_format.dumps(make_record(results), indent=2, ensure_ascii=False))
+        click.echo(json_format.dumps(make_record(results), indent=2))
     else:
         print_waiting(results)
         click.echo()
@@ -76,7 +79,8 @@ def print_lines(state: State, lines: list[str]) -> None:
     """Print the lines of a finding, the first with what stands for its state."""
     from pipeline.doctor import MARKS
 
-    mark = f"{MARKS[state]} " if sys.stdout.isatty() else f"{state.value:<{WORD_WIDTH}}"
+    can_show_marks = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
+    mark = f"{MARKS[state]} " if can_show_marks else f"{state.value:<{WORD_WIDTH}}"
     click.echo(click.style(mark, fg=COLOURS[state.value]) + click.style(lines[0], dim=state.value not in LOUD or None))
     for line in lines[1:]:
         click.echo(" " * len(mark) + click.style(line, bold=line.startswith(" ") or None))

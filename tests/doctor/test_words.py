@@ -82,7 +82,10 @@ def test_status_of_a_scrape(status: int, *, has_credentials: bool, state: State,
     [
         (["--user", "x"], "--user and --password_file go together."),
         (["--client_key", "x"], "--client_key needs --client_certificate."),
-        (["--url", "http://x"], "--url must begin with https://"),
+        (["--url", "http://x"], "--url must be https:// with a name"),
+        (["--url", "https://[::1"], "--url must be https:// with a name"),
+        (["--url", "https://x:y"], "--url must be https:// with a name"),
+        (["--url", "https://user:secret@x"], "--url must not name a user"),
         (["--timeout", "0"], "--timeout must be more than 0."),
         (["--instances", "0"], "--instances must be at least 1"),
     ],
@@ -91,6 +94,7 @@ def test_wrong_use(flags: list[str], said: str) -> None:
     """It is one sentence and exit status 2, and nothing is checked."""
     result = CliRunner().invoke(main, ["doctor", *flags])
     assert (result.exit_code, said in result.output) == (2, True), result.output
+    assert "secret" not in result.output
 
 
 def test_terminal_shows_marks_and_what_is_waited_for(tmp_path: Path) -> None:
@@ -110,6 +114,21 @@ def test_terminal_shows_marks_and_what_is_waited_for(tmp_path: Path) -> None:
     assert f"\x1b[31m✗ \x1b[0mPrograms: There is no {progs}, where the programs should be.\x1b[0m" in shown
     assert f"\x1b[1m    install -D -m 644 -t {progs} " in shown
     assert "Daemon: The daemon does not run, which it cannot without programs." in shown
+
+
+def test_terminal_that_lacks_letters(tmp_path: Path) -> None:
+    """Words stand for marks, and codes for the rest."""
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "pipeline", "doctor", "--no-send", f"--config={tmp_path}/\u0416.toml"]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    with subprocess.Popen(
+        command, stdout=follower, stderr=follower, stdin=subprocess.DEVNULL, env=environment
+    ) as process:
+        os.close(follower)
+        shown = read_terminal(leader)
+    assert process.returncode == 1
+    assert "failure     \x1b[0mSettings: The file of settings" in shown
+    assert "\\u0416.toml cannot be read" in shown
 
 
 def read_terminal(leader: int) -> str:
