@@ -60,7 +60,7 @@ class Setup:
     def list_steps(self) -> list[Step]:
         """Return what is to be done then, in the order that loses nothing."""
         if self.choices is None:
-            return list_undoing_steps(self.last)
+            return list_undoing_steps(self.last, self.machine)
         machine = Place(self.settings.root)
         missing = [need for need in list_needs(self.choices, self.machine) if machine.is_missing(need.path)]
         return list_steps(self.choices, self.last, self.machine, missing)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.installation.choices import BASIC_AUTH, NONE, RSYSLOG, SYSLOG_NG, Choices
+from pipeline.installation.choices import BASIC_AUTH, NONE, OMPROG, RSYSLOG, SYSLOG_NG, Choices
 from pipeline.installation.machine import HIDDEN_FOLDERS, Machine
-from pipeline.installation.plan import SYSUSERS, TMPFILES, list_sockets, list_units
+from pipeline.installation.plan import STATE, SYSUSERS, TMPFILES, find_writer, list_members, list_sockets, list_units
 
 RESTARTS = {
     RSYSLOG: "rsyslogd -N1 && systemctl restart rsyslog",
@@ -70,17 +70,17 @@ def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing
     """Return the steps when files have been written; `last` is what was chosen before, `missing` what nginx lacks."""
     sockets, services = list_units(choices)
     old_sockets, old_services = list_old_units(last)
-    steps = [
-        Step(command=f"systemd-sysusers {SYSUSERS}", reason="makes the user and the group"),
-        Step(command=f"systemd-tmpfiles --create {TMPFILES}", reason="makes the folder of the pipe and the sockets"),
-    ]
+    folders = Step(
+        command=f"systemd-tmpfiles --create {TMPFILES}", reason="makes the folder of the pipe and the sockets"
+    )
+    steps = [Step(command=f"systemd-sysusers {SYSUSERS}", reason="makes the user and the group"), folders]
     if sockets:
         steps.append(Step(command="systemctl daemon-reload", reason="lets systemd see the units"))
     ending = stop_units(
         [unit for unit in old_services if unit not in services], [unit for unit in old_sockets if unit not in sockets]
     )
     if ending and choices.is_started_by_daemon:
-        steps += [*leave_daemon(choices, last), *change_starter(choices.syslog_daemon, ending)]
+        steps = [steps[0], *leave_daemon(choices, last), *change_starter(choices, machine, [*ending, folders])]
     else:
         steps += [*change_units(choices, last), *ending]
     if choices.nginx != NONE:
@@ -100,7 +100,10 @@ def change_units(choices: Choices, last: Choices | None) -> list[Step]:
     if choices.syslog_daemon != NONE:
         writers.append(restart_daemon(choices.syslog_daemon, "it writes to syslog-pipeline from now on"))
     writers += leave_daemon(choices, last)
-    if going_on := [service for service in services if service in list_old_units(last)[1]]:
+    old_sockets, old_services = list_old_units(last)
+    if going_on := [service for service in services if service in old_services]:
+        # The group of the HTTP socket may have changed. Other sockets hold lines, and stay.
+        going_on += [unit for unit in sockets if unit in old_sockets and unit.startswith("syslog-pipeline-http")]
         again.append(Step(command=f"systemctl restart {' '.join(going_on)}", reason="takes up what has changed"))
     steps = []
     if sockets:
@@ -118,15 +121,23 @@ def leave_daemon(choices: Choices, last: Choices | None) -> list[Step]:
     return [restart_daemon(last.syslog_daemon, "it writes to syslog-pipeline no more")]
 
 
-def change_starter(name: str, ending: Sequence[Step]) -> list[Step]:
-    """Return the steps that end our units, and then have the syslog daemon start ours: until then it does not write."""
+def change_starter(choices: Choices, machine: Machine, ending: Sequence[Step]) -> list[Step]:
+    """Return the steps that end our units, and then have the syslog daemon start ours: until then it does not write.
+
+    The folder of the state may get another owner, so it does not before the units' daemon has saved it.
+    """
+    name, user = choices.syslog_daemon, find_writer(choices, machine)
     check, _, restart = RESTARTS[name].partition(" && ")
-    return [
-        Step(command=f"{check} && {restart.replace('restart', 'stop')}", reason="nothing is written until it starts"),
+    steps = [
+        # With this socket, the journal would start it again at once.
+        Step(command=f"{check} && systemctl stop syslog.socket {name}", reason="nothing is written until it starts"),
         *ending,
         Step(command="systemctl daemon-reload", reason="lets systemd forget the units"),
-        Step(command=restart.replace("restart", "start"), reason="it starts syslog-pipeline from now on"),
     ]
+    if choices.way == OMPROG and user != "root":
+        steps.append(Step(command=f"chown -R {user}: {STATE}", reason="the daemon goes on from it as another user"))
+    start = restart.replace("restart", "start")
+    return [*steps, Step(command=start, reason="it starts syslog-pipeline from now on")]
 
 
 def list_old_units(last: Choices | None) -> tuple[list[str], list[str]]:
@@ -134,11 +145,12 @@ def list_old_units(last: Choices | None) -> tuple[list[str], list[str]]:
     return list_units(last) if last is not None else ([], [])
 
 
-def list_undoing_steps(last: Choices | None) -> list[Step]:
+def list_undoing_steps(last: Choices | None, machine: Machine) -> list[Step]:
     """Return the steps when files have been removed."""
     if last is None:
         return []
     sockets, services = list_units(last)
+    members = list(list_members(last, machine))
     steps = []
     if last.syslog_daemon != NONE:
         steps.append(restart_daemon(last.syslog_daemon, "it writes to syslog-pipeline no more; what it held is read"))
@@ -150,6 +162,7 @@ def list_undoing_steps(last: Choices | None) -> list[Step]:
         *([Step(command="systemctl daemon-reload", reason="lets systemd forget the units")] if sockets else []),
         Step(command="rm -rf /run/syslog-pipeline /var/lib/syslog-pipeline", reason="the values of the metrics go too"),
         Step(command="userdel syslog-pipeline", reason="nobody needs the user any more"),
+        *([Step(command="groupdel syslog-pipeline", reason="userdel leaves a group with members")] if members else []),
     ]
 
 

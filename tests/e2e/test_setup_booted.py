@@ -152,6 +152,14 @@ def assert_as_in_log(machine: Machine, route: str) -> None:
     assert read_counter(machine, route, "/metrics") == [taken]
 
 
+def let_nginx_run_as(machine: Machine, group: str) -> None:
+    """Change nginx's group, and let setup take it up."""
+    path = machine.root / "etc/nginx/nginx.conf"
+    path.write_text(NGINX_CONF.replace("user www-data;", f"user www-data {group};"))
+    run_setup(machine, "--install")
+    assert machine.run("stat", "--format=%G", "/run/syslog-pipeline/metrics.sock") == group
+
+
 def uninstall(machine: Machine) -> None:
     """Take everything away; what the operator made for nginx he removes himself."""
     run_setup(machine, "--uninstall")
@@ -185,8 +193,13 @@ def test_rsyslog_is_set_up_and_left_again_by_the_printed_commands(machine: Machi
     with logging_on(machine, "meanwhile"):
         run_setup(machine, "--install", "--way", "socket")
     assert_as_in_log(machine, "meanwhile")
-    run_setup(machine, "--install", "--way", "omprog", ask_doctor=True)
-    assert assert_counted(machine, "omprog", "/metrics") == [MESSAGES]
+    with logging_on(machine, "omprog"):
+        run_setup(machine, "--install", "--way", "omprog", ask_doctor=True)
+    assert_as_in_log(machine, "omprog")
+    run_setup(machine, "--install", "--way", "pipe")
+    let_nginx_run_as(machine, "adm")
+    let_nginx_run_as(machine, "www-data")
+    assert assert_counted(machine, "again", "/metrics") == [MESSAGES]
     run_setup(machine, "--install", "--way", "pipe", "--instances", "2")
     assert all(assert_counted(machine, "spread", INSTANCES))
     uninstall(machine)

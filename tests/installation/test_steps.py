@@ -21,14 +21,20 @@ def choose(
     return Choices(syslog_daemon=daemon, way=way, instances=instances, nginx=nginx, programs=programs)
 
 
+FOLDERS = "systemd-tmpfiles --create /etc/tmpfiles.d/syslog-pipeline.conf"
+
+
+def list_all(choices: Choices, last: Choices | None = None, machine: Machine = MACHINE) -> list[str]:
+    """Return the commands but for the doctor's, which is last."""
+    return [step.command for step in list_steps(choices, last, machine, [])][:-1]
+
+
 def list_commands(choices: Choices, last: Choices | None = None) -> list[str]:
-    """Return the commands without those that come first and last whatever is chosen."""
-    steps = [step.command for step in list_steps(choices, last, MACHINE, [])]
-    assert steps[:2] == [
-        "systemd-sysusers /etc/sysusers.d/syslog-pipeline.conf",
-        "systemd-tmpfiles --create /etc/tmpfiles.d/syslog-pipeline.conf",
-    ]
-    return steps[2:-1]
+    """Return the commands without those that are there whatever is chosen."""
+    commands = list_all(choices, last)
+    assert commands.pop(0) == "systemd-sysusers /etc/sysusers.d/syslog-pipeline.conf"
+    commands.remove(FOLDERS)
+    return commands
 
 
 def assert_order(commands: list[str], *parts: str) -> None:
@@ -45,7 +51,7 @@ def test_same_choices_restart_what_runs() -> None:
         "systemctl enable --now syslog-pipeline.socket syslog-pipeline-http.socket",
         "systemctl enable --now syslog-pipeline.service",
         "rsyslogd -N1 && systemctl restart rsyslog",
-        "systemctl restart syslog-pipeline.service",
+        "systemctl restart syslog-pipeline.service syslog-pipeline-http.socket",
     ]
 
 
@@ -54,7 +60,8 @@ def test_fewer_instances_end_when_nobody_writes_to_them() -> None:
     commands = list_commands(choose(instances=2), choose(instances=4))
     assert commands[3:] == [
         "rsyslogd -N1 && systemctl restart rsyslog",
-        "systemctl restart syslog-pipeline@1.service syslog-pipeline@2.service",
+        "systemctl restart syslog-pipeline@1.service syslog-pipeline@2.service syslog-pipeline-http@1.socket "
+        "syslog-pipeline-http@2.socket",
         "systemctl stop syslog-pipeline@3.service syslog-pipeline@4.service",
         "systemctl stop syslog-pipeline@3.socket syslog-pipeline-http@3.socket syslog-pipeline@4.socket "
         "syslog-pipeline-http@4.socket",
@@ -67,13 +74,22 @@ def test_fewer_instances_end_when_nobody_writes_to_them() -> None:
 
 @pytest.mark.parametrize(("daemon", "way"), [("rsyslog", "omprog"), ("syslog-ng", "program")])
 def test_units_end_before_the_syslog_daemon_starts_ours(daemon: str, way: str) -> None:
-    """Two daemons cannot share a state; until then the syslog daemon does not write."""
-    commands = list_commands(choose(daemon, way), choose(daemon))
-    start = f"systemctl start {daemon}"
-    assert_order(
-        commands, f"systemctl stop {daemon}", "stop syslog-pipeline.service", "stop syslog-pipeline.socket", start
-    )
+    """Two daemons cannot share a state; until then the syslog daemon does not write, and nobody else starts it.
+
+    The folder of the state changes its owner when the first daemon has saved it.
+    """
+    commands = list_all(choose(daemon, way), choose(daemon))
+    stop, start = f"systemctl stop syslog.socket {daemon}", f"systemctl start {daemon}"
+    assert_order(commands, stop, "stop syslog-pipeline.service", "stop syslog-pipeline.socket", FOLDERS, start)
     assert "enable" not in " ".join(commands)
+
+
+def test_state_goes_over_to_another_user() -> None:
+    """That of an rsyslog that does not run as root."""
+    machine = Machine(root=Path("/"), rsyslog=Program(path="/usr/sbin/rsyslogd", user="syslog"))
+    commands = list_all(choose(way="omprog"), choose(), machine)
+    assert_order(commands, FOLDERS, "chown -R syslog: /var/lib/syslog-pipeline", "systemctl start rsyslog")
+    assert "chown" not in " ".join(list_all(choose(way="omprog"), choose()))
 
 
 @pytest.mark.parametrize(("daemon", "way"), [("rsyslog", "omprog"), ("syslog-ng", "program")])
@@ -102,15 +118,17 @@ def test_nginx_is_told_that_it_serves_no_more() -> None:
 
 def test_nothing_is_undone_where_nothing_was_done() -> None:
     """And of what no unit started, no unit is stopped."""
-    assert list_undoing_steps(None) == []
-    commands = [step.command for step in list_undoing_steps(choose(way="omprog", nginx="basic-auth"))]
+    assert list_undoing_steps(None, MACHINE) == []
+    commands = [step.command for step in list_undoing_steps(choose(way="omprog", nginx="basic-auth"), MACHINE)]
     assert commands == [
         "rsyslogd -N1 && systemctl restart rsyslog",
         "nginx -t && systemctl reload nginx",
         "rm -rf /run/syslog-pipeline /var/lib/syslog-pipeline",
         "userdel syslog-pipeline",
     ]
-    assert list_undoing_steps(choose("none"))[0].command == "systemctl stop syslog-pipeline.service"
+    dropped = Machine(root=Path("/"), rsyslog=Program(path="/usr/sbin/rsyslogd", user="syslog"))
+    assert list_undoing_steps(choose(), dropped)[-1].command == "groupdel syslog-pipeline"
+    assert list_undoing_steps(choose("none"), MACHINE)[0].command == "systemctl stop syslog-pipeline.service"
 
 
 def test_program_that_cannot_be_run_has_no_version(tmp_path: Path) -> None:
