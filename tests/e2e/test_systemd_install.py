@@ -15,6 +15,7 @@ from tests.e2e.booted import Machine, booting
 from tests.e2e.daemons import ROOT, fetch_metrics, wait_until
 from tests.e2e.installed import FOLDER, HTTP, PIPE, RSYSLOG_CONF, SERVICE
 from tests.e2e.pages import Command, read_steps
+from tests.e2e.rsyslog import EXPECTED_WORDS
 
 LINE = "Nov 21 01:13:00 host sshd[42]: Accepted publickey for me from 192.0.2.1 port 4711 ssh2\n"
 MESSAGE = LINE.strip().replace("Nov", "<38>Nov")
@@ -126,7 +127,14 @@ def test_the_steps_for_rsyslog_lead_to_instances(machine: Machine) -> None:
     enable_instances(machine)
     run_commands(machine, list_commands("More than one core", "rsyslog.md"))
     assert_counted(machine, LOG_SOCKET, LOCAL_MESSAGE)
-    assert "error" not in machine.run("sh", "-c", "rsyslogd -N1 2>&1")
+
+
+def test_the_step_for_both_tees_leaves_nothing_to_complain_of(machine: Machine) -> None:
+    """Each file loads the module that cleans texts, and rsyslog wants it once."""
+    run_commands(machine, ["cp rsyslog/logstash.conf /etc/rsyslog.d/61-syslog-pipeline-logstash.conf"])
+    run_commands(machine, list_commands("Logstash and Graylog beside it", "rsyslog.md"))
+    told = machine.run("sh", "-c", "rsyslogd -N1 2>&1; rm /etc/rsyslog.d/6[12]-*")
+    assert [line for line in told.splitlines() if not any(map(line.count, EXPECTED_WORDS))] == []
 
 
 def wait_handed(machine: Machine, pipe: str) -> None:
