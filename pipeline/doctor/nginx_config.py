@@ -79,6 +79,8 @@ def make_url(text: str) -> str:
     if match is None:
         return ""
     host, _, port = match[1].split()[0].rpartition(":")
+    if not port.isdecimal():
+        return ""
     return f"https://{host if host and host not in ('[::]', '0.0.0.0', '*') else 'localhost'}:{port}"  # noqa: S104
 
 

@@ -36,21 +36,27 @@ def test_nginx_that_has_not_read_our_part(chain: Chain) -> None:
     told.assert_only("nginx", "nginx runs, but nobody listens at ", "nginx -t && systemctl reload nginx")
 
 
-def test_nginx_that_may_not_write_to_the_socket(chain: Chain) -> None:
-    """It answers 502; its user and the socket's mode are named, and the command mends it."""
+def test_nginx_that_may_not_write_to_the_socket(chain: Chain, open_folder: Path) -> None:
+    """It answers 502; its user and the socket's mode are named, and the command mends it.
+
+    It is another nginx, as one that has kept a connection goes on with that.
+    """
+    web = prepare_other(chain, open_folder)
+    given = {"nginx_config": web.folder / "nginx.conf", "ca": web.ca_file}
     status = chain.http_socket.stat()
     shutil.chown(chain.http_socket, group="root")
     try:
-        with chain.web.connect() as client:
-            assert client.get("/metrics").status_code == 502
-        told = chain.ask()
-        command = f"chgrp {NGINX_USER} {chain.http_socket} && chmod g+w {chain.http_socket}"
-        told.assert_only(
-            "nginx_socket", f"The user {NGINX_USER} may not write to {chain.http_socket} (mode 0660", command
-        )
-        assert "Set SocketGroup in syslog-pipeline-http.socket too" in str(told.find("nginx_socket")["why"])
-        subprocess.run(["sh", "-c", command], check=True)
-        assert chain.ask().failing == set()
+        with serving(web):
+            with web.connect() as client:
+                assert client.get("/metrics").status_code == 502
+            told = chain.ask(**given)
+            command = f"chgrp {NGINX_USER} {chain.http_socket} && chmod g+w {chain.http_socket}"
+            told.assert_only(
+                "nginx_socket", f"The user {NGINX_USER} may not write to {chain.http_socket} (mode 0660", command
+            )
+            assert "Set SocketGroup in syslog-pipeline-http.socket too" in str(told.find("nginx_socket")["why"])
+            subprocess.run(["sh", "-c", command], check=True)
+            assert chain.ask(**given).failing == set()
     finally:
         shutil.chown(chain.http_socket, group=status.st_gid)
 

@@ -13,9 +13,10 @@ import pytest
 
 from pipeline.doctor.checks import CHECKS
 from pipeline.doctor.checks.line import log_line
+from pipeline.doctor.scrape import LINES
 from pipeline.shipped import render_shipped
 from tests.doctor.chain import PATIENCE, Chain, ask_doctor, copy_programs
-from tests.e2e.daemons import SYSLOG_NG, answers, run_pipeline, run_rsyslog, wait_until
+from tests.e2e.daemons import SYSLOG_NG, answers, fetch_metrics, run_pipeline, run_rsyslog, wait_until
 from tests.e2e.syslog_ng import SyslogNg, make_environment, render, running_syslog_ng
 
 
@@ -29,9 +30,16 @@ def test_all_is_well(chain: Chain) -> None:
 
 def test_no_line_is_sent_when_none_is_wanted(chain: Chain) -> None:
     """What needs a test line is not checked, and that is no failure."""
+    before = read_lines(chain)
     told = chain.ask("--no-send")
+    assert read_lines(chain) == before
     assert told.list_checks("not checked") == {"entry", "line", "writer", "work"}
     assert (told.failing, told.status) == (set(), 0)
+
+
+def read_lines(chain: Chain) -> list[str]:
+    """Return how many lines our daemon has read, of which source."""
+    return [row for row in fetch_metrics(chain.http_socket).splitlines() if row.startswith(LINES)]
 
 
 def test_access_without_credentials_is_refused(chain: Chain) -> None:

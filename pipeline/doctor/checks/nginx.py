@@ -117,6 +117,7 @@ def check_certificate(exam: Examination) -> Iterator[Finding]:
     settings = exam.site.settings
     parts = urlsplit(url)
     host, port = parts.hostname or "localhost", parts.port or HTTPS_PORT
+    server = parts.netloc if parts.port else f"{parts.netloc}:{HTTPS_PORT}"
     exam.show(f"Asking nginx at {url}")
     try:
         context = make_context(settings.ca, settings.client_certificate, settings.client_key)
@@ -135,7 +136,7 @@ def check_certificate(exam: Examination) -> Iterator[Finding]:
         yield fail(
             f"The certificate of {url} is not valid at present: it has expired, or its time has not come.",
             "Prometheus refuses it.",
-            f"openssl s_client -connect {host}:{port} </dev/null | openssl x509 -noout -dates",
+            f"openssl s_client -connect {server} </dev/null | openssl x509 -noout -dates",
         )
         return
     if found.distrust:
@@ -144,7 +145,7 @@ def check_certificate(exam: Examination) -> Iterator[Finding]:
         yield warn(
             f"The certificate of {url} expires in {found.days_left:.0f} days.",
             "Prometheus refuses it then.",
-            f"openssl s_client -connect {host}:{port} </dev/null | openssl x509 -noout -dates",
+            f"openssl s_client -connect {server} </dev/null | openssl x509 -noout -dates",
         )
     elif not found.distrust:
         yield approve(f"The certificate of {url} is trusted, and valid for {found.days_left:.0f} more days.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import stat
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ def check_pipe(exam: Examination, instance: Instance, path: Path) -> Finding:
     return fail(
         f"{path} is {kind}, not a named pipe.",
         "A syslog daemon that finds no pipe makes a plain file, which grows until the disk is full.",
-        f"rm {path}",
+        f"rm {shlex.quote(str(path))}",
         exam.spell_service("restart", " ".join((*exam.list_units(instance), name_syslog(exam)))),
     )
 
@@ -76,7 +77,7 @@ def check_socket(exam: Examination, instance: Instance, log: str) -> Finding:
         case Reach.FORBIDDEN:
             return skip(f"Your user may not connect to {path}. Run this as root.", "sudo syslog-pipeline doctor")
         case Reach.FOREIGN:
-            return fail(f"{path} is not a socket for {log}.", "The daemon does not start.", f"rm {path}")
+            return fail(f"{path} is not a socket for {log}.", "The daemon does not start.", f"rm {shlex.quote(path)}")
         case _ if exam.failed("daemon"):
             return skip(f"Nobody listens on {path}; the daemon does when it runs.")
         case _:
