@@ -26,6 +26,9 @@ COMMAND = "/usr/bin/syslog-pipeline"
 
 COMMAND_PLACES = (COMMAND, "/usr/local/bin/syslog-pipeline", "/opt/syslog-pipeline/bin/syslog-pipeline")
 
+COMMAND_PATH = re.compile(r"[\w/.@+:-]+")
+"""What means itself in a unit and in the files of rsyslog and syslog-ng."""
+
 HIDDEN_FOLDERS = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - nothing is opened there
 """What the hardened units keep out of the service's sight."""
 
@@ -128,11 +131,18 @@ def find_all(root: Path) -> Machine:
 
 
 def find_command(root: Path) -> str | None:
-    """Return where our own command is: the one that runs, if it is below `root`, or where one usually is."""
+    """Return where our own command is: the one that runs, if it is below `root`, or where one usually is.
+
+    Raises:
+        SettingError: it is where neither units nor syslog daemons can name it without more ado.
+    """
     own = [Path(sys.argv[0]).absolute(), Path(sysconfig.get_path("scripts")) / "syslog-pipeline"]
     for path in own:
         if path.name == "syslog-pipeline" and path.is_file() and path.is_relative_to(root.absolute()):
-            return f"/{path.relative_to(root.absolute())}"
+            command = f"/{path.relative_to(root.absolute())}"
+            if not COMMAND_PATH.fullmatch(command):
+                raise SettingError(f"Install syslog-pipeline at a path without blanks and special signs, not {path}.")
+            return command
     return next((place for place in COMMAND_PLACES if below(root, place).is_file()), None)
 
 

@@ -113,6 +113,22 @@ def test_command_that_the_service_cannot_see_is_a_warning(tmp_path: Path, monkey
     ) in told
 
 
+@pytest.mark.parametrize("folder", ["opt/my tools", "opt/100%", "opt/$HOME"])
+def test_command_that_a_unit_cannot_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """It would start something else, or nothing."""
+    root = make_root(tmp_path / "root", "rsyslog")
+    write(root / folder / "syslog-pipeline", "")
+    monkeypatch.setattr("sys.argv", [str(root / folder / "syslog-pipeline")])
+    result = setup(root)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: Install syslog-pipeline at a path without blanks and special signs, not {root}/{folder}/"
+        "syslog-pipeline.\n",
+    )
+
+
 def test_python_of_the_machine_itself_must_be_seen_too() -> None:
     """A link in /usr/bin may lead to a virtual environment, and that to a Python, which may be in somebody's home."""
     machine = look_at_machine(Path("/"))
