@@ -73,13 +73,6 @@ def site() -> Iterator[Site]:
         yield Site(held, rsyslog, ports, certificates)
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Of the rsyslogd that sends. Socket paths must be short."""
-    with tempfile.TemporaryDirectory(prefix="rs-") as name:
-        yield Path(name)
-
-
 def make_certificates(folder: Path) -> dict[str, Certificate]:
     """Make those of the central host, of a client, and of those that are refused."""
     known, other = (make_authority(folder / name) for name in ("known", "other"))

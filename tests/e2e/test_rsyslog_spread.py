@@ -33,13 +33,6 @@ def instances() -> Iterator[list[Held]]:
         yield [stack.enter_context(hold_pipeline(folder)) for folder in folders]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Of rsyslogd. Socket paths must be short."""
-    with tempfile.TemporaryDirectory(prefix="rs-") as name:
-        yield Path(name)
-
-
 def render_instances(instances: list[Held]) -> list[str]:
     """Return what is copied once for each instance, and what spreads."""
     text = render_shipped("rsyslog/instance.conf", {})

@@ -46,13 +46,6 @@ Receiving = Callable[[int], AbstractContextManager[Received]]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Of rsyslogd. Socket paths must be short."""
-    with tempfile.TemporaryDirectory(prefix="rt-") as name:
-        yield Path(name)
-
-
 @pytest.fixture(scope="module")
 def held() -> Iterator[Held]:
     """Our daemon behind its pipe."""

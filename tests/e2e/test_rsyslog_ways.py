@@ -49,13 +49,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """Of rsyslogd. Socket paths must be short."""
-    with tempfile.TemporaryDirectory(prefix="rs-") as name:
-        yield Path(name)
-
-
-@pytest.fixture
 def fresh() -> Iterator[Path]:
     """Of a daemon of ours that is for one test."""
     with tempfile.TemporaryDirectory(prefix="rs-") as name:

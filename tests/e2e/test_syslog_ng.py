@@ -35,13 +35,6 @@ COMPANIONS = {"receive-tls.conf": ["pipe.conf"], "spread.conf": ["instance.conf"
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short enough for the path of a socket."""
-    with tempfile.TemporaryDirectory(prefix="sn-") as name:
-        yield Path(name)
-
-
 @pytest.fixture(scope="module")
 def port() -> int:
     return find_free_port()

@@ -34,13 +34,6 @@ counter hosts_total by host
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short enough for the path of a socket."""
-    with tempfile.TemporaryDirectory(prefix="sn-") as name:
-        yield Path(name)
-
-
 def make_flags(folder: Path) -> tuple[str, ...]:
     """Return the flags of a daemon of ours that keeps its values over a stop."""
     return ("--logs", f"{folder}/lines", "--state_file", f"{folder}/state")

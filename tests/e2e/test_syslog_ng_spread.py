@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,13 +20,6 @@ MESSAGES = 1_250
 COUNTED = re.compile(r'^e2e_messages_total{.*route="(\w+)"} (\d+)$', re.MULTILINE)
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short enough for the path of a socket."""
-    with tempfile.TemporaryDirectory(prefix="sn-") as name:
-        yield Path(name)
 
 
 def make_syslog_ng(folder: Path) -> SyslogNg:

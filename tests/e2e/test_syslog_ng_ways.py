@@ -9,7 +9,6 @@ import signal
 import socket
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,13 +44,6 @@ state_file = "{folder}/state"
 """
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short enough for the path of a socket."""
-    with tempfile.TemporaryDirectory(prefix="sn-") as name:
-        yield Path(name)
 
 
 def make_syslog_ng(folder: Path, way: str, edits: dict[str, str] | None = None) -> SyslogNg:
