@@ -54,10 +54,13 @@ def running(
     stop: signal.Signals = signal.SIGTERM,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a daemon until the block ends, and give its process. It must be ready in time and end with status 0."""
+    """Run a daemon until the block ends, and give its process. It must be ready in time and end with status 0.
+
+    Call it from the main thread: if that is killed, so is the daemon.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            ["setpriv", "--pdeathsig", "KILL", *command],
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PATH": DAEMON_PATH, **(environment or {})},

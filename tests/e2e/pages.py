@@ -33,6 +33,9 @@ BLOCK = re.compile(r"^```(?P<language>[\w-]*)\n(?P<text>.*?)^```$", re.MULTILINE
 NAMED = re.compile(r"\b[Ss]ave (?:\w+ )?as\s`(?P<name>[^`]+)`")
 ADDRESS = re.compile(r"^http://\S+$", re.MULTILINE)
 SHOW_STATUS = "echo $?"
+END_ALL = "trap 'kill -KILL 0' EXIT TERM\n"
+"""Has a shell that is left alone take with it what it has started, which stands in its process group."""
+
 MARK = "\x1f"
 """Stands between what two commands print, and in no text."""
 
@@ -112,7 +115,7 @@ class Shell:
         script, self.commands = os.pipe()
         # The commands come by a pipe of their own, lest a command that reads its standard input takes the next one.
         self.process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", f"/dev/fd/{script}"],
+            ["setpriv", "--pdeathsig", "TERM", "bash", "--noprofile", "--norc", f"/dev/fd/{script}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -122,6 +125,7 @@ class Shell:
             start_new_session=True,
         )
         os.close(script)
+        os.write(self.commands, END_ALL.encode())
 
     @property
     def folder(self) -> Path:
@@ -155,16 +159,7 @@ class Shell:
 
     def list_processes(self) -> list[str]:
         """Return the names of the processes that the shell has started and that have not ended."""
-        names = []
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):  # it has ended meanwhile
-                # proc(5): the name stands in parentheses; behind it the state, the parent, the group and the session.
-                before, _, after = path.read_text().rpartition(")")
-                pid, _, name = before.partition(" (")
-                state, _, _, session, *_ = after.split()
-                if int(session) == self.process.pid != int(pid) and state != "Z":
-                    names.append(name)
-        return names
+        return list_processes(self.process.pid)
 
     def close(self) -> None:
         """End the shell, and whatever it has left running."""
@@ -173,6 +168,20 @@ class Shell:
         os.close(self.commands)
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+def list_processes(session: int) -> list[str]:
+    """Return the names of the processes of a session, other than its first one, that have not ended."""
+    names = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            # proc(5): the name stands in parentheses; behind it the state, the parent, the group and the session.
+            before, _, after = path.read_text().rpartition(")")
+            pid, _, name = before.partition(" (")
+            state, _, _, its_session, *_ = after.split()
+            if int(its_session) == session != int(pid) and state != "Z":
+                names.append(name)
+    return names
 
 
 @contextmanager

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import daemons
-from tests.e2e.pages import Command, File, Shell, Step, follow, is_shown, open_shell, read_steps, set_variables
+from tests.e2e.daemons import ROOT, wait_until
+from tests.e2e.pages import (
+    Command,
+    File,
+    Shell,
+    Step,
+    follow,
+    is_shown,
+    list_processes,
+    open_shell,
+    read_steps,
+    set_variables,
+)
+
+KILLED = """
+from pathlib import Path
+from tests.e2e.pages import open_shell
+
+with open_shell(Path()) as shell:
+    shell.type("sleep 1000 &")
+    print(shell.process.pid, flush=True)
+    shell.type({command!r})
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -107,3 +132,21 @@ def test_daemon_that_is_left_behind_is_found(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(AssertionError, match="end what they started"), open_shell(tmp_path) as shell:
         follow([Command("sleep 1000 &\n", "")], shell)
     assert shell.list_processes() == []
+
+
+@pytest.mark.parametrize("command", ["kill -STOP $PPID", "while sleep 0.1; do true; done"])
+def test_killed_test_leaves_nothing_running(command: str, tmp_path: Path) -> None:
+    """Whether the shell waits for a command, or for the end of one."""
+    test = subprocess.Popen(
+        [sys.executable, "-c", KILLED.format(command=command)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+    )
+    assert test.stdout is not None
+    with test.stdout as output:
+        shell = int(output.readline())
+    assert list_processes(shell)
+    test.kill()
+    test.wait()
+    wait_until(lambda: not list_processes(shell), "what the shell had started ends")
