@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,22 @@ def test_socket_misses_nothing_while_we_are_stopped(fresh: Path, folder: Path) -
             held.manager.start()
             held.counting.wait_counted("socket", FIRST)
         held.counting.assert_exact("socket", FIRST)
+
+
+def test_logrotate_costs_nothing(held: Held, folder: Path) -> None:
+    """It has rsyslogd reopen all that it writes to, the pipe too, while messages come and while it is full."""
+    with run_configured(folder, render_pipe(held.fifo)) as rsyslog:
+        for start in range(0, FIRST, CHECKPOINT):
+            rsyslog.send_numbers("rotate", range(start, start + CHECKPOINT))
+            rsyslog.process.send_signal(signal.SIGHUP)
+            held.counting.wait_counted("rotate", start + CHECKPOINT)
+        held.manager.stop()
+        rsyslog.send_numbers("rotate", range(FIRST, MESSAGES))
+        wait_until(lambda: is_full(held.fifo), "the pipe is full")
+        rsyslog.process.send_signal(signal.SIGHUP)
+        held.manager.start()
+        held.counting.wait_counted("rotate", MESSAGES)
+    held.counting.assert_exact("rotate", MESSAGES)
 
 
 def test_rsyslogd_ends_while_the_pipe_is_full(held: Held, folder: Path) -> None:
