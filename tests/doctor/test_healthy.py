@@ -123,3 +123,4 @@ def test_instances_share_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     entries = [finding["what"] for finding in told.findings if finding["check"] == "entry"]
     assert entries == [f"A line put into {folder}/log@{number}.fifo is counted." for number in (1, 2)]
     assert "was counted by syslog-pipeline@1 after" in str(told.find("line", "ok")["what"])
+    assert "warning" not in [finding["state"] for finding in told.findings if finding["check"] == "writer"]

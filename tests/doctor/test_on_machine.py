@@ -27,10 +27,10 @@ def machine() -> Iterator[Machine]:
         yield machine
 
 
-def ask(machine: Machine, timeout: str = PATIENCE) -> Told:
+def ask(machine: Machine, timeout: str = PATIENCE, log_socket: str = "/run/log.sock") -> Told:
     """Return what the doctor says; where applications log is all that it must be told here."""
     said = machine.run(
-        "syslog-pipeline", "doctor", "--json", "--log_socket=/run/log.sock", f"--timeout={timeout}", status=None
+        "syslog-pipeline", "doctor", "--json", f"--log_socket={log_socket}", f"--timeout={timeout}", status=None
     )
     findings = json.loads(said)["findings"]
     return Told(int(any(finding["state"] == "failure" for finding in findings)), findings)
@@ -45,6 +45,13 @@ def test_all_is_well(machine: Machine) -> None:
     assert "root may write to /run/syslog-pipeline/log.fifo, and syslog-pipeline may read it." in str(
         told.find("rights", "ok")["what"]
     )
+
+
+def test_journal_that_hands_nothing_on(machine: Machine) -> None:
+    """journald takes what is sent to /dev/log; here rsyslog neither gets it nor reads the journal."""
+    told = ask(machine, IMPATIENCE, "/dev/log")
+    told.assert_only("line", "A test line sent to /dev/log was not counted", "systemctl restart rsyslog")
+    assert "it hands it on if ForwardToSyslog=yes is in /etc/systemd/journald.conf" in str(told.find("line")["why"])
 
 
 def test_daemon_that_is_stopped(machine: Machine) -> None:
@@ -96,8 +103,8 @@ def test_service_that_systemd_has_given_up(machine: Machine) -> None:
     remove_drop_ins(machine, SERVICE)
     assert told.failing == {"daemon", "units"}
     found = told.find("units")
-    ready = "Ready. The metrics are served on /run/syslog-pipeline/metrics.sock."
-    assert found["what"] == f"syslog-pipeline.service has failed (signal): {ready}"
+    last = machine.run("journalctl", f"_SYSTEMD_UNIT={SERVICE}", "--lines=1", "--output=cat", "--no-pager")
+    assert found["what"] == f"syslog-pipeline.service has failed (signal): {last}"
     command = "systemctl reset-failed syslog-pipeline.service && systemctl restart syslog-pipeline"
     assert command in list_commands(found)
     changed = told.find("units", "warning")

@@ -138,7 +138,9 @@ def name_target(exam: Examination) -> str:
     instance = exam.site.instances[0]
     local = [str(path) for path in (*instance.pipes, *instance.sockets)]
     remote = [log for log in instance.logs if log.startswith(("tcp://", "udp://"))]
-    return next(iter((*local, *remote)), "our daemon, which it starts")
+    texts = [exam.syslog_texts[snippet] for snippet in exam.snippets]
+    named = [path for path in local if any(path in text for text in texts)]
+    return next(iter((*named, *local, *remote)), "our daemon, which it starts")
 
 
 def check_age(exam: Examination, daemon: SyslogDaemon) -> Iterator[Finding]:
