@@ -10,6 +10,9 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from pipeline import __version__
 from tests.doctor.chain import IMPATIENCE, Chain, copy_programs, find_holding, list_commands
 from tests.e2e.daemons import wait_until
 
@@ -96,6 +99,16 @@ def test_daemon_that_was_stopped_before_a_full_pipe(chain: Chain) -> None:
         os.kill(chain.daemon_pid, signal.SIGCONT)
     pid = chain.daemon_pid
     told.assert_only("daemon", f"syslog-pipeline (process {pid}) has been stopped by a signal.", f"kill -CONT {pid}")
+
+
+def test_daemon_of_another_version(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade the earlier one runs on until it is restarted."""
+    monkeypatch.setattr("pipeline.doctor.checks.daemon.__version__", "99.0")
+    told = chain.ask("--no-send")
+    found = told.find("daemon", "warning")
+    who = f"syslog-pipeline (process {chain.daemon_pid})"
+    assert found["what"] == f"{who} runs in version {__version__}, and version 99.0 is installed."
+    assert (told.failing, list_commands(found)) == (set(), ["systemctl restart syslog-pipeline"])
 
 
 def test_pipe_that_is_missing(chain: Chain, tmp_path: Path) -> None:
