@@ -42,6 +42,7 @@ SOCKET_PATHS = {
     HTTP_SOCKET: ("/run/syslog-pipeline/metrics{}.sock",),
 }
 HOLDER = "syslog-pipeline-hold@.service"
+OMPROG_DROP_IN = f"{UNITS}/rsyslog.service.d/syslog-pipeline.conf"
 
 NGINX_LOCATIONS = "/etc/nginx/snippets/syslog-pipeline.conf"
 
@@ -138,7 +139,9 @@ def needs_log_sockets(choices: Choices) -> bool:
 
 
 def plan_units(choices: Choices, machine: Machine) -> Iterator[PlannedFile]:
-    """Yield the units: of one daemon, or the templates of several."""
+    """Yield the units: of one daemon, or the templates of several; or what rsyslog's unit lacks."""
+    if choices.way == OMPROG:
+        yield make_file("systemd/omprog.conf", OMPROG_DROP_IN)
     if choices.is_started_by_daemon:
         return
     name = name_instance if choices.instances > 1 else str

@@ -74,7 +74,10 @@ def list_steps(choices: Choices, last: Choices | None, machine: Machine, missing
         command=f"systemd-tmpfiles --create {TMPFILES}", reason="makes the folder of the pipe and the sockets"
     )
     steps = [Step(command=f"systemd-sysusers {SYSUSERS}", reason="makes the user and the group"), folders]
-    if sockets:
+    if last is not None and last.is_started_by_daemon and has_other_starter(choices, last):
+        # Before systemd sees that the way of omprog is left, which tells it how to end it.
+        steps.insert(0, stop_daemon(last.syslog_daemon, "it ends the daemon that it started"))
+    if sockets or choices.way == OMPROG:
         steps.append(Step(command="systemctl daemon-reload", reason="lets systemd see the units"))
     ending = stop_units(
         [unit for unit in old_services if unit not in services], [unit for unit in old_sockets if unit not in sockets]
@@ -127,17 +130,19 @@ def change_starter(choices: Choices, machine: Machine, ending: Sequence[Step]) -
     The folder of the state may get another owner, so it does not before the units' daemon has saved it.
     """
     name, user = choices.syslog_daemon, find_writer(choices, machine)
-    check, _, restart = RESTARTS[name].partition(" && ")
     steps = [
-        # With this socket, the journal would start it again at once.
-        Step(command=f"{check} && systemctl stop syslog.socket {name}", reason="nothing is written until it starts"),
+        stop_daemon(name, "nothing is written until it starts"),
         *ending,
         Step(command="systemctl daemon-reload", reason="lets systemd forget the units"),
     ]
     if choices.way == OMPROG and user != "root":
         steps.append(Step(command=f"chown -R {user}: {STATE}", reason="the daemon goes on from it as another user"))
-    start = restart.replace("restart", "start")
-    return [*steps, Step(command=start, reason="it starts syslog-pipeline from now on")]
+    return [*steps, Step(command=f"systemctl start {name}", reason="it starts syslog-pipeline from now on")]
+
+
+def has_other_starter(choices: Choices, last: Choices) -> bool:
+    """Whether another program starts our daemon than before."""
+    return not choices.is_started_by_daemon or choices.syslog_daemon != last.syslog_daemon
 
 
 def list_old_units(last: Choices | None) -> tuple[list[str], list[str]]:
@@ -159,7 +164,11 @@ def list_undoing_steps(last: Choices | None, machine: Machine) -> list[Step]:
     return [
         *steps,
         *stop_units(services, sockets),
-        *([Step(command="systemctl daemon-reload", reason="lets systemd forget the units")] if sockets else []),
+        *(
+            [Step(command="systemctl daemon-reload", reason="lets systemd forget the units")]
+            if sockets or last.way == OMPROG
+            else []
+        ),
         Step(command="rm -rf /run/syslog-pipeline /var/lib/syslog-pipeline", reason="the values of the metrics go too"),
         Step(command="userdel syslog-pipeline", reason="nobody needs the user any more"),
         *([Step(command="groupdel syslog-pipeline", reason="userdel leaves a group with members")] if members else []),
@@ -169,6 +178,13 @@ def list_undoing_steps(last: Choices | None, machine: Machine) -> list[Step]:
 def restart_daemon(name: str, reason: str) -> Step:
     """Return the step that checks the configuration of a syslog daemon and starts it anew."""
     return Step(command=RESTARTS[name], reason=reason)
+
+
+def stop_daemon(name: str, reason: str) -> Step:
+    """Return the step that checks the configuration of a syslog daemon and stops it."""
+    check = RESTARTS[name].partition(" && ")[0]
+    # With this socket, the journal would start it again at once.
+    return Step(command=f"{check} && systemctl stop syslog.socket {name}", reason=reason)
 
 
 def stop_units(services: Sequence[str], sockets: Sequence[str]) -> list[Step]:

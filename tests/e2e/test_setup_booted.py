@@ -196,7 +196,9 @@ def test_rsyslog_is_set_up_and_left_again_by_the_printed_commands(machine: Machi
     with logging_on(machine, "omprog"):
         run_setup(machine, "--install", "--way", "omprog", ask_doctor=True)
     assert_as_in_log(machine, "omprog")
-    run_setup(machine, "--install", "--way", "pipe")
+    with logging_on(machine, "back"):
+        run_setup(machine, "--install", "--way", "pipe")
+    assert_as_in_log(machine, "back")
     let_nginx_run_as(machine, "adm")
     let_nginx_run_as(machine, "www-data")
     assert assert_counted(machine, "again", "/metrics") == [MESSAGES]

@@ -94,9 +94,12 @@ def test_state_goes_over_to_another_user() -> None:
 
 @pytest.mark.parametrize(("daemon", "way"), [("rsyslog", "omprog"), ("syslog-ng", "program")])
 def test_what_the_syslog_daemon_started_ends_before_the_unit_starts(daemon: str, way: str) -> None:
-    """The pipe is there before, so that nothing has to wait."""
-    commands = list_commands(choose(daemon), choose(daemon, way))
-    assert_order(commands, "enable --now syslog-pipeline.socket", f"restart {daemon}", "--now syslog-pipeline.service")
+    """As it ends it when it is stopped, and before systemd reads its units anew. The pipe is there when it starts."""
+    commands = list_all(choose(daemon), choose(daemon, way))
+    pipe, service = ("enable --now syslog-pipeline.socket", "enable --now syslog-pipeline.service")
+    stop = f"systemctl stop syslog.socket {daemon}"
+    assert_order(commands, stop, "daemon-reload", pipe, f"restart {daemon}", service)
+    assert stop not in " ".join(list_all(choose(daemon, way), choose(daemon, way)))
 
 
 @pytest.mark.parametrize("way", ["pipe", "program"])
@@ -123,6 +126,7 @@ def test_nothing_is_undone_where_nothing_was_done() -> None:
     assert commands == [
         "rsyslogd -N1 && systemctl restart rsyslog",
         "nginx -t && systemctl reload nginx",
+        "systemctl daemon-reload",
         "rm -rf /run/syslog-pipeline /var/lib/syslog-pipeline",
         "userdel syslog-pipeline",
     ]
