@@ -152,6 +152,13 @@ def assert_as_in_log(machine: Machine, route: str) -> None:
     assert read_counter(machine, route, "/metrics") == [taken]
 
 
+def assert_ended_by_rsyslog(machine: Machine) -> None:
+    """The daemon that rsyslog had started ended because rsyslog had no more for it, and systemd did not signal it."""
+    told = (machine.root / "var/log/syslog-pipeline.log").read_text()
+    assert "All sources are closed" in told
+    assert "SIGTERM received" not in told
+
+
 def let_nginx_run_as(machine: Machine, group: str) -> None:
     """Change nginx's group, and let setup take it up."""
     path = machine.root / "etc/nginx/nginx.conf"
@@ -199,6 +206,7 @@ def test_rsyslog_is_set_up_and_left_again_by_the_printed_commands(machine: Machi
     with logging_on(machine, "back"):
         run_setup(machine, "--install", "--way", "pipe")
     assert_as_in_log(machine, "back")
+    assert_ended_by_rsyslog(machine)
     let_nginx_run_as(machine, "adm")
     let_nginx_run_as(machine, "www-data")
     assert assert_counted(machine, "again", "/metrics") == [MESSAGES]
