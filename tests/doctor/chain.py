@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.doctor.processes import find_holders, list_processes
-from tests.e2e.daemons import ROOT, run_pipeline, run_rsyslog, substitute
+from pipeline.shipped import render_shipped
+from tests.e2e.daemons import ROOT, run_pipeline, run_rsyslog
 from tests.e2e.web import PASSWORD, USER, Web, prepare_nginx, render_nginx, serving
 
 NGINX_USER = "www-data"
@@ -197,5 +198,4 @@ def install_units(root: Path, *, enabled: bool = True) -> Path:
 
 def render_rule(fifo: Path, changes: Mapping[str, str] | None = None) -> str:
     """Return the rule for rsyslog that users copy, for this pipe, with some changes."""
-    snippet = (ROOT / "rsyslog" / "pipe.conf").read_text(encoding="utf-8")
-    return substitute(snippet, {"/run/syslog-pipeline/log.fifo": str(fifo), **(changes or {})})
+    return render_shipped("rsyslog/pipe.conf", {"/run/syslog-pipeline/log.fifo": str(fifo), **(changes or {})})

@@ -124,14 +124,6 @@ def fetch_metrics(http_socket: Path) -> str:
             return ""
 
 
-def substitute(text: str, replacements: Mapping[str, str]) -> str:
-    """Return `text` with each of `replacements` made; what is not there is a mistake."""
-    for old, new in replacements.items():
-        assert old in text, f"the snippet has no {old!r}"
-        text = text.replace(old, new)
-    return text
-
-
 def find_free_port() -> int:
     """Return a TCP port of the loopback address that nobody listens on."""
     with socket.socket() as server:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, ROOT, SYSLOG_NG, answers, substitute, wait_until
+from pipeline.shipped import substitute
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, ROOT, SYSLOG_NG, answers, wait_until
 
 DEBIAN_CONF = """
 @version: 3.38
@@ -173,7 +174,7 @@ def render(name: str, folder: Path, replacements: Mapping[str, str]) -> str:
     """
     text = (ROOT / "syslog-ng" / name).read_text(encoding="utf-8")
     always = {DISK_BUFFERS: f'dir("{folder}")', GROUP: f'group("{grp.getgrgid(os.getegid()).gr_name}")'}
-    return substitute(text, {**replacements, **{old: new for old, new in always.items() if old in text}})
+    return substitute(text, {**replacements, **{old: new for old, new in always.items() if old in text}}, name)
 
 
 def make_lines(route: str, numbers: Iterable[int], sender: str = "e2e") -> bytes:

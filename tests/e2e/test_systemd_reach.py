@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.shipped import substitute
 from tests.e2e.booted import Machine
 from tests.e2e.counting import Counting, make_messages, scraping
-from tests.e2e.daemons import ROOT, fetch_metrics, substitute, wait_until
+from tests.e2e.daemons import ROOT, fetch_metrics, wait_until
 from tests.e2e.installed import (
     FOLDER,
     SERVICE,
@@ -152,7 +153,7 @@ def test_log_sockets_are_passed(machine: Machine, counting: Counting) -> None:
     drop_in, _, settings = "\n".join(shown).partition("# /etc/syslog-pipeline/settings.toml\n")
     path = machine.root / "etc/syslog-pipeline/settings.toml"
     before = path.read_text()
-    path.write_text(substitute(before, {'logs = ["/run/syslog-pipeline/log.fifo"]': settings}))
+    path.write_text(substitute(before, {'logs = ["/run/syslog-pipeline/log.fifo"]': settings}, path.name))
     add_drop_in(machine, SERVICE, "log", drop_in)
     try:
         machine.ctl("restart", SERVICE)
@@ -219,5 +220,5 @@ def test_the_sandbox_holds(machine: Machine, log_file: Path) -> None:
     free = probe(machine, "[Service]\nType=oneshot\nStateDirectory=syslog-pipeline\nExecStart=\n")
     assert {name for name, result in free.items() if result != "ok"} == set(LIMITS)
     sandboxed = re.sub(r"^(Requires|Before|Sockets|Also)=.*\n", "", read_shipped(SERVICE), flags=re.MULTILINE)
-    sandboxed = substitute(sandboxed, {"Type=notify": "Type=oneshot", "Restart=always": "Restart=no"})
+    sandboxed = substitute(sandboxed, {"Type=notify": "Type=oneshot", "Restart=always": "Restart=no"}, SERVICE)
     assert probe(machine, sandboxed) == {**SANDBOX, **LIMITS, "user": str(find_ids(machine, "syslog-pipeline")[0])}
