@@ -88,6 +88,7 @@ class Metric:
         "rows",
         "source",
         "texts_cut",
+        "unit",
         "value_type",
         "values_too_long",
         "zero",
@@ -103,6 +104,7 @@ class Metric:
         label_names: tuple[str, ...] = (),
         source: str = "",
         help_text: str = "",
+        unit: str = "",
         hidden: bool = False,
         limit: int = 0,
         buckets: Sequence[float] = (),
@@ -111,7 +113,8 @@ class Metric:
 
         `name` is the exported name, `program` the file name of the program or "" for the daemon's
         own, `source` where it is declared (`a.mtail:3:9-13`). `help_text`, if given, takes the place
-        of "defined at …". A `limit` of zero or less is none. `buckets` are the bounds as declared.
+        of "defined at …". `unit` is a word such as `seconds`, or "": the name need not end in it. A `limit` of zero
+        or less is none. `buckets` are the bounds as declared.
         """
         self.name = name
         self.kind = kind
@@ -121,6 +124,7 @@ class Metric:
         self.label_names = label_names
         self.source = source
         self.help_text = help_text
+        self.unit = unit
         self.hidden = hidden
         self.limit = limit
         self.lower, self.bounds = divide_bounds(buckets)

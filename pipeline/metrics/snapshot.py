@@ -56,6 +56,7 @@ class MetricSnapshot:
     label_names: tuple[str, ...]
     source: str
     help_text: str
+    unit: str
     hidden: bool
     limit: int
     lower: float
@@ -94,6 +95,7 @@ def describe_metric(metric: Metric, series: tuple[SeriesView, ...]) -> MetricSna
         label_names=metric.label_names,
         source=metric.source,
         help_text=metric.help_text,
+        unit=metric.unit,
         hidden=metric.hidden,
         limit=metric.limit,
         lower=metric.lower,

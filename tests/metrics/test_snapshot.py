@@ -18,6 +18,7 @@ def test_snapshot_copies_what_a_metric_is() -> None:
         label_names=("k",),
         source="a.mtail:1:7",
         help_text="How much.",
+        unit="bytes",
         hidden=True,
         limit=7,
     )
@@ -28,7 +29,8 @@ def test_snapshot_copies_what_a_metric_is() -> None:
     metric.expire_after((b"x",), 9)
     (copy,) = store.snapshot().metrics
     assert (copy.name, copy.program, copy.kind, copy.value_type) == ("g", "a.mtail", Kind.GAUGE, ValueType.FLOAT)
-    assert (copy.label_names, copy.source, copy.help_text) == (("k",), "a.mtail:1:7", "How much.")
+    assert (copy.label_names, copy.source) == (("k",), "a.mtail:1:7")
+    assert (copy.help_text, copy.unit) == ("How much.", "bytes")
     assert (copy.hidden, copy.limit, copy.lower, copy.bounds) == (True, 7, 0.0, ())
     assert copy.series == (SeriesSnapshot((b"x",), 2.5, NOW, 9),)
 
