@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.formats import PrometheusOptions, json, prometheus
+from pipeline.formats import LineOptions, PrometheusOptions, graphite, json, prometheus, varz
 from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -124,6 +124,12 @@ PAGES: dict[str, Callable[[Snapshot], bytes]] = {
         snapshot, PrometheusOptions(emit_metric_timestamp=True)
     ),
     "page.json": json.render,
+    "varz.txt": lambda snapshot: varz.render(snapshot, LineOptions(instance="host.example")),
+    "varz-without-prog.txt": lambda snapshot: varz.render(
+        snapshot, LineOptions(instance="host.example", emit_prog_label=False)
+    ),
+    "graphite.txt": graphite.render,
+    "graphite-with-prefix.txt": lambda snapshot: graphite.render(snapshot, LineOptions(graphite_prefix="logs.100%.")),
     "one-shot.json": lambda snapshot: json.render_one_shot(snapshot.select_programs()),
 }
 
