@@ -12,11 +12,16 @@ from starlette.responses import Response
 
 from pipeline.formats import PrometheusOptions, json, prometheus
 from pipeline.metrics import Snapshot
+from pipeline.server.negotiation import choose_variant
 from pipeline.server.slices import SlicedResponse, compress, gather, take_step
 
 logger = logging.getLogger(__name__)
 
 MAX_REPORTED_PROBLEMS = 100
+
+VARY = "Accept-Encoding"
+METRICS_VARY = f"Accept, {VARY}"
+"""What a cache has to compare before it gives a page to another client."""
 
 
 class Pages:
@@ -31,16 +36,19 @@ class Pages:
         """Whoever has it may take one step."""
 
     async def answer_metrics(self, request: Request) -> Response:
-        """Return the Prometheus text format: the families that the parameters `name[]` name, all if there are none."""
+        """Return the families that the parameters `name[]` name, all if there are none, in the text asked for."""
+        variant, escaping = choose_variant(",".join(request.headers.getlist("accept")))
+        content_type = variant.spell_content_type(escaping)
         if request.method == "HEAD":
-            return answer_head(prometheus.CONTENT_TYPE)
+            return answer_head(content_type, METRICS_VARY)
         async with self.refreshing:
-            steps = self.metrics.refresh(self.take_snapshot(), request.query_params.getlist("name[]"))
+            names = variant.list_names(request.query_params.getlist("name[]"))
+            steps = self.metrics.refresh(self.take_snapshot(), names)
             while await take_step(steps, self.turn, "end") != "end":
                 pass
-            pieces = self.metrics.write()
+            pieces = self.metrics.write(variant)
             self.reporter.report(self.metrics.problems)
-        return await self.answer_page(request, prometheus.CONTENT_TYPE, pieces)
+        return await self.answer_page(request, content_type, pieces, METRICS_VARY)
 
     async def answer_json(self, request: Request) -> Response:
         """Return all metrics as JSON."""
@@ -48,9 +56,11 @@ class Pages:
             return answer_head(json.CONTENT_TYPE)
         return await self.answer_page(request, json.CONTENT_TYPE, json.write(self.take_snapshot()))
 
-    async def answer_page(self, request: Request, content_type: str, pieces: Iterator[bytes]) -> Response:
+    async def answer_page(
+        self, request: Request, content_type: str, pieces: Iterator[bytes], vary: str = VARY
+    ) -> Response:
         """Return the page, compressed if the client takes that. One of several slices is sent while it is made."""
-        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
+        headers = {"Content-Type": content_type, "Vary": vary}
         slices = gather(pieces)
         first = await take_step(slices, self.turn, b"")
         second = await take_step(slices, self.turn, b"")
@@ -61,9 +71,9 @@ class Pages:
         return SlicedResponse(body, self.turn, headers) if second else Response(b"".join(body), headers=headers)
 
 
-def answer_head(content_type: str) -> Response:
+def answer_head(content_type: str, vary: str = VARY) -> Response:
     """Return the headers of a page that is not made, so that its length is not known."""
-    response = Response(headers={"Content-Type": content_type, "Vary": "Accept-Encoding"})
+    response = Response(headers={"Content-Type": content_type, "Vary": vary})
     del response.headers["content-length"]
     return response
 

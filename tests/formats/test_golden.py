@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -117,11 +118,17 @@ def make_snapshot() -> Snapshot:
     return store.snapshot()
 
 
+OPENMETRICS = prometheus.VARIANTS[1]
+
 PAGES: dict[str, Callable[[Snapshot], bytes]] = {
     "metrics.txt": prometheus.render,
     "metrics-without-prog.txt": lambda snapshot: prometheus.render(snapshot, PrometheusOptions(emit_prog_label=False)),
     "metrics-with-times.txt": lambda snapshot: prometheus.render(
         snapshot, PrometheusOptions(emit_metric_timestamp=True)
+    ),
+    "metrics.openmetrics": partial(prometheus.render, variant=OPENMETRICS),
+    "metrics-with-times.openmetrics": partial(
+        prometheus.render, options=PrometheusOptions(emit_metric_timestamp=True), variant=OPENMETRICS
     ),
     "page.json": json.render,
     "varz.txt": lambda snapshot: varz.render(snapshot, LineOptions(instance="host.example")),

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trio
 
-from pipeline.formats import PrometheusOptions
+from pipeline.formats import PrometheusOptions, prometheus
 from pipeline.metrics import Kind, Metric, Store, ValueType
 from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
 from pipeline.server.pages import MAX_REPORTED_PROBLEMS, ProblemReporter, accepts_gzip
@@ -71,6 +71,52 @@ async def test_names_select_families(tmp_path: Path) -> None:
     assert re.findall(r"# TYPE (\S+)", answer.text) == ["a_b", "d"]
 
 
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+
+
+async def test_text_that_is_asked_for_is_served(tmp_path: Path) -> None:
+    """Each by the same page, and by its type in the answer to HEAD."""
+    accept = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "Accept-Encoding": "identity"}
+    async with serving(tmp_path, make_store("a_total", "b")) as client:
+        answers = [await client.get("/metrics", headers=accept) for _ in range(2)]
+        head = await client.head("/metrics", headers=accept)
+        plain = await client.get("/metrics", headers=[("Accept", "text/csv"), ("Accept", "text/plain;version=1.0.0")])
+    assert answers[0].text == answers[1].text
+    assert [line for line in answers[0].text.splitlines() if line[0] != "#"] == [
+        'a_total{prog="a.mtail"} 0',
+        'b{prog="a.mtail"} 0',
+    ]
+    assert answers[0].text.endswith("# EOF\n")
+    assert [answer.headers["content-type"] for answer in (*answers, head)] == [OPENMETRICS] * 3
+    assert {answer.headers["vary"] for answer in (*answers, head, plain)} == {"Accept, Accept-Encoding"}
+    assert plain.headers["content-type"] == "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/plain;version=1.0.0", "application/openmetrics-text"])
+async def test_names_select_families_in_each_text_compressed_too(tmp_path: Path, accept: str) -> None:
+    """OpenMetrics calls the family of `a_total` by `a`, and so may who asks for it."""
+    headers = {"Accept": accept, "Accept-Encoding": "gzip"}
+    async with serving(tmp_path, make_store("a_total", "b_total", "c")) as client:
+        full = await client.get("/metrics?name[]=a_total", headers=headers)
+        short = await client.get("/metrics?name[]=a", headers=headers)
+    assert full.headers["content-encoding"] == "gzip"
+    samples = [re.findall("^[a-z_]+(?={)", answer.text, re.MULTILINE) for answer in (full, short)]
+    assert samples == [["a_total"], ["a_total"] if "openmetrics" in accept else []]
+
+
+async def test_large_page_of_openmetrics_comes_whole(tmp_path: Path) -> None:
+    """In slices, with its end."""
+    store = make_store("a_total")
+    counter = Metric("c_total", kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail", label_names=("k",))
+    store.register([counter])
+    for number in range(10_000):
+        counter.new((b"%06d" % number,), 1)
+    async with serving(tmp_path, store) as client:
+        answer = await client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+    assert "content-length" not in answer.headers
+    assert answer.content == prometheus.render(store.snapshot(), variant=prometheus.VARIANTS[1])
+
+
 async def test_page_is_compressed_when_asked(tmp_path: Path) -> None:
     """The client sees the same text."""
     async with serving(tmp_path, make_store("a_total")) as client:
@@ -78,7 +124,7 @@ async def test_page_is_compressed_when_asked(tmp_path: Path) -> None:
         async with client.stream("GET", "/metrics", headers={"Accept-Encoding": "br, gzip"}) as answer:
             body = b"".join([part async for part in answer.aiter_raw()])
     assert answer.headers["content-encoding"] == "gzip"
-    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
     assert gzip.decompress(body) == plain.content
 
 

@@ -1,4 +1,4 @@
-"""The Prometheus text format 0.0.4, as mtail writes it (behaviour.md 5.3).
+"""The Prometheus text format 0.0.4, as mtail writes it (behaviour.md 5.3), and its `variants`.
 
 `render` makes a page of a snapshot. `Page` makes one scrape after the other, in steps, and keeps from one to the
 next the text of the series that stay.
@@ -8,22 +8,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from typing import TypeAlias
 
 from pipeline.formats.prometheus.blocks import Block
 from pipeline.formats.prometheus.family import BLOCK_SAMPLES, Family
-from pipeline.formats.prometheus.samples import make_form, write_histograms, write_numbers
+from pipeline.formats.prometheus.samples import Stamp, make_form, write_histograms, write_numbers
 from pipeline.formats.prometheus.selection import (
     PrometheusOptions,
     group_families,
+    leave_out,
     select_families,
+)
+from pipeline.formats.prometheus.variants import (
+    END,
+    TEXT,
+    VARIANTS,
+    Variant,
+    find_reserved,
+    find_stamp,
+    list_openmetrics_families,
     write_head,
+    write_openmetrics_head,
 )
 from pipeline.formats.text import encode_text
 from pipeline.metrics import Kind, MetricSnapshot, Snapshot
 
-__all__ = ["CONTENT_TYPE", "Page", "PrometheusOptions", "render"]
+__all__ = ["CONTENT_TYPE", "TEXT", "VARIANTS", "Page", "PrometheusOptions", "Variant", "render"]
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = TEXT.spell_content_type()
+
+Part: TypeAlias = tuple[str, Kind, Sequence[Block]]
+"""The comments of a family, its kind, and its series."""
 
 FAMILIES_PER_STEP = 50
 """A family whose series are the same takes some 10 µs, and a step of its own would take as much."""
@@ -33,14 +48,16 @@ def render(
     snapshot: Snapshot,
     options: PrometheusOptions | None = None,
     problems: list[str] | None = None,
+    variant: Variant = TEXT,
 ) -> bytes:
     """Return the page. A sentence for each thing that was left out is added to `problems`."""
     page = Page(options or PrometheusOptions())
     for _ in page.refresh(snapshot):
         pass
+    pieces = page.write(variant)
     if problems is not None:
         problems.extend(page.problems)
-    return b"".join(page.write())
+    return b"".join(pieces)
 
 
 class Page:
@@ -78,21 +95,41 @@ class Page:
             shown.append((name, metrics[0], family))
         self.shown, self.problems = shown, problems
 
-    def write(self) -> Iterator[bytes]:
+    def write(self, variant: Variant = TEXT) -> Iterator[bytes]:
         """Return the page in pieces of some ten KB, with the values of the moment each is made.
 
         The series are those of the last `refresh`, whatever becomes of them or of the page meanwhile.
         """
+        if variant.is_openmetrics:
+            return self.write_parts(self.list_openmetrics_parts(), find_stamp(variant), END)
         parts = [(write_head(name, first), first.kind, family.list_blocks()) for name, first, family in self.shown]
-        return self.write_parts(parts)
+        return self.write_parts(parts, find_stamp(variant))
 
-    def write_parts(self, parts: Sequence[tuple[str, Kind, Sequence[Block]]]) -> Iterator[bytes]:
-        """Yield each family's comments, then its blocks."""
+    def list_openmetrics_parts(self) -> list[Part]:
+        """Return the parts of a page of OpenMetrics; it is told among the problems what is not among them."""
+        reserved = find_reserved([(name, first) for name, first, _ in self.shown])
+        shown = [part for part in self.shown if part[0] not in reserved]
+        self.problems += [
+            leave_out(first, f"OpenMetrics keeps that name for histogram `{reserved[name]}`", "OpenMetrics")
+            for name, first, _ in self.shown
+            if name in reserved
+        ]
+        called = list_openmetrics_families([(name, first) for name, first, _ in shown])
+        return [
+            (write_openmetrics_head(name, type_, first), first.kind, family.list_blocks())
+            for (name, type_), (_, first, family) in zip(called, shown, strict=True)
+        ]
+
+    def write_parts(self, parts: Sequence[Part], stamp: Stamp, end: str = "") -> Iterator[bytes]:
+        """Yield each family's comments, then its blocks; in the end `end`."""
+        stamp_shown = stamp if self.options.emit_metric_timestamp else None
         for head, kind, blocks in parts:
             write = write_histograms if kind is Kind.HISTOGRAM else write_numbers
             yield encode_text(head)
             for block in blocks:
-                yield write(block.template, block.shown, with_times=self.options.emit_metric_timestamp)
+                yield write(block.template, block.shown, stamp_shown)
+        if end:
+            yield end.encode()
 
 
 def describe_lost(metrics: Sequence[MetricSnapshot], blocks: Sequence[Block]) -> Iterator[str]:

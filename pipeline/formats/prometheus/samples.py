@@ -8,10 +8,10 @@ label name for many series, which takes a third of the time that series by serie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, repeat
-from typing import cast
+from typing import TypeAlias, cast
 
 from pipeline.formats.numbers import format_sample
 from pipeline.formats.prometheus.selection import PrometheusOptions, clean_label_name, has_prog_label
@@ -32,6 +32,9 @@ PLAIN_LIMIT = 1_000_000
 """An Int below it, and above its negative, is written with its digits."""
 
 NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+Stamp: TypeAlias = Callable[[SeriesView], str | int]
+"""Gives the time of a series as a text wants it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +110,20 @@ def escape_values(values: list[str]) -> list[str]:
     return values
 
 
-def write_numbers(template: str, series: Sequence[SeriesView], *, with_times: bool) -> bytes:
-    """Return the samples of `series`, which hold numbers or text, as they are now."""
+def write_numbers(template: str, series: Sequence[SeriesView], stamp: Stamp | None) -> bytes:
+    """Return the samples of `series`, which hold numbers or text, as they are now; `stamp` gives their times."""
     values = spell_values(cast("list[float | bytes]", [one.value for one in series]))
-    if with_times:
-        values = chain.from_iterable(zip(values, map(find_millisecond, series), strict=True))
+    if stamp is not None:
+        values = chain.from_iterable(zip(values, map(stamp, series), strict=True))
     return encode_text(template % tuple(values))
 
 
-def write_histograms(template: str, series: Sequence[SeriesView], *, with_times: bool) -> bytes:
-    """Return the samples of `series`, which hold buckets, as they are now."""
+def write_histograms(template: str, series: Sequence[SeriesView], stamp: Stamp | None) -> bytes:
+    """Return the samples of `series`, which hold buckets, as they are now, with the times that `stamp` gives."""
     samples = [list_samples(cast("HistogramValue", one.value)) for one in series]
     values = spell_values(list(chain.from_iterable(samples)))
-    if with_times:
-        times = chain.from_iterable(
-            repeat(find_millisecond(one), len(own)) for one, own in zip(series, samples, strict=True)
-        )
+    if stamp is not None:
+        times = chain.from_iterable(repeat(stamp(one), len(own)) for one, own in zip(series, samples, strict=True))
         values = chain.from_iterable(zip(values, times, strict=True))
     return encode_text(template % tuple(values))
 

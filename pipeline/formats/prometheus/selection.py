@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.metrics import Kind, MetricSnapshot, Snapshot
 
@@ -83,7 +83,25 @@ def select_metrics(
             problems.append(leave_out(metric, reason))
         else:
             family.append(metric)
-    return family
+    return describe_family(family, problems)
+
+
+def describe_family(family: Sequence[MetricSnapshot], problems: list[str]) -> list[MetricSnapshot]:
+    """Return the metrics, the first of them with help text and unit of all.
+
+    Of several they are those of the program whose name comes first, so that a reload does not exchange them.
+    """
+    if not any(metric.help_text or metric.unit for metric in family):
+        return list(family)
+    in_order = sorted(family, key=lambda metric: metric.program)
+    helping = next((metric for metric in in_order if metric.help_text), in_order[0])
+    measured = next((metric for metric in in_order if metric.unit), in_order[0])
+    for metric in in_order:
+        if metric.help_text not in ("", helping.help_text):
+            problems.append(overrule(metric, "help text", helping))
+        if metric.unit not in ("", measured.unit):
+            problems.append(overrule(metric, "unit", measured))
+    return [replace(family[0], help_text=helping.help_text, unit=measured.unit), *family[1:]]
 
 
 def find_misfit(metric: MetricSnapshot, options: PrometheusOptions) -> str:
@@ -102,9 +120,14 @@ def find_misfit(metric: MetricSnapshot, options: PrometheusOptions) -> str:
     return ""
 
 
-def leave_out(metric: MetricSnapshot, reason: str) -> str:
+def leave_out(metric: MetricSnapshot, reason: str, where: str = "the Prometheus format") -> str:
     """Return the problem that `metric` is left out for `reason`."""
-    return f"Metric `{metric.name}` at {metric.source} is left out of the Prometheus format: {reason}."
+    return f"Metric `{metric.name}` at {metric.source} is left out of {where}: {reason}."
+
+
+def overrule(metric: MetricSnapshot, noun: str, first: MetricSnapshot) -> str:
+    """Return the problem that `first` says something else of the family than `metric` does."""
+    return f"Metric `{metric.name}` has another {noun} at {metric.source} than at {first.source}, which counts."
 
 
 def has_prog_label(metric: MetricSnapshot, options: PrometheusOptions) -> bool:
@@ -117,7 +140,6 @@ def clean_label_name(name: str) -> str:
     return LABEL_NAME_MISFITS.sub("_", name)
 
 
-def write_head(name: str, first: MetricSnapshot) -> str:
-    """Return the comments before the samples of a family; `first` is its first metric."""
-    help_text = first.help_text or f"defined at {first.source}"
-    return f"# HELP {name} {help_text.translate(HELP_ESCAPES)}\n# TYPE {name} {TYPES[first.kind]}\n"
+def find_help(first: MetricSnapshot) -> str:
+    """Return what is said about a family; `first` is its first metric."""
+    return first.help_text or f"defined at {first.source}"
