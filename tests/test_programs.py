@@ -7,7 +7,8 @@ A case opens with its title. Then come sections, each under a line `== name`:
     == log               one log line per line; `\xHH`, `\r`, `\t`, `\\` stand for bytes; a lone `\` at the
                          very end says that the last line is not ended by a line feed
     == metrics           the metrics afterwards, sorted by name: `name{label="value"} = value @seconds`;
-                         the time is left out when it is the time of the run; buckets are not cumulative
+                         the time is left out when it is the time of the run; buckets are not cumulative;
+                         then its help text and its unit, if it has them
     == runtime errors    one per line that failed, in order: `line:column: message`
     == diagnostics       errors, or else warnings, of the compiler, whole
     == differs           the program means something else in mtail, and why; listed in docs/mtail.md
@@ -146,6 +147,10 @@ def show_metrics(metrics: tuple[Metric, ...]) -> str:
         lines.extend(f"{show_datum(metric, datum)}{hidden}\n" for datum in metric.data.values())
         if not metric.data:
             lines.append(f"{metric.name}: no data{hidden}\n")
+        if metric.help_text:
+            lines.append(f"{metric.name}: help {metric.help_text}\n")
+        if metric.unit:
+            lines.append(f"{metric.name}: unit {metric.unit}\n")
     return "".join(lines)
 
 

@@ -1,5 +1,7 @@
 """Metrics as JSON, byte for byte as Go's encoder writes mtail's structures (behaviour.md 5.4 and 8.1).
 
+A metric with a help text or a unit has these too, behind all that mtail knows.
+
 Everything has its order and its indent of two spaces, so the text is put together here: a general
 encoder neither knows Go's escapes nor is as fast on 100,000 series.
 """
@@ -99,6 +101,11 @@ def outline_metric(metric: MetricSnapshot) -> str:
         members.append(f'"Buckets": {render_ranges(metric)}')
     if metric.limit:
         members.append(f'"Limit": {metric.limit}')
+    # mtail's have neither, and nothing stands there for a metric that was given neither.
+    if metric.help_text:
+        members.append(f'"Help": {quote_text(metric.help_text)}')
+    if metric.unit:
+        members.append(f'"Unit": {quote_text(metric.unit)}')
     return nest("{", members, "}")
 
 

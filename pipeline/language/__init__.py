@@ -21,6 +21,7 @@ from pipeline.language.codegen import (
     generate_process,
     note_failure,
 )
+from pipeline.language.descriptions import share_descriptions
 from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity
 from pipeline.language.guards import Guard, Hits, Probe, derive_guard
 from pipeline.language.layouts import make_strptime
@@ -192,6 +193,7 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
             )
     metrics = tuple(make_metric(symbol, source) for symbol in checked.metrics)
     warn_split_metrics(checked.metrics, metrics, report)
+    share_descriptions(checked.metrics, metrics, report)
     return CompiledProgram(
         source=source,
         warnings=report.in_order(),

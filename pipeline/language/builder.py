@@ -89,7 +89,23 @@ class Limit:
     limit: int
 
 
-Attribute: TypeAlias = Labels | Exported | Buckets | Limit
+@dataclass(frozen=True, slots=True)
+class Help:
+    """The attribute `help`."""
+
+    span: Span
+    text: StringLiteral
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The attribute `unit`."""
+
+    span: Span
+    text: StringLiteral
+
+
+Attribute: TypeAlias = Labels | Exported | Buckets | Limit | Help | Unit
 
 
 class Builder:
@@ -178,6 +194,7 @@ class Builder:
         last: dict[type[Attribute], Attribute] = {type(attribute): attribute for attribute in attributes}
         labels, exported = last.get(Labels), last.get(Exported)
         buckets, limit = last.get(Buckets), last.get(Limit)
+        help_, unit = last.get(Help), last.get(Unit)
         return MetricDeclaration(
             span=span_of(children[0]) | span_of(children[-1]),
             kind=str(kind),
@@ -189,6 +206,8 @@ class Builder:
             buckets=buckets.bounds if isinstance(buckets, Buckets) else None,
             buckets_span=buckets.span if buckets else None,
             limit=limit.limit if isinstance(limit, Limit) else 0,
+            help=help_.text if isinstance(help_, Help) else None,
+            unit=unit.text if isinstance(unit, Unit) else None,
         )
 
     def labels(self, children: Children) -> Labels:
@@ -208,6 +227,12 @@ class Builder:
             self.reporter.error(span_of(children[1]), f"`limit` takes an integer, not `{children[1]}`")
             value = 0
         return Limit(span_of(children[0]) | span_of(children[1]), value)
+
+    def help(self, children: Children) -> Help:
+        return Help(span_of(children[0]) | span_of(children[1]), self.string(children[1:]))
+
+    def unit(self, children: Children) -> Unit:
+        return Unit(span_of(children[0]) | span_of(children[1]), self.string(children[1:]))
 
     def names(self, children: Children) -> list[LabelName]:
         return [LabelName(span_of(token), self.read_name(token)) for token in children[::2]]

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from pipeline.language.builtins import BUILTINS
+from pipeline.language.descriptions import check_description
 from pipeline.language.diagnostics import Note
 from pipeline.language.inference import NAME_A_GROUP, ExpressionChecker
 from pipeline.language.nodes import (
@@ -386,6 +387,7 @@ class ProgramChecker:
         for symbol in self.checked.metrics:
             node = symbol.node
             self.check_buckets(node)
+            check_description(node, self.report)
             if node.kind == "counter" and symbol.is_scalar and known_type(symbol.value_type) is Type.STRING:
                 self.report.error(
                     symbol.name_span,

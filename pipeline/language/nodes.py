@@ -175,7 +175,7 @@ class MetricDeclaration:
     """A metric. `kind` is the keyword; `exported` the name after `as`, or None.
 
     `buckets` is None when the attribute is absent; `limit` is 0 without one.
-    `buckets_span` covers the attribute, or is None like it.
+    `buckets_span` covers the attribute, or is None like it. `help` and `unit` are the texts after these words.
     """
 
     span: Span
@@ -188,6 +188,8 @@ class MetricDeclaration:
     buckets: tuple[int | float, ...] | None
     buckets_span: Span | None
     limit: int
+    help: StringLiteral | None
+    unit: StringLiteral | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,6 +22,7 @@ from pipeline.language.syntax_hints import (
     BINARY_OPERATOR,
     CHARACTERS,
     CLOSING,
+    DESCRIBING_WORDS,
     EXPECTED,
     EXPECTED_AFTER_COMMA,
     EXPECTED_AFTER_NAME,
@@ -292,11 +293,16 @@ def explain_after_declaration(trouble: Trouble) -> Mistake | None:
     text = trouble.text(value.span)
     if isinstance(value, IntLiteral | FloatLiteral) and below.buckets is not None:
         return Mistake(value.span, f"expected `,` before `{text}`", "bounds are separated by `,`")
+    if text in DESCRIBING_WORDS:
+        hint = f'write `{text} "{trouble.word}"`' if trouble.word.isidentifier() else ""
+        return Mistake(trouble.span, f"expected a text in quotes after `{text}`, not {trouble.shown}", hint)
     return Mistake(value.span, f"unexpected `{text}` in a declaration", suggest(text, ATTRIBUTE_WORDS))
 
 
 def explain_unknown_statement(trouble: Trouble, name: Name) -> Mistake:
     """A statement that begins with two words, of which the first is no keyword."""
+    if name.name in DESCRIBING_WORDS and trouble.word.startswith('"'):
+        return Mistake(name.span, f"`{name.name}` belongs to a metric's declaration", "write it on the same line")
     hint = suggest(name.name, sorted(KEYWORDS)) if len(name.name) > 2 else ""
     if not hint and trouble.word == "by":
         hint = f"to declare a metric, write its kind: `counter {name.name}`"

@@ -67,7 +67,9 @@ CHARACTERS = {
 
 # What must follow what, by the type of the token ------------------------------------------------------
 
-ATTRIBUTE_WORDS = ("by", "as", "buckets", "limit")
+ATTRIBUTE_WORDS = ("by", "as", "buckets", "limit", "help", "unit")
+DESCRIBING_WORDS = frozenset({"help", "unit"})
+"""Attributes whose words are names where no text in quotes follows."""
 KINDS = ("counter", "gauge", "timer", "text", "histogram")
 
 # What each token must be followed by.

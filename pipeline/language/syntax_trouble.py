@@ -22,7 +22,7 @@ OPENINGS = frozenset({"LPAR", "LSQB", "LBRACE"})
 CLOSINGS = frozenset({"RPAR", "RSQB", "RBRACE"})
 NAMING = frozenset({"DEF", "CONST", "KIND", "BY", "LOG_FILTER"})
 LIST_PARTS = frozenset({"NAME", "STRING", "NUMBER", "COMMA"})
-DECLARATIONS = frozenset({"KIND", "BY", "AS", "BUCKETS", "LIMIT"})
+DECLARATIONS = frozenset({"KIND", "BY", "AS", "BUCKETS", "LIMIT", "HELP", "UNIT"})
 
 WORD = re.compile(
     r"""

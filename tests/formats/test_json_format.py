@@ -82,6 +82,17 @@ def test_metrics_of_one_name_share_a_member() -> None:
     assert [metric["Program"] for metric in document["t"]] == ["b.mtail", "a.mtail"]
 
 
+def test_help_text_and_unit_stand_behind_what_mtail_writes() -> None:
+    """A metric that has neither looks as it does there: no member, and no empty one."""
+    plain, described = make_text("a", b"x"), make_text("a", b"x")
+    described.help_text, described.unit = 'What "it" says <>', "bytes"
+    page = json.render(snapshot_of(plain)).decode()
+    assert json.render(snapshot_of(described)).decode() == page.replace(
+        '"\n  }\n]', '",\n    "Help": "What \\"it\\" says \\u003c\\u003e",\n    "Unit": "bytes"\n  }\n]'
+    )
+    assert not {"Help", "Unit"} & read(page.encode())[0].keys()
+
+
 def test_file_name_with_invalid_bytes_can_be_written() -> None:
     """Python holds such a byte as a lone surrogate."""
     (metric,) = read(json.render(snapshot_of(make_text("w\udcff.mtail"))))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats import PrometheusOptions, prometheus
+from pipeline.formats.prometheus.selection import describe_family
 from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
 
 NOW = 1_700_000_000_000_000_000
@@ -159,6 +160,30 @@ def test_help_is_that_of_the_first_metric_shown() -> None:
     )
     assert page == '# HELP m defined at c.mtail:1:9\n# TYPE m gauge\nm 0\nm{k="x"} 0\n'
     assert problems == []
+
+
+def test_help_is_that_of_the_first_program_that_gives_one() -> None:
+    """By name and not in order of loading, so that a reload changes nothing; the others are told."""
+    silent = make_metric("m", program="a.mtail")
+    last = make_metric("m", program="d.mtail", help_text="Of d.")
+    first = make_metric("m", program="b.mtail", help_text="Of b.")
+    same = make_metric("m", program="c.mtail", help_text="Of b.")
+    page, problems = render(silent, last, first, same, emit_prog_label=True)
+    assert page.splitlines()[0] == "# HELP m Of b."
+    assert problems == ["Metric `m` has another help text at d.mtail:1:9 than at b.mtail:1:9, which counts."]
+
+
+def test_unit_is_that_of_the_first_program_that_gives_one() -> None:
+    """Whoever comes first in the family carries it, for the formats that show it."""
+    silent, last, first = (make_metric("m", program=f"{name}.mtail") for name in "acb")
+    last.unit, first.unit = "seconds", "bytes"
+    store = Store()
+    for metric in (silent, last, first):
+        store.register([metric])
+    problems: list[str] = []
+    family = describe_family(store.snapshot().metrics, problems)
+    assert [metric.unit for metric in family] == ["bytes", "seconds", "bytes"]
+    assert problems == ["Metric `m` has another unit at c.mtail:1:9 than at b.mtail:1:9, which counts."]
 
 
 def test_last_of_labels_with_one_name_counts() -> None:

@@ -12,8 +12,9 @@ const IP /(?P<ip>[0-9.]+)/
 const LINE /^/ + IP + / (?P<code>\\d+) \\/x (?P<size>.*)$/
 counter requests by code, "path name" as "http_requests" limit 100
 hidden gauge started
-histogram sizes buckets 0, 1, 2.5e3 by code
-text last
+histogram sizes help "How \\"large\\"" buckets 0, 1, 2.5e3 by code unit "bytes" # and more
+text last # in full
+  help "What was last"
 log_filter "/var/log/a b"
 begin {
   started = timestamp()

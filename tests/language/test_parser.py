@@ -98,6 +98,10 @@ def show_metric(metric: MetricDeclaration) -> str:
         parts += ["buckets", ", ".join(repr(bound) for bound in metric.buckets)]
     if metric.limit:
         parts += ["limit", str(metric.limit)]
+    if metric.help is not None:
+        parts += ["help", show(metric.help)]
+    if metric.unit is not None:
+        parts += ["unit", show(metric.unit)]
     return " ".join(parts)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import formats
 from pipeline.batch import Batch
 from pipeline.errors import SettingError
 from pipeline.language import CompileOptions
@@ -332,6 +333,30 @@ def make_saved(*programs: str, name: str = "lines") -> list[Metric]:
         metric.data[()] = Datum((), 40, NOW)
         saved.append(metric)
     return saved
+
+
+def test_help_and_unit_may_change_without_loss(tmp_path: Path) -> None:
+    """Whoever describes a metric better goes on counting: in a reload, and from a state file that knows neither."""
+    path = tmp_path / "a.mtail"
+    path.write_text(COUNTER)
+    loader = make_loader(tmp_path)
+    loader.restore(make_saved("a.mtail"))
+    loader.load(NOW)
+    run_line(loader)
+    pages = []
+    for declaration in ("lines", 'lines help "All."', 'lines help "All\\n \\"lines\\"." unit "lines"', "lines"):
+        path.write_text(COUNTER.replace("counter lines", f"counter {declaration}"))
+        loader.reload(NOW)
+        (metric,) = loader.store.snapshot().select_programs().metrics
+        assert ([series.value for series in metric.series], metric.unit) == ([41], "lines" * ("unit" in declaration))
+        page = formats.prometheus.render(loader.store.snapshot().select_programs())
+        pages.append(page.splitlines()[0].decode())
+    assert pages == [
+        "# HELP lines defined at a.mtail:1:9-13",
+        "# HELP lines All.",
+        '# HELP lines All\\\\n "lines".',
+        "# HELP lines defined at a.mtail:1:9-13",
+    ]
 
 
 def test_program_goes_on_with_the_values_of_an_earlier_run(tmp_path: Path) -> None:
