@@ -120,9 +120,9 @@ def find_misfit(metric: MetricSnapshot, options: PrometheusOptions) -> str:
     return ""
 
 
-def leave_out(metric: MetricSnapshot, reason: str) -> str:
+def leave_out(metric: MetricSnapshot, reason: str, where: str = "the Prometheus format") -> str:
     """Return the problem that `metric` is left out for `reason`."""
-    return f"Metric `{metric.name}` at {metric.source} is left out of the Prometheus format: {reason}."
+    return f"Metric `{metric.name}` at {metric.source} is left out of {where}: {reason}."
 
 
 def overrule(metric: MetricSnapshot, noun: str, first: MetricSnapshot) -> str:
@@ -140,7 +140,6 @@ def clean_label_name(name: str) -> str:
     return LABEL_NAME_MISFITS.sub("_", name)
 
 
-def write_head(name: str, first: MetricSnapshot) -> str:
-    """Return the comments before the samples of a family; `first` is its first metric."""
-    help_text = first.help_text or f"defined at {first.source}"
-    return f"# HELP {name} {help_text.translate(HELP_ESCAPES)}\n# TYPE {name} {TYPES[first.kind]}\n"
+def find_help(first: MetricSnapshot) -> str:
+    """Return what is said about a family; `first` is its first metric."""
+    return first.help_text or f"defined at {first.source}"
