@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pipeline.language import CompileOptions
@@ -12,7 +13,7 @@ from pipeline.metrics import Store
 from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings, SieveMode
 
 if TYPE_CHECKING:
-    from pipeline.formats import PrometheusOptions
+    from pipeline.formats import LineOptions, PrometheusOptions
     from pipeline.runtime import ProgramLoader
     from pipeline.telemetry import Telemetry
 
@@ -42,3 +43,10 @@ def make_prometheus_options(settings: FormatSettings) -> PrometheusOptions:
     from pipeline.formats import PrometheusOptions
 
     return PrometheusOptions(settings.emit_prog_label, settings.emit_metric_timestamp)
+
+
+def make_line_options(settings: FormatSettings, graphite_prefix: str) -> LineOptions:
+    """Return what the flags and the host say about the formats of one line for each series."""
+    from pipeline.formats import LineOptions
+
+    return LineOptions(os.uname().nodename, settings.emit_prog_label, graphite_prefix)

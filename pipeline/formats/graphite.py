@@ -72,5 +72,6 @@ def list_numbers(value: float | bytes | HistogramValue) -> tuple[float, ...]:
 
 
 def find_second(time: int) -> int:
-    """Return a time in seconds."""
-    return wrap_int64(time) // SECOND
+    """Return a time in seconds, those before 1970 cut off towards it, as Go divides."""
+    time = wrap_int64(time)
+    return time // SECOND if time >= 0 else -(-time // SECOND)
