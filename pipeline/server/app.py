@@ -24,9 +24,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline import __version__
-from pipeline.formats import PrometheusOptions
+from pipeline.formats import LineOptions, PrometheusOptions
 from pipeline.metrics import Snapshot
 from pipeline.server.health import list_routes
+from pipeline.server.line_pages import list_line_routes
 from pipeline.server.pages import Pages
 
 PRODUCT = "syslog-pipeline"
@@ -81,7 +82,7 @@ class Answers:
     """Whether everything runs, so that systemd has been told, or would be, and the end has not begun."""
 
 
-def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
+def make_app(answers: Answers, options: PrometheusOptions, line_options: LineOptions | None = None) -> ASGIFramework:
     """Return the app that serves what `answers` gives."""
     pages = Pages(answers.take_snapshot, options)
 
@@ -94,6 +95,7 @@ def make_app(answers: Answers, options: PrometheusOptions) -> ASGIFramework:
             Route("/", answer_status),
             Route("/metrics", pages.answer_metrics),
             Route("/json", pages.answer_json),
+            *list_line_routes(pages, line_options or LineOptions()),
             *list_routes(answers.is_ready),
         ]
     )

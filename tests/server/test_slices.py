@@ -98,7 +98,7 @@ async def test_compressed_page_comes_whole(tmp_path: Path) -> None:
     assert gzip.decompress(body) == prometheus.render(store.snapshot())
 
 
-@pytest.mark.parametrize("target", ["/metrics", "/json"])
+@pytest.mark.parametrize("target", ["/metrics", "/json", "/varz", "/graphite"])
 async def test_others_have_turns_between_slices(target: str) -> None:
     """However large the page is: while it is made anew, and while it is written."""
     ticks = 0
