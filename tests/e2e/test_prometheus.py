@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from pipeline.metrics import Kind
+from pipeline.own_metrics import OWN_METRICS
 from pipeline.shipped import find_shipped
-from pipeline.telemetry import OWN_METRICS
 from tests.e2e.daemons import answers, run_pipeline, running, wait_until
 from tests.e2e.monitoring import (
     ALERTMANAGER,
@@ -48,6 +50,15 @@ from tests.e2e.web import Web, make_authority, run_nginx
 HERE = Path(__file__).parent
 PROGRAMS = ("count.mtail", "trouble.mtail")
 BROKEN = "counter unfinished_total by\n"
+PLAIN = """counter plain_messages
+histogram plain_numbers buckets 0, 10, 1000
+
+/e2e pipe (?P<number>\\d+)$/ {
+  plain_messages++
+  plain_numbers = $number
+}
+"""
+"""Names and bounds as mtail's users have them, which OpenMetrics would have otherwise."""
 MENDED = "counter finished_total\n\n/finished/ {\n  finished_total++\n}\n"
 
 SINGLE = 5000
@@ -60,6 +71,7 @@ NAMES_OF_PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds"}
 FILLED = {"$__rate_interval": "1m", "$job": "syslog-pipeline", "$instance": ".*", "$program": ".*"}
 """What Grafana puts in for its variables when all is shown."""
 HOUR = 3600
+TYPES = ("application/openmetrics-text", "text/plain")
 
 pytestmark = pytest.mark.slow
 
@@ -148,13 +160,17 @@ def run_troubled(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     for program in PROGRAMS:
         shutil.copy(HERE / program, folder / "programs")
     (folder / "programs" / "broken.mtail").write_text(BROKEN)
+    (folder / "programs" / "plain.mtail").write_text(PLAIN)
     (folder / "app.log").write_text("Nov 21 01:13:00 host app: begins\n")
     sources = (f"{folder}/log.fifo", f"unix://{folder}/stream.sock", f"unixgram://{folder}/dgram.sock")
     flags = ("--progs", f"{folder}/programs", "--logs", ",".join((*sources, f"{folder}/app.log")), "--read_from=start")
     limits = ("--max_series_per_metric=10", "--max_label_value_bytes=100", "--max_line_bytes=1000")
     state = ("--max_connections=1", "--state_file", f"{folder}/state", "--state_interval=1s")
-    with run_pipeline(folder, *flags, *limits, *state) as process:
-        yield process
+    # The kernel takes what is pushed: nobody need read it.
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        push = ("--metric_push_interval=1s", f"--graphite_host_port=127.0.0.1:{receiver.getsockname()[1]}")
+        with run_pipeline(folder, *flags, *limits, *state, *push) as process:
+            yield process
 
 
 @contextmanager
@@ -234,6 +250,24 @@ def test_prometheus_has_our_numbers(site: Site) -> None:
         "": sum(count * (count - 1) // 2 for count in counted.values())
     }
     assert site.prometheus.read("sum(e2e_disorder_total) or vector(0)") == {"": 0}
+
+
+def test_prometheus_reads_openmetrics(site: Site) -> None:
+    """It asks for that first, and finds in it what the older text does not tell: units, and counters by their family.
+
+    A counter without that ending keeps its name, and so do the buckets.
+    """
+    wait_read(site.prometheus, 'e2e_messages_total{route="pipe"}', {site.host: SINGLE})
+    known = site.prometheus.ask("/api/v1/metadata")
+    assert [(told["type"], told["unit"]) for told in known["process_cpu_seconds"]] == [("counter", "seconds")]
+    assert [told["type"] for told in known["e2e_messages"]] == ["counter"]
+    assert [told["type"] for told in known["plain_messages"]] == ["unknown"]
+    assert [told["type"] for told in known["plain_numbers"]] == ["histogram"]
+    assert [told["type"] for told in known["syslog_pipeline_prog_line_duration_seconds"]] == ["histogram"]
+    assert "e2e_messages_total" not in known
+    assert site.prometheus.read("plain_messages") == {site.host: SINGLE}
+    for bound, count in {"10": 11, "1000": 1001, "+Inf": SINGLE}.items():
+        assert site.prometheus.read(f'plain_numbers_bucket{{le="{bound}"}}') == {site.host: count}
 
 
 def test_every_rule_is_evaluated_on_metrics_that_there_are(site: Site) -> None:
@@ -375,7 +409,26 @@ def test_promtool_and_amtool_are_content(site: Site, name: str, tmp_path: Path) 
 def test_promtool_is_content_with_all_that_is_counted(site: Site) -> None:
     """With every metric of ours on the page, as nginx serves it."""
     with site.web.connect() as client:
-        page = client.get("/metrics").raise_for_status().text
+        page, other = (
+            client.get("/metrics", headers={"Accept": f"text/plain;version={version}"}).raise_for_status().text
+            for version in ("0.0.4", "1.0.0")
+        )
     assert [name for name in name_own_metrics() if name not in page] == []
-    check = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False, text=True)
-    assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
+    for text in (page, other):
+        lines = [line for line in text.splitlines(keepends=True) if "plain_messages" not in line]  # it lacks `_total`
+        check = subprocess.run(
+            ["promtool", "check", "metrics"], input="".join(lines), capture_output=True, check=False, text=True
+        )
+        assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
+
+
+def test_strict_reader_is_content_with_the_whole_page_of_openmetrics(site: Site) -> None:
+    """As nginx serves it, compressed: the families are those of the other text."""
+    with site.web.connect() as client:
+        answers = [client.get("/metrics", headers={"Accept": f"{accept}, */*;q=0.1"}) for accept in TYPES]
+    openmetrics, text = (answer.raise_for_status() for answer in answers)
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert openmetrics.headers["content-encoding"] == "gzip"
+    read = openmetrics_parser.text_string_to_metric_families(openmetrics.text)  # type: ignore[no-untyped-call]
+    families = {family.name for family in read}
+    assert families == {family.name for family in parser.text_string_to_metric_families(text.text)}
