@@ -229,10 +229,13 @@ class Builder:
         return Limit(span_of(children[0]) | span_of(children[1]), value)
 
     def help(self, children: Children) -> Help:
-        return Help(span_of(children[0]) | span_of(children[1]), self.string(children[1:]))
+        text = self.string(children[1:])
+        # Blanks around it would be lost on the way: the Prometheus format has them between its words.
+        return Help(span_of(children[0]) | text.span, replace(text, value=text.value.strip(" ")))
 
     def unit(self, children: Children) -> Unit:
-        return Unit(span_of(children[0]) | span_of(children[1]), self.string(children[1:]))
+        text = self.string(children[1:])
+        return Unit(span_of(children[0]) | text.span, text)
 
     def names(self, children: Children) -> list[LabelName]:
         return [LabelName(span_of(token), self.read_name(token)) for token in children[::2]]
