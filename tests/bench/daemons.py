@@ -56,10 +56,10 @@ class RunningDaemon:
     def memory(self) -> Memory:
         return read_memory(self.process.pid)
 
-    def scrape(self, encoding: str = "identity") -> bytes:
+    def scrape(self, encoding: str = "identity", path: str = "/metrics") -> bytes:
         """Return the page as it came, so compressed if that was asked for and the daemon can."""
         try:
-            self.connection.request("GET", "/metrics", headers={"Accept-Encoding": encoding})
+            self.connection.request("GET", path, headers={"Accept-Encoding": encoding})
             with self.connection.getresponse() as response:
                 page = response.read()
         except (OSError, http.client.HTTPException) as error:

@@ -35,8 +35,9 @@ IDLE_CPU_SECONDS = 0.02
 
 ABOUT = (
     "one counter by two labels, scraped with `GET /metrics` over one connection on the unix socket: as it was at the "
-    "last scrape, plain or compressed with gzip, and after a line for each series has changed them all. CPU is the "
-    "server's user and system time for a scrape, wall the client's wait for it. Ratio is another's CPU time by ours."
+    "last scrape, plain or compressed with gzip, and after a line for each series has changed them all; then its other "
+    "pages of one line for each series. CPU is the server's user and system time for a scrape, wall the client's wait "
+    "for it. Ratio is another's CPU time by ours."
 )
 
 
@@ -47,9 +48,16 @@ class Manner:
     name: str
     encoding: str = "identity"
     is_changed: bool = False
+    path: str = "/metrics"
 
 
-MANNERS = (Manner("plain"), Manner("gzip", encoding="gzip"), Manner("all changed", is_changed=True))
+MANNERS = (
+    Manner("plain"),
+    Manner("gzip", encoding="gzip"),
+    Manner("all changed", is_changed=True),
+    Manner("/varz", path="/varz"),
+    Manner("/graphite", path="/graphite"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +153,15 @@ def scrape_in_turn(bench: Bench, scene: Scene, manner: Manner) -> dict[str, list
             scene.change_all()
         for daemon in scene.daemons:
             scrapes = 1 if manner.is_changed else SCRAPES[scene.count]
-            runs[daemon.contender.name].append(time_scrapes(daemon, scrapes, manner.encoding))
+            runs[daemon.contender.name].append(time_scrapes(daemon, scrapes, manner))
     return runs
 
 
-def time_scrapes(daemon: RunningDaemon, scrapes: int, encoding: str) -> ScrapeRun:
+def time_scrapes(daemon: RunningDaemon, scrapes: int, manner: Manner) -> ScrapeRun:
     cpu_before, walls, size = daemon.cpu_seconds, [], 0
     for _ in range(scrapes):
         begin = time.perf_counter()
-        size = len(daemon.scrape(encoding))
+        size = len(daemon.scrape(manner.encoding, manner.path))
         walls.append(time.perf_counter() - begin)
     time.sleep(SETTLE_SECONDS)
     return ScrapeRun((daemon.cpu_seconds - cpu_before) / scrapes, statistics.median(walls), size)
