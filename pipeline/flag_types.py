@@ -210,6 +210,21 @@ class BindingsType(SourcesType):
         return program, source
 
 
+class LabelsType(SourcesType):
+    """Comma-separated pairs `NAME=VALUE`; in a file of settings an array of them too."""
+
+    name = "labels"
+    metavar = "NAME=VALUE"
+    expectation = "a label: write NAME=VALUE"
+
+    def parse_item(self, text: str) -> object:
+        """Return a pair of a name and a value."""
+        name, _, value = text.partition("=")
+        if not name or not value:
+            raise ValueError(text)
+        return name, value
+
+
 class ChoiceType(FlagType):
     """One of a few words."""
 
@@ -237,6 +252,7 @@ MODE = ModeType()
 SOURCES = SourcesType()
 NAMES = NamesType()
 BINDINGS = BindingsType()
+LABELS = LabelsType()
 
 
 def one_of(words: tuple[str, ...]) -> ChoiceType:

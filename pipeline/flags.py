@@ -19,6 +19,7 @@ from pipeline.flag_types import (
     BOOLEAN,
     DURATION,
     INTEGER,
+    LABELS,
     MODE,
     PATH,
     SOURCES,
@@ -158,6 +159,15 @@ METRIC_FLAGS = (
         type=BOOLEAN,
         section=METRICS,
         help="Add time stamps in the Prometheus format.",
+    ),
+    Flag(
+        of=settings.FormatSettings,
+        name="constant_labels",
+        type=LABELS,
+        section=METRICS,
+        repeatable=True,
+        callback=flatten_values,
+        help="Add labels to every series in the Prometheus format: NAME=VALUE. Comma-separated, repeatable.",
     ),
 )
 GC_INTERVAL = Flag(

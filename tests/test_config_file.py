@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config_file import read_config
 from pipeline.errors import SettingError
-from pipeline.flag_types import ACCOUNT, BINDINGS, BOOLEAN, DURATION, INTEGER, MODE, SOURCES
+from pipeline.flag_types import ACCOUNT, BINDINGS, BOOLEAN, DURATION, INTEGER, LABELS, MODE, SOURCES
 
 TYPES = {
     "emit_prog_label": BOOLEAN,
@@ -118,3 +118,20 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
         read_config(tmp_path / "c.toml", TYPES)
     assert str(caught.value) == f"The file of settings {tmp_path}/c.toml cannot be read: no such file or directory."
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ('constant_labels = "site=north,rack=7"', [("site", "north"), ("rack", "7")]),
+        ('constant_labels = ["site=a=b, c"]', [("site", "a=b, c")]),
+    ],
+)
+def test_labels_are_an_array_or_as_on_a_command_line(text: str, pairs: list[object], tmp_path: Path) -> None:
+    """In an array a comma is a comma."""
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    assert read_config(path, {"constant_labels": LABELS}) == {"constant_labels": (tuple(pairs),)}
+    path.write_text('constant_labels = "site"')
+    with pytest.raises(SettingError, match="must be a label: write NAME=VALUE"):
+        read_config(path, {"constant_labels": LABELS})

@@ -99,6 +99,7 @@ def test_every_flag_reaches_its_setting() -> None:
         *("--max_series_per_metric", "010", "--max_label_value_bytes=9", "-expired_metrics_gc_interval", "30m"),
         *("--max_regexp_length=2_0", "--max_recursion_depth=7", "--override_timezone=Local"),
         *("--syslog_use_current_year=F", "--no-vm_logs_runtime_errors", "-emit_prog_label=0", "-emit_metric_timestamp"),
+        *("--constant_labels", "site=north,rack=7", "--constant-labels=a=b=c"),
         *("--unix-socket", "/s", "--unix-socket-mode=666", "--unix-socket-group=adm"),
     )
     assert fill(settings.LanguageSettings, values) == settings.LanguageSettings(
@@ -111,7 +112,9 @@ def test_every_flag_reaches_its_setting() -> None:
         max_series_per_metric=8, max_label_value_bytes=9, expired_metrics_gc_interval_seconds=1800.0
     )
     assert fill(settings.FormatSettings, values) == settings.FormatSettings(
-        emit_prog_label=False, emit_metric_timestamp=True
+        emit_prog_label=False,
+        emit_metric_timestamp=True,
+        constant_labels=(("site", "north"), ("rack", "7"), ("a", "b=c")),
     )
     assert fill(settings.ServerSettings, values) == settings.ServerSettings(
         unix_socket=Path("/s"), unix_socket_mode=0o666, unix_socket_group="adm"

@@ -167,3 +167,25 @@ def test_state_file_may_be_nothing_else(logs: tuple[str, ...], socket: Path | No
             state=settings.StateSettings(state_file=Path("/x/state")),
         )
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ((("9a", "x"),), "'9a' is no name of a label: it may have letters, digits and _, "),
+        ((("__a", "x"),), "'__a' is no name of a label: it may have letters, digits and _, "),
+        ((("a-b", "x"),), "'a-b' is no name of a label: it may have letters, digits and _, "),
+        ((("prog", "x"),), "the label prog has a meaning of its own."),
+        ((("le", "1"),), "the label le has a meaning of its own."),
+        ((("a", "x"), ("a", "x")), "the label a is given twice."),
+        ((("a", "x\n"),), "the value 'x\\n' of a cannot be printed."),
+        ((("a", "\udcff"),), "the value '\\udcff' of a cannot be printed."),
+    ],
+)
+def test_constant_labels_that_the_format_cannot_hold_are_refused(
+    labels: tuple[tuple[str, str], ...], message: str
+) -> None:
+    """At the start, and not on the page."""
+    with pytest.raises(SettingError) as raised:
+        settings.FormatSettings(constant_labels=labels)
+    assert str(raised.value).startswith(f"--constant_labels: {message}")

@@ -325,3 +325,33 @@ def test_values_have_gos_form(value: float | bytes, text: str) -> None:
     store = Store()
     store.register([metric])
     assert prometheus.render(store.view()).decode().splitlines()[2] == f'm{{k="a",prog="a.mtail"}} {text}'
+
+
+def test_constant_labels_are_on_every_series() -> None:
+    """In the order of all labels, escaped; a metric's own label of the same name counts more."""
+    store = Store()
+    for metric in (make_metric("a", "site"), make_metric("b", kind=Kind.HISTOGRAM), make_metric("c", program="")):
+        store.register([metric])
+    options = PrometheusOptions(constant_labels=(("site", 'n"%s'), ("rack", "7")))
+    page = prometheus.render(store.snapshot(), options).decode()
+    constant = (("rack", "7"), ("site", 'n"%s'))
+    labels = {name: pairs for name, pairs, _ in parse_page(page.encode())}
+    assert labels == {
+        "a": (("prog", "a.mtail"), ("rack", "7"), ("site", "x")),
+        "b_bucket": (("prog", "a.mtail"), *constant, ("le", "+Inf")),
+        "b_sum": (("prog", "a.mtail"), *constant),
+        "b_count": (("prog", "a.mtail"), *constant),
+        "c": constant,
+    }
+
+
+def test_series_that_a_constant_label_makes_equal_are_left_out() -> None:
+    """The first registered stays, and the other is told."""
+    store = Store()
+    for metric in (make_metric("m", program="a.mtail"), make_metric("m", "k", program="b.mtail")):
+        store.register([metric])
+    problems: list[str] = []
+    options = PrometheusOptions(emit_prog_label=False, constant_labels=(("k", "x"),))
+    page = prometheus.render(store.snapshot(), options, problems).decode()
+    assert page.splitlines()[2:] == ['m{k="x"} 0']
+    assert len(problems) == 1

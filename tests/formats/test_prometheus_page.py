@@ -105,7 +105,12 @@ def scrape(page: prometheus.Page, snapshot: Snapshot, names: Sequence[str] = ())
 @settings(max_examples=300)
 @given(
     st.lists(st.lists(CHANGES, min_size=5, max_size=40), min_size=2, max_size=5),
-    st.builds(PrometheusOptions, emit_prog_label=st.booleans(), emit_metric_timestamp=st.booleans()),
+    st.builds(
+        PrometheusOptions,
+        emit_prog_label=st.booleans(),
+        emit_metric_timestamp=st.booleans(),
+        constant_labels=st.sampled_from([(), (("l", "a"), ("m", "%d"))]),
+    ),
     st.integers(1, 20),
     st.sampled_from([Store.view, Store.snapshot]),
 )

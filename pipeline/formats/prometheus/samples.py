@@ -26,7 +26,7 @@ LABELS = "\0"
 """Stands in `SampleForm.text` where the labels of a series go."""
 
 PROGRAM = -1
-"""Stands in `SampleForm.indexes` for the label that holds the program."""
+"""Stands in `SampleForm.indexes` for the label that holds the program; numbers below it for the constant labels."""
 
 PLAIN_LIMIT = 1_000_000
 """An Int below it, and above its negative, is written with its digits."""
@@ -41,13 +41,14 @@ Stamp: TypeAlias = Callable[[SeriesView], str | int]
 class SampleForm:
     """What the series of one metric have in common on the page.
 
-    `indexes` says for each label, sorted by name, which of the `width` label values it has.
+    `indexes` says for each label, sorted by name, which of the `width` label values it has; below 0, which one of
+    `fixed`, from its end: the program is the last.
     `labels` has `%s` for each of them, `text` one for each number of a series; it has `samples` lines.
     """
 
     indexes: tuple[int, ...]
     width: int
-    program: str
+    fixed: tuple[str, ...]
     labels: str
     text: str
     samples: int
@@ -55,8 +56,10 @@ class SampleForm:
 
 def make_form(name: str, metric: MetricSnapshot, options: PrometheusOptions) -> SampleForm:
     """Return the form of the series of `metric` in the family `name`."""
-    # Of labels with one name the last one counts.
-    places = {clean_label_name(label): index for index, label in enumerate(metric.label_names)}
+    constants = options.constant_labels
+    places = {label: PROGRAM - len(constants) + place for place, (label, _) in enumerate(constants)}
+    # Of labels with one name the last one counts, and that of a metric more than a constant one.
+    places.update((clean_label_name(label), index) for index, label in enumerate(metric.label_names))
     if has_prog_label(metric, options):
         places["prog"] = PROGRAM
     names = sorted(places)
@@ -65,7 +68,7 @@ def make_form(name: str, metric: MetricSnapshot, options: PrometheusOptions) -> 
     return SampleForm(
         indexes=tuple(places[label] for label in names),
         width=len(metric.label_names),
-        program=metric.program,
+        fixed=(*(value for _, value in constants), metric.program),
         labels=",".join(f'{label}="%s"' for label in names),
         text="".join(f"{head} %s{end}" for head in heads),
         samples=len(heads),
@@ -100,7 +103,7 @@ def list_labels(form: SampleForm, series: Sequence[SeriesView]) -> list[str]:
 def read_columns(form: SampleForm, series: Sequence[SeriesView]) -> list[list[str]]:
     """Return for each label its value in each series."""
     texts = [decode_text(value) for one in series for value in one.labels]
-    return [[form.program] * len(series) if index == PROGRAM else texts[index :: form.width] for index in form.indexes]
+    return [[form.fixed[index]] * len(series) if index < 0 else texts[index :: form.width] for index in form.indexes]
 
 
 def escape_values(values: list[str]) -> list[str]:

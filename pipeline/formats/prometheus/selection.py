@@ -33,10 +33,12 @@ HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
 @dataclass(frozen=True, slots=True)
 class PrometheusOptions:
-    """What mtail's flags of the same names switch."""
+    """What mtail's flags of the same names switch, and the labels that each series has."""
 
     emit_prog_label: bool = True
     emit_metric_timestamp: bool = False
+    constant_labels: tuple[tuple[str, str], ...] = ()
+    """Names that the format can hold, and their values; a label of a metric counts more than one of its name."""
 
 
 def select_families(
