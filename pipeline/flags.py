@@ -151,7 +151,7 @@ METRIC_FLAGS = (
         name="emit_prog_label",
         type=BOOLEAN,
         section=METRICS,
-        help="Add the label prog, the program's name, in the Prometheus format.",
+        help="Add the label prog, the program's name, in the Prometheus format and on /varz.",
     ),
     Flag(
         of=settings.FormatSettings,
