@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -343,15 +344,16 @@ def test_help_and_unit_may_change_without_loss(tmp_path: Path) -> None:
     loader.restore(make_saved("a.mtail"))
     loader.load(NOW)
     run_line(loader)
-    pages = []
+    page = formats.prometheus.Page(formats.PrometheusOptions())
+    heads = []
     for declaration in ("lines", 'lines help "All."', 'lines help "All\\n \\"lines\\"." unit "lines"', "lines"):
         path.write_text(COUNTER.replace("counter lines", f"counter {declaration}"))
         loader.reload(NOW)
         (metric,) = loader.store.snapshot().select_programs().metrics
         assert ([series.value for series in metric.series], metric.unit) == ([41], "lines" * ("unit" in declaration))
-        page = formats.prometheus.render(loader.store.snapshot().select_programs())
-        pages.append(page.splitlines()[0].decode())
-    assert pages == [
+        deque(page.refresh(loader.store.view().select_programs()), maxlen=0)
+        heads.append(b"".join(page.write()).splitlines()[0].decode())
+    assert heads == [
         "# HELP lines defined at a.mtail:1:9-13",
         "# HELP lines All.",
         '# HELP lines All\\\\n "lines".',
