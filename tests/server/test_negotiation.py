@@ -71,6 +71,12 @@ def negotiate(header: str) -> str:
         ("application/openmetrics-text;q=high,text/plain;q=0.1", TEXT),
         ("application/openmetrics-text;q=.,text/plain;q=0.1", TEXT),
         ("application/openmetrics-text;q=1.5,text/plain;q=0.9", OPENMETRICS + "underscores"),
+        ("application/openmetrics-text;q=0", TEXT),
+        ("Application/OpenMetrics-Text", OPENMETRICS + "underscores"),
+        (
+            "application/openmetrics-text;version=1.0.0;q=1.5,text/plain;version=0.0.4;q=1.9",
+            OPENMETRICS + "underscores",
+        ),
         ('text/html;title="a, application/openmetrics-text",text/plain;q=0.1', TEXT),
     ],
 )
