@@ -79,10 +79,8 @@ def decode_values(values: list[bytes]) -> list[str]:
     """Return `values` as cleaned texts; most logs have none that needs it."""
     texts = [value.decode(errors="surrogateescape") for value in values]
     joined = "".join(texts)
-    # A fifth of the time that the search for a character of a set takes (measured).
-    if joined.isascii() and joined.isprintable():
-        return texts
-    return list(map(clean_text, texts))
+    # Neither the end of a line nor an invalid byte is printable. To search for them takes five times as long (measured).
+    return texts if joined.isprintable() else list(map(clean_text, texts))
 
 
 def spell_value(value: float | bytes | HistogramValue) -> str:

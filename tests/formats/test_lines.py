@@ -227,8 +227,9 @@ def name_problem(metric: str, place: str, name: str) -> str:
 def test_values_that_become_equal_are_reported() -> None:
     """Both lines stay, as in mtail; also when they are far apart."""
     fillers = [(b"%d" % number,) for number in range(STEP)]
-    lines, problems = write_graphite(make_metric("m", "k", values=[(b"a.b",), *fillers, (b"a_b",)]))
-    assert (lines[0], lines[-1]) == ("a.mtail.m.k.a_b 0 1700000000",) * 2
+    more = [(b"more%d" % number,) for number in range(STEP)]
+    lines, problems = write_graphite(make_metric("m", "k", values=[(b"a.b",), *fillers, (b"a_b",), *more]))
+    assert (lines[0], lines[STEP + 1]) == ("a.mtail.m.k.a_b 0 1700000000",) * 2
     assert problems == [name_problem("m", "a.mtail:1:9", "Graphite")]
     assert write_varz(make_metric("m", "k", values=[(b"a.b",), (b"a_b",)]))[1] == []
     assert write_varz(make_metric("m", "k", values=[(b"a\n",), (b"a_",)]))[1] == [
