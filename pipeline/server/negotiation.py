@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 from pipeline.formats import prometheus
 
+# Browsers and scrapers need some 500. To read as much as a request may have took 17 ms, in which no line is read.
+MAX_HEADER = 2048
+"""What a header has beyond this is not read, nor the range that it would cut."""
+
 # weight = OWS ";" OWS "q=" qvalue; more digits than the three of the RFC are taken too.
 WEIGHT = re.compile(r"(0|1)?(\.[0-9]*)?")
 
@@ -42,6 +46,8 @@ class MediaRange:
 
 def choose_variant(header: str) -> tuple[prometheus.Variant, str]:
     """Return the text to answer with, and the scheme of escaping that was asked for with it."""
+    if len(header) > MAX_HEADER:
+        header = header[:MAX_HEADER].rpartition(",")[0]
     ranges = [media_range for part in RANGE.findall(header) if (media_range := read_range(part)) is not None]
     best: tuple[tuple[float, int, int], prometheus.Variant, str] | None = None
     for variant in prometheus.VARIANTS:

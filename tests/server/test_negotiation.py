@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats import prometheus
-from pipeline.server.negotiation import choose_variant
+from pipeline.server.negotiation import MAX_HEADER, choose_variant
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_1 = "text/plain; version=1.0.0; charset=utf-8; escaping="
@@ -99,6 +99,15 @@ def test_text_with_the_highest_weight_is_chosen(header: str, content_type: str) 
 def test_scheme_of_escaping_is_one_that_our_names_follow(escaping: str, answered: str) -> None:
     """It is never echoed: whatever else is asked for, the names are those of `underscores`."""
     assert negotiate(f"application/openmetrics-text;version=1.0.0;escaping={escaping}") == OPENMETRICS + answered
+
+
+def test_header_is_read_as_far_as_anybody_needs_it() -> None:
+    """A range that the limit cuts is not read in part."""
+    wanted = "application/openmetrics-text;version=1.0.0"
+    whole = "text/" + "x" * (MAX_HEADER - len("text/,") - len(wanted))
+    assert [negotiate(f"{other},{wanted}") for other in (whole, whole + "x")] == [OPENMETRICS + "underscores", TEXT]
+    assert negotiate(f"{wanted},{whole}") == OPENMETRICS + "underscores"
+    assert negotiate(f"{whole[:-4]},{wanted};q=0.05") == TEXT
 
 
 PIECES = st.sampled_from(
