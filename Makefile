@@ -43,6 +43,7 @@ packages:
 	need amtool prometheus-alertmanager; \
 	need varnishd varnish; \
 	need curl curl; \
+	need carbon-cache graphite-carbon; \
 	need openssl openssl; \
 	need logger bsdutils; \
 	need logrotate logrotate; \

@@ -1,10 +1,10 @@
-"""The daemon: sources → programs → store → server, from start to end.
+"""The daemon: sources → programs → store → server and pushers, from start to end.
 
 Start: everything is loaded, opened and bound before the event loop runs, so a start that fails
 ends in one `SettingError` and leaves no socket behind. The server's socket comes last: whoever finds it
 finds the sources too. Then systemd is told. End, on SIGTERM or SIGINT or when every source has
-ended: the sources deliver what they hold, as long as there is time, then the server stops, so a
-last scrape can still see it all. A second signal ends the process at once.
+ended: the sources deliver what they hold, as long as there is time, the last values are pushed, then the
+server stops, so a last scrape can still see it all. A second signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from pipeline.errors import SettingError
 from pipeline.held_signals import release_signals
 from pipeline.life import feed_watchdog, tell_status
 from pipeline.metrics import Snapshot, Store
+from pipeline.pushers import Pushes, PushTask, make_pushers
 from pipeline.report import Meter, describe_report, describe_status
 from pipeline.runtime import Dispatcher, LoadReport
-from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
+from pipeline.server import Answers, ProgramStatus, PushStatus, SourceStatus, Status, bind_server, make_app, serve
 from pipeline.settings import DaemonSettings
 from pipeline.sources import Source, Surroundings, count_listeners, parse_items
 from pipeline.state import StateKeeper
@@ -39,7 +40,7 @@ from pipeline.state_file import Capture, State, capture_state, hold_state, read_
 from pipeline.supervision import Supervisor
 from pipeline.telemetry import ProgramCounts, SourceCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
-from pipeline.wiring import make_loader, make_prometheus_options
+from pipeline.wiring import make_line_options, make_loader, make_prometheus_options
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ NANOSECONDS = 1_000_000_000
 MIN_SWEEP_SECONDS = 1.0
 MAX_SWEEP_SECONDS = 60.0
 
-# Of --shutdown_timeout so much is kept for the last state, and some in any case: it can be all that is left of a day.
+# Of --shutdown_timeout so much is kept for the last state and the last pushes, for the state some in any case: it can
+# be all that is left of a day.
 LAST_WRITE_SHARE = 0.25
 MIN_LAST_WRITE_SECONDS = 1.0
 
@@ -71,6 +73,8 @@ class Daemon:
         self.loader = make_loader(settings.programs, self.store, self.telemetry)
         self.bindings = Bindings(settings.programs.bind, self.read_origins)
         self.dispatcher = Dispatcher(self.telemetry, settings.programs.sieve, self.bindings.admit)
+        self.pushes = Pushes(make_pushers(settings.push), settings.push, self.take_program_snapshot, time.time_ns)
+        self.telemetry.pushes = self.pushes.counts
         self.items: dict[str, Source] = {}
         self.sources: list[Source] = []
         self.keeper: StateKeeper | None = None
@@ -181,7 +185,9 @@ class Daemon:
         async with trio.open_nursery() as server:
             if self.listening is not None:
                 options = make_prometheus_options(self.settings.formats)
-                app = make_app(Answers(self.take_snapshot, self.read_status, lambda: self.is_ready), options)
+                line_options = make_line_options(self.settings.formats, self.settings.push.graphite_prefix)
+                answers = Answers(self.take_snapshot, self.read_status, lambda: self.is_ready)
+                app = make_app(answers, options, line_options)
                 graceful_seconds = self.settings.life.shutdown_timeout_seconds * LAST_SCRAPES_SHARE
                 answer = partial(serve, graceful_seconds=graceful_seconds)
                 await server.start(answer, app, self.listening.socket, shutdown, self.telemetry.server)
@@ -193,10 +199,11 @@ class Daemon:
                 services.start_soon(feed_watchdog, self.list_reading)
                 services.start_soon(tell_status, self.describe_status)
                 services.start_soon(self.reload_when_wanted)
+                services.start_soon(self.pushes.run)
                 with self.stopping:
                     await self.run_sources()
                 self.report_rest()
-                await self.write_last_state()
+                await self.bring_away()
                 services.cancel_scope.cancel()
             logger.info("All sources are closed. The metrics are no longer served.")
             shutdown.set()
@@ -252,16 +259,18 @@ class Daemon:
         """Have the sources end in good order, and with them the daemon."""
         systemd.notify_stopping()
         self.is_ready = False
-        share = 1.0 - LAST_SCRAPES_SHARE - (0.0 if self.keeper is None else LAST_WRITE_SHARE)
+        share = 1.0 - LAST_SCRAPES_SHARE - (LAST_WRITE_SHARE if self.keeper or self.pushes.tasks else 0.0)
         self.stop_deadline = time.monotonic() + self.settings.life.shutdown_timeout_seconds * share
         self.stopping.cancel()
 
-    async def write_last_state(self) -> None:
-        """Write the state when nothing will be counted any more."""
-        if self.keeper is not None:
-            timeout = self.settings.life.shutdown_timeout_seconds
-            left = max(self.stop_deadline - time.monotonic(), 0.0) + timeout * LAST_WRITE_SHARE
-            await self.keeper.finish(max(min(left, timeout), MIN_LAST_WRITE_SECONDS))
+    async def bring_away(self) -> None:
+        """Write the state and push the last values, side by side, when nothing will be counted any more."""
+        timeout = self.settings.life.shutdown_timeout_seconds
+        left = min(max(self.stop_deadline - time.monotonic(), 0.0) + timeout * LAST_WRITE_SHARE, timeout)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.pushes.finish, left)
+            if self.keeper is not None:
+                nursery.start_soon(self.keeper.finish, max(left, MIN_LAST_WRITE_SECONDS))
 
     def list_reading(self) -> Sequence[Source]:
         """Return the sources that run now."""
@@ -335,6 +344,12 @@ class Daemon:
         self.telemetry.collect(now)
         return self.store.view()
 
+    def take_program_snapshot(self) -> Snapshot:
+        """Return a view of the metrics of programs, without what has expired."""
+        if self.settings.store.expired_metrics_gc_interval_seconds > 0:
+            self.store.sweep(time.time_ns())
+        return self.store.view().select_programs()
+
     def read_status(self) -> Status:
         """Return what the status page shows."""
         return Status(
@@ -342,6 +357,7 @@ class Daemon:
             sources=tuple(
                 self.describe_source(part.name, part.counts) for source in self.sources for part in source.parts
             ),
+            pushes=tuple(describe_push(task) for task in self.pushes.tasks),
         )
 
     def describe_source(self, name: str, counts: SourceCounts) -> SourceStatus:
@@ -367,6 +383,14 @@ class Daemon:
             last_runtime_error=failure,
             bound_to=self.bindings.find_sources(counts.name),
         )
+
+
+def describe_push(task: PushTask) -> PushStatus:
+    """Return what the status page shows of one destination."""
+    counts = task.counts
+    return PushStatus(
+        counts.destination, task.pusher.address, counts.pushes, counts.failures, task.last_series, task.failure
+    )
 
 
 def pass_over(_number: int, _frame: FrameType | None) -> None:

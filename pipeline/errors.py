@@ -8,6 +8,7 @@
     ├── StoreConflictError  metrics of one name that cannot live in one store
     ├── ShippedFileError    a file that comes with us is missing, or is not what it was
     ├── InstallationError   a file cannot be put into place, or taken away
+    ├── PushError           a push did not reach its destination; the next one may
     ├── StateError          a state file that cannot be taken up; it is set aside
     ├── LiteralError        a number or duration of a program that has no value ┐ inside the compiler:
     ├── LayoutError         a time layout that cannot be used                   │ each becomes
@@ -41,6 +42,10 @@ class InstallationError(PipelineError):
 
 class StateError(PipelineError):
     """What is in a state file is not a state that we can take up. Its text ends a sentence: it says why."""
+
+
+class PushError(PipelineError):
+    """A push did not reach its destination. Its text ends a sentence: it says why."""
 
 
 class LineError(PipelineError):

@@ -16,6 +16,7 @@ PROGRAMS = "Programs"
 LINES = "Lines"
 METRICS = "Metrics"
 SERVING = "Serving"
+PUSHING = "Pushing"
 LIFE = "Start and stop"
 MODES = "Other modes"
 CHOICES = "Choices"
@@ -23,7 +24,7 @@ DEEDS = "What is done"
 ALONG = "The way of a line"
 SCRAPE = "The scrape"
 GENERAL = "General"
-SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, LIFE, MODES, CHOICES, DEEDS, ALONG, SCRAPE, GENERAL)
+SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, PUSHING, LIFE, MODES, CHOICES, DEEDS, ALONG, SCRAPE, GENERAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

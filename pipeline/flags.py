@@ -12,7 +12,7 @@ import click
 
 from pipeline import settings
 from pipeline.doctor_flags import DOCTOR_FLAGS
-from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, SERVING, Flag, flatten_values
+from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, PUSHING, SERVING, Flag, flatten_values
 from pipeline.flag_types import (
     ACCOUNT,
     BINDINGS,
@@ -185,6 +185,36 @@ VERBOSITY = Flag(
     setting="verbosity",
     help="From 1: log at level DEBUG too.",
 )
+PUSH_FLAGS = (
+    Flag(
+        of=settings.PushSettings,
+        name="metric_push_interval",
+        type=DURATION,
+        section=PUSHING,
+        help="How often the metrics are pushed. 0: never.",
+    ),
+    Flag(
+        of=settings.PushSettings,
+        name="metric_push_write_deadline",
+        type=DURATION,
+        section=PUSHING,
+        help="How long it may take to reach a destination, and as long again to write to it.",
+    ),
+    Flag(
+        of=settings.PushSettings,
+        name="graphite_host_port",
+        type=TEXT,
+        section=PUSHING,
+        help="Push to Graphite (carbon, line protocol over TCP) at HOST:PORT.",
+    ),
+    Flag(
+        of=settings.PushSettings,
+        name="graphite_prefix",
+        type=TEXT,
+        section=PUSHING,
+        help="What each path in Graphite begins with, its dot included.",
+    ),
+)
 
 RUN_FLAGS = (
     PROGS,
@@ -318,6 +348,7 @@ RUN_FLAGS = (
         section=SERVING,
         help="The group of the socket, by name or number.",
     ),
+    *PUSH_FLAGS,
     Flag(
         of=settings.StateSettings,
         name="state_file",

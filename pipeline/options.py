@@ -123,7 +123,10 @@ def make_options(flags: Sequence[Flag]) -> list[click.Parameter]:
 
 def make_accepted_options() -> list[click.Parameter]:
     """Return the options that are accepted for mtail's sake, and do nothing."""
-    return [click.Option([f"--{name}"], type=type_, hidden=True, expose_value=False) for name, type_ in ACCEPTED_FLAGS]
+    return [
+        click.Option([f"--{name}", f"accepted_{name}"], type=type_, hidden=True, expose_value=False)
+        for name, type_ in ACCEPTED_FLAGS
+    ]
 
 
 def fill(kind: Callable[..., T], values: Mapping[str, object]) -> T:

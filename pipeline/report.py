@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.telemetry import NANOSECONDS, ProgramCounts, SourceCounts, Telemetry
+from pipeline.own_metrics import NANOSECONDS
+from pipeline.telemetry import ProgramCounts, SourceCounts, Telemetry
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 

@@ -25,6 +25,9 @@ RESERVED_LABELS = ("prog", "le", "quantile")
 """Labels that we write ourselves, or that Prometheus reads numbers from."""
 SECONDS_PER_UNIT = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
+HOST_AND_PORT = re.compile(r"(?:\[(?P<bracketed>[^\[\]\s]+)\]|(?P<host>[^:\[\]\s]*)):(?P<port>[0-9]{1,5})")
+MAX_PORT = 65535
+
 MAX_DURATION_SECONDS = 290 * 365.25 * 86400
 """Go keeps a duration in 64 bits of nanoseconds, which is a little over 292 years."""
 
@@ -200,6 +203,26 @@ class LifeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushSettings:
+    """Where metrics are sent on a timer, and how that is paced. A destination without an address is not sent to."""
+
+    metric_push_interval_seconds: float = 60.0
+    """At 0 or less nothing is pushed."""
+    metric_push_write_deadline_seconds: float = 10.0
+    graphite_host_port: str = ""
+    graphite_prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if 0 < self.metric_push_interval_seconds < 0.1:
+            raise SettingError("--metric_push_interval must be at least 100ms, or 0 to push nothing.")
+        if self.metric_push_write_deadline_seconds <= 0:
+            raise SettingError("--metric_push_write_deadline must be more than 0.")
+        if self.graphite_host_port:
+            split_host_port("graphite_host_port", self.graphite_host_port)
+        require_no_blank("graphite_prefix", self.graphite_prefix)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:
     """What `run` needs."""
 
@@ -210,6 +233,7 @@ class DaemonSettings:
     server: ServerSettings
     state: StateSettings = field(default_factory=StateSettings)
     life: LifeSettings = field(default_factory=LifeSettings)
+    push: PushSettings = field(default_factory=PushSettings)
 
     def __post_init__(self) -> None:
         if self.sources.read_positions and self.state.state_file is None:
@@ -336,6 +360,20 @@ def require_not_negative(name: str, seconds: float) -> None:
     """Raise `SettingError` when `seconds` is below 0."""
     if seconds < 0:
         raise SettingError(f"--{name} must not be negative.")
+
+
+def require_no_blank(name: str, text: str) -> None:
+    """Raise `SettingError` when `text` has a character that would end a name in a line of text."""
+    if re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise SettingError(f"--{name} must have neither blanks nor control characters.")
+
+
+def split_host_port(name: str, text: str) -> tuple[str, int]:
+    """Return the host and the port that `text` names; no host is this one. `SettingError` if it names none."""
+    found = HOST_AND_PORT.fullmatch(text)
+    if found is None or not 0 < int(found["port"]) <= MAX_PORT:
+        raise SettingError(f"--{name} {text!r} names no host and port: write HOST:PORT or [IPV6]:PORT.")
+    return found["bracketed"] or found["host"] or "localhost", int(found["port"])
 
 
 def require_mode(name: str, mode: int) -> None:

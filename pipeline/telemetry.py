@@ -1,9 +1,7 @@
 """The metrics that the daemon keeps about itself, in the same store as those of the programs.
 
 What is busy counts in plain numbers (`SourceCounts`, `ProgramCounts`), once for each batch.
-`collect` writes them into the store and is called before a snapshot is taken. What mtail counts
-too has mtail's name after our prefix (behaviour.md section 7). What is true of any process has the
-name that Prometheus's client libraries give it, without a prefix.
+`collect` writes them into the store and is called before a snapshot is taken. `own_metrics` says what they are called.
 """
 
 from __future__ import annotations
@@ -14,17 +12,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import __version__
-from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Store, ValueType
+from pipeline.metrics import Datum, HistogramDatum, Metric, Store
+from pipeline.own_metrics import (
+    BATCH_BOUNDS,
+    BATCH_DURATION,
+    BUILD_INFO,
+    DURATION_BOUNDS,
+    LINE_DURATION,
+    LINES,
+    LOG_BATCHES,
+    LOG_LINES,
+    LOG_SOURCES,
+    NANOSECONDS,
+    OF_LIMITS,
+    OF_PROCESS,
+    OF_PROGRAMS,
+    OF_PUSHES,
+    OF_SERVER,
+    OF_SOURCES,
+    OWN_METRICS,
+    PROGRAMS_RUNNING,
+    PUSH_BOUNDS,
+    PUSH_DURATION,
+    PUSH_TIME,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIME,
+    RELOADS,
+    RUN_SECONDS,
+    SERIES,
+    STATE_TIME,
+    STATE_WRITE_FAILURES,
+    OwnMetric,
+    make_metric,
+)
 from pipeline.process import PROC, read_usage
-
-PREFIX = "syslog_pipeline_"
-NANOSECONDS = 1_000_000_000
-
-DURATION_BOUNDS = tuple(1000 << exponent for exponent in range(14))
-"""Nanoseconds that one line may take, from 1 µs to 8 ms: programs take 0.2 to 20 µs for a usual line."""
-
-BATCH_BOUNDS = tuple(1000 * 4**exponent for exponent in range(12))
-"""Nanoseconds that all programs may take for one batch, from 1 µs to 4 s: it holds tens of lines, or thousands."""
 
 
 @dataclass(slots=True)
@@ -54,6 +75,19 @@ class ServerCounts:
     """What the HTTP server counts about itself."""
 
     connections_evicted: int = 0
+
+
+@dataclass(slots=True)
+class PushCounts:
+    """What is counted about one destination. Times are in ns since 1970; 0 is never."""
+
+    destination: str
+    pushes: int = 0
+    failures: int = 0
+    series: int = 0
+    """Series written, in all pushes that went well."""
+    last_success: int = 0
+    durations: Durations = field(default_factory=lambda: Durations(PUSH_BOUNDS))
 
 
 @dataclass(slots=True)
@@ -142,203 +176,6 @@ class StateCounts:
     last_write: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OwnMetric:
-    """One row of the tables below; `help` is the metric's help text. There is one of each, which `collect` looks up."""
-
-    name: str
-    help: str
-    labels: tuple[str, ...] = ()
-    kind: Kind = Kind.COUNTER
-    value_type: ValueType = ValueType.INT
-    buckets: tuple[float, ...] = ()
-    prefix: str = PREFIX
-
-    @property
-    def full_name(self) -> str:
-        """The name as it is exported."""
-        return self.prefix + self.name
-
-
-LINES = OwnMetric("lines_total", "Lines given to the programs.")
-LOG_LINES = OwnMetric("log_lines_total", "Lines per source.", ("logfile",))
-LOG_BATCHES = OwnMetric("log_batches_total", "Batches of lines per source.", ("logfile",))
-LOG_SOURCES = OwnMetric("log_sources", "Sources that are read now.", (), Kind.GAUGE)
-BATCH_DURATION = OwnMetric(
-    "batch_duration_seconds",
-    "Time that all programs together took for one batch, of those of 4 KiB or more.",
-    (),
-    Kind.HISTOGRAM,
-    ValueType.BUCKETS,
-    tuple(bound / NANOSECONDS for bound in BATCH_BOUNDS),
-)
-BUILD_INFO = OwnMetric("build_info", "The version that runs; always 1.", ("version",), Kind.GAUGE)
-PROGRAMS_RUNNING = OwnMetric("programs_running", "Programs that get lines now.", (), Kind.GAUGE)
-SERIES = OwnMetric("series", "Series of all metrics of all programs.", (), Kind.GAUGE)
-
-OF_LIMITS = {
-    "evictions": OwnMetric(
-        "series_evicted_total", "Series that made room at the `limit` of their metric.", ("prog", "metric")
-    ),
-    "overflows": OwnMetric(
-        "series_overflows_total",
-        "New series that were not kept, because their metric has --max_series_per_metric already.",
-        ("prog", "metric"),
-    ),
-    "values_too_long": OwnMetric(
-        "label_values_too_long_total",
-        "New series that were not kept, because a label value is longer than --max_label_value_bytes.",
-        ("prog", "metric"),
-    ),
-    "texts_cut": OwnMetric(
-        "texts_cut_total", "Texts of metrics that were cut to --max_label_value_bytes.", ("prog", "metric")
-    ),
-}
-"""Per field of `Metric`."""
-
-OF_SOURCES = {
-    "bytes_read": OwnMetric("log_bytes_total", "Bytes read from a source.", ("logfile",)),
-    "lines_truncated": OwnMetric(
-        "lines_truncated_total", "Lines longer than --max_line_bytes, which were cut.", ("logfile",)
-    ),
-    "lines_partial": OwnMetric(
-        "lines_partial_total",
-        "Lines delivered without a line feed, because none came within --partial_line_timeout or before the end.",
-        ("logfile",),
-    ),
-    "errors": OwnMetric("log_errors_total", "Failures of a source to open or read.", ("logfile",)),
-    "opens": OwnMetric("log_opens_total", "Files opened.", ("logfile",)),
-    "closes": OwnMetric("log_closes_total", "Files closed.", ("logfile",)),
-    "file_truncates": OwnMetric("file_truncates_total", "Files found shorter than what was read.", ("logfile",)),
-    "lag_bytes": OwnMetric(
-        "log_lag_bytes", "Bytes that a file holds and that are not read yet.", ("logfile",), Kind.GAUGE
-    ),
-    "connections": OwnMetric("connections", "Connections open now.", ("logfile",), Kind.GAUGE),
-    "connections_refused": OwnMetric(
-        "connections_refused_total", "Connections closed at once, because there were too many.", ("logfile",)
-    ),
-    "datagrams_dropped": OwnMetric(
-        "datagrams_dropped_total", "Datagrams that the kernel dropped, because too many waited.", ("logfile",)
-    ),
-}
-"""Per field of `SourceCounts`."""
-
-OF_PROGRAMS = {
-    "lines": OwnMetric("prog_lines_total", "Lines passed to a program, or to the sieve before it.", ("prog",)),
-    "lines_unmatched": OwnMetric(
-        "prog_lines_unmatched_total",
-        "Lines on which a program came to no block that changes a metric, those included that the sieve kept from it.",
-        ("prog",),
-    ),
-    "lines_skipped": OwnMetric(
-        "prog_lines_skipped_total",
-        "Lines that the sieve kept from a program, because they could not matter to it.",
-        ("prog",),
-    ),
-    "sieved": OwnMetric(
-        "prog_sieved",
-        "Whether the sieve stands before a program at present (1), or would not pay or cannot be (0).",
-        ("prog",),
-        Kind.GAUGE,
-    ),
-    "sieve_faults": OwnMetric(
-        "prog_sieve_faults_total",
-        "Lines on which --sieve=check found that the sieve had kept something from a program.",
-        ("prog",),
-    ),
-    "loads": OwnMetric("prog_loads_total", "Times a program was loaded.", ("prog",)),
-    "load_errors": OwnMetric("prog_load_errors_total", "Times a program could not be loaded.", ("prog",)),
-    "unloads": OwnMetric("prog_unloads_total", "Times a program was unloaded.", ("prog",)),
-    "runtime_errors": OwnMetric("prog_runtime_errors_total", "Lines on which a program failed.", ("prog",)),
-}
-"""Per field of `ProgramCounts`."""
-
-OF_SERVER = {
-    "connections_evicted": OwnMetric(
-        "http_connections_evicted_total", "Idle connections of HTTP clients closed to make room for new ones."
-    ),
-}
-"""Per field of `ServerCounts`."""
-
-OF_PROCESS = {
-    "cpu_seconds": OwnMetric(
-        "process_cpu_seconds_total",
-        "Processor time spent, in user and system mode.",
-        value_type=ValueType.FLOAT,
-        prefix="",
-    ),
-    "open_fds": OwnMetric("process_open_fds", "File descriptors open now.", (), Kind.GAUGE, prefix=""),
-    "max_fds": OwnMetric("process_max_fds", "File descriptors that may be open.", (), Kind.GAUGE, prefix=""),
-    "resident_bytes": OwnMetric("process_resident_memory_bytes", "Memory that is resident.", (), Kind.GAUGE, prefix=""),
-    "virtual_bytes": OwnMetric("process_virtual_memory_bytes", "Memory that is mapped.", (), Kind.GAUGE, prefix=""),
-    "start_seconds": OwnMetric(
-        "process_start_time_seconds",
-        "When the process started, in seconds since 1970.",
-        (),
-        Kind.GAUGE,
-        ValueType.FLOAT,
-        prefix="",
-    ),
-}
-"""Per field of `ProcessUsage`."""
-
-RUN_SECONDS = OwnMetric(
-    "prog_run_seconds_total",
-    "Time a program took for its lines, estimated from samples.",
-    ("prog",),
-    value_type=ValueType.FLOAT,
-)
-LINE_DURATION = OwnMetric(
-    "prog_line_duration_seconds",
-    "Time a program took for one line; of sampled lines.",
-    ("prog",),
-    Kind.HISTOGRAM,
-    ValueType.BUCKETS,
-    tuple(bound / NANOSECONDS for bound in DURATION_BOUNDS),
-)
-
-RELOADS = OwnMetric(
-    "reloads_total", "Reloads of the programs; one with a program that could not be loaded has failed.", ("outcome",)
-)
-RELOAD_SUCCESSFUL = OwnMetric(
-    "config_last_reload_successful", "Whether all programs could be loaded the last time (1).", (), Kind.GAUGE
-)
-RELOAD_TIME = OwnMetric(
-    "config_last_reload_success_timestamp_seconds",
-    "When all programs could be loaded the last time.",
-    (),
-    Kind.GAUGE,
-    ValueType.FLOAT,
-)
-STATE_WRITE_FAILURES = OwnMetric("state_write_failures_total", "Times the state file could not be written.")
-STATE_TIME = OwnMetric(
-    "state_last_write_timestamp_seconds", "Of when the state file is.", (), Kind.GAUGE, ValueType.FLOAT
-)
-
-OWN_METRICS = (
-    LINES,
-    LOG_LINES,
-    LOG_BATCHES,
-    LOG_SOURCES,
-    BATCH_DURATION,
-    BUILD_INFO,
-    PROGRAMS_RUNNING,
-    SERIES,
-    *OF_LIMITS.values(),
-    *OF_SOURCES.values(),
-    *OF_PROGRAMS.values(),
-    *OF_PROCESS.values(),
-    *OF_SERVER.values(),
-    RUN_SECONDS,
-    LINE_DURATION,
-    RELOADS,
-    RELOAD_SUCCESSFUL,
-    RELOAD_TIME,
-    STATE_WRITE_FAILURES,
-    STATE_TIME,
-)
-
-
 @dataclass(slots=True)
 class Telemetry:
     """What is counted, and the way of the counts into `store`.
@@ -357,6 +194,7 @@ class Telemetry:
     programs: dict[str, ProgramCounts] = field(default_factory=dict)
     server: ServerCounts = field(default_factory=ServerCounts)
     reloads: ReloadCounts = field(default_factory=ReloadCounts)
+    pushes: list[PushCounts] = field(default_factory=list)
     state: StateCounts | None = None
     """None where no state is kept."""
     metrics: dict[OwnMetric, Metric] = field(init=False)
@@ -423,6 +261,7 @@ class Telemetry:
         self.collect_process(now)
         self.collect_limits(now)
         self.collect_life(now)
+        self.collect_pushes(now)
 
     def collect_life(self, now: int) -> None:
         """Write how reloads, the state file and the server do."""
@@ -436,6 +275,16 @@ class Telemetry:
             self.write(STATE_WRITE_FAILURES, self.state.write_failures, now)
             if self.state.last_write:
                 self.write(STATE_TIME, self.state.last_write / NANOSECONDS, now)
+
+    def collect_pushes(self, now: int) -> None:
+        """Write how the pushes go."""
+        for counts in self.pushes:
+            label = counts.destination.encode()
+            for name, own in OF_PUSHES.items():
+                self.write(own, getattr(counts, name), now, label)
+            self.write_durations(PUSH_DURATION, counts.durations, now, label)
+            if counts.last_success:
+                self.write(PUSH_TIME, counts.last_success / NANOSECONDS, now, label)
 
     def collect_process(self, now: int) -> None:
         """Write what the process uses, as far as the kernel tells."""
@@ -477,19 +326,3 @@ class Telemetry:
         if series.value != value:
             series.value = value
             series.time = now
-
-
-def make_metric(own: OwnMetric) -> Metric:
-    """Return the metric for one row of the tables. It has no limits: no stranger names its series."""
-    metric = Metric(
-        own.full_name,
-        kind=own.kind,
-        value_type=own.value_type,
-        buckets=own.buckets,
-        label_names=own.labels,
-        source="syslog-pipeline",
-        help_text=own.help,
-    )
-    metric.cap_series(0)
-    metric.cap_label_values(0)
-    return metric

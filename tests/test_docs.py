@@ -13,7 +13,7 @@ from pipeline.flags import ALL_FLAGS, CONFIG
 from pipeline.language import CompileOptions, SourceFile, compile_program
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.operators import OPERATORS
-from pipeline.telemetry import OWN_METRICS
+from pipeline.own_metrics import OWN_METRICS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

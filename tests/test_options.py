@@ -231,7 +231,16 @@ def test_help_shows_sections_in_order_and_each_flag_once() -> None:
     command = FlagCommand("run", params=[*make_options(RUN_FLAGS), *make_accepted_options()])
     text = CliRunner().invoke(command, ["--help"]).output
     sections = [line.rstrip(":") for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert sections == ["Programs", "Lines", "Metrics", "Serving", "Start and stop", "Other modes", "General"]
+    assert sections == [
+        "Programs",
+        "Lines",
+        "Metrics",
+        "Serving",
+        "Pushing",
+        "Start and stop",
+        "Other modes",
+        "General",
+    ]
     assert [flag.name for flag in RUN_FLAGS if text.count(f"\n  --{flag.name} ") != 1] == []
     assert "logtostderr" not in text
     assert "(default 250ms)" in " ".join(text.split())

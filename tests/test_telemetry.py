@@ -9,16 +9,8 @@ import pytest
 
 from pipeline import __version__
 from pipeline.metrics import HistogramValue, Kind, Metric, Store, ValueType
-from pipeline.telemetry import (
-    OF_PROCESS,
-    OF_PROGRAMS,
-    OF_SOURCES,
-    OWN_METRICS,
-    PREFIX,
-    SourceCounts,
-    StateCounts,
-    Telemetry,
-)
+from pipeline.own_metrics import OF_PROCESS, OF_PROGRAMS, OF_SOURCES, OWN_METRICS, PREFIX
+from pipeline.telemetry import PushCounts, SourceCounts, StateCounts, Telemetry
 
 NOW = 1_700_000_000 * 10**9
 
@@ -106,6 +98,21 @@ def test_durations_are_written_as_histograms() -> None:
     (lines,) = read_series(telemetry, "prog_line_duration_seconds").values()
     assert batches == HistogramValue((2, 1, *[0] * 10, 1), 5.000002001, 4)
     assert lines == HistogramValue((*[0] * 13, 1, 0), 0.008192, 1)
+
+
+def test_pushes_are_counted_for_each_destination() -> None:
+    """From zero on; when one went well the last time is there when one has."""
+    telemetry = Telemetry(Store())
+    telemetry.pushes = [PushCounts("graphite", 3, 1, 20, NOW), PushCounts("other")]
+    telemetry.pushes[0].durations.observe(1_000_000)
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "push_total") == {(b"graphite",): 3, (b"other",): 0}
+    assert read_series(telemetry, "push_failures_total") == {(b"graphite",): 1, (b"other",): 0}
+    assert read_series(telemetry, "push_series_total") == {(b"graphite",): 20, (b"other",): 0}
+    assert read_series(telemetry, "push_last_success_timestamp_seconds") == {(b"graphite",): NOW / 10**9}
+    durations = read_series(telemetry, "push_duration_seconds")
+    assert durations[b"graphite",] == HistogramValue((1, *[0] * 8), 0.001, 1)
+    assert durations[b"other",] == HistogramValue((0,) * 9, 0.0, 0)
 
 
 def test_process_is_measured() -> None:

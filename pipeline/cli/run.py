@@ -69,5 +69,6 @@ def run(
                 server=fill(settings.ServerSettings, values),
                 state=fill(settings.StateSettings, values),
                 life=fill(settings.LifeSettings, values),
+                push=fill(settings.PushSettings, values),
             )
         )

@@ -62,11 +62,26 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PushStatus:
+    """One destination that metrics are pushed to, and how that goes."""
+
+    destination: str
+    address: str
+    pushes: int = 0
+    failures: int = 0
+    series: int = 0
+    """How many the last push that went well wrote."""
+    failure: str = ""
+    """Why the last push failed, if it did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the status page shows."""
 
     programs: tuple[ProgramStatus, ...]
     sources: tuple[SourceStatus, ...]
+    pushes: tuple[PushStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,10 @@ def running(
     *,
     ready: Callable[[], bool],
     stop: signal.Signals = signal.SIGTERM,
+    status: int = 0,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a daemon until the block ends, and give its process. It must be ready in time and end with status 0.
+    """Run a daemon until the block ends, and give its process. It must be ready in time and end with `status`.
 
     Call it from the main thread: if that is killed, so is the daemon.
     """
@@ -71,7 +72,7 @@ def running(
         yield process
         assert process.poll() is None, f"{command[0]} ended by itself: {log.read_text()}"
         process.send_signal(stop)
-        assert process.wait(DEADLINE_SECONDS) == 0, log.read_text()
+        assert process.wait(DEADLINE_SECONDS) == status, log.read_text()
     finally:
         if process.poll() is None:
             process.kill()
