@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -189,3 +190,28 @@ def test_wrong_setting_stops_the_start(tmp_path: Path, flag: str, value: str, to
     assert ended.returncode == 2
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port to which a connection is never made: the queue of its server is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first:
+        address = server.getsockname()
+        first.connect(address)
+        yield address[1]
+
+
+@pytest.mark.slow
+def test_destination_that_hangs_holds_nothing_up(deaf_port: int, tmp_path: Path) -> None:
+    """Lines are counted and scrapes answered meanwhile; the end is not put off beyond its time, and says so."""
+    flags = [*write_program(tmp_path), "--metric_push_interval", "100ms", "--shutdown_timeout", "2s"]
+    with run_pipeline(tmp_path, *flags, "--graphite_host_port", f"127.0.0.1:{deaf_port}"):
+        (tmp_path / "log.fifo").write_bytes(b"word x\n" * 20_000)
+        wait_until(
+            lambda: '\nlines_total{prog="all.mtail"} 20000\n' in fetch_metrics(tmp_path / HTTP_SOCKET),
+            "all lines are counted",
+        )
+        assert read_own(tmp_path)["push_total"] == 0
+    log = (tmp_path / "pipeline.out").read_text()
+    assert "WARNING The last values were not pushed to graphite within " in log
+    assert log.endswith("INFO All sources are closed. The metrics are no longer served.\n")

@@ -16,7 +16,7 @@ import trio
 
 from pipeline.formats import PrometheusOptions, prometheus
 from pipeline.metrics import Kind, Metric, Store, ValueType
-from pipeline.server import Answers, ProgramStatus, SourceStatus, Status, bind_server, make_app, serve
+from pipeline.server import Answers, ProgramStatus, PushStatus, SourceStatus, Status, bind_server, make_app, serve
 from pipeline.server.pages import MAX_REPORTED_PROBLEMS, ProblemReporter, accepts_gzip
 from pipeline.settings import ServerSettings
 
@@ -242,6 +242,25 @@ async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
     assert text.count("Sees only") == 1
 
 
+async def test_status_page_names_destinations(tmp_path: Path) -> None:
+    """With the last result of each; what a peer made an error say is escaped."""
+    pushes = (
+        PushStatus("graphite", "g.example:2003", 1234, 5, 4321),
+        PushStatus("other", "[::1]:1", 2, 2, 0, "it said <script>"),
+    )
+    async with serving(tmp_path, make_store(), Status((), (), pushes)) as client:
+        page = (await client.get("/")).text
+    for part in (
+        '<th scope="row">graphite <small>g.example:2003</small></th>\n<td class="number" data-unit="pushes">1,234</td>',
+        '<td class="number" data-unit="failures">5</td>\n<td class="number" data-unit="series">4,321</td>',
+        '<th scope="row">other <small>[::1]:1</small></th>',
+        '<td class="number bad" data-unit="failures">2</td>',
+        '<strong>Why the last push failed</strong><pre class="sentence">it said &lt;script&gt;</pre>',
+    ):
+        assert part in page
+    assert page.count("Why the last push failed") == 1
+
+
 async def test_status_page_names_what_is_not_utf8_as_well_as_it_can(tmp_path: Path) -> None:
     """The path of a pipe may be any bytes."""
     async with serving(tmp_path, make_store(), Status((), (SourceStatus("/run/caf\udce9", 1),))) as client:
@@ -255,6 +274,7 @@ async def test_status_page_of_nothing_says_so(tmp_path: Path) -> None:
         answer = await client.get("/")
     assert "<p>No program is loaded.</p>" in answer.text
     assert "<p>No source is read.</p>" in answer.text
+    assert "Pushes" not in answer.text
     assert "<table>" not in answer.text
 
 
