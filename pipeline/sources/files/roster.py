@@ -217,7 +217,8 @@ class Roster:
     def trace(self, renames: Iterable[tuple[str, str]]) -> None:
         """Open files that were at a path of ours for so short a time that no look found them there.
 
-        A program that rotates its own logs by size may do so several times in a hundredth of a second.
+        A program that rotates its own logs by size may do so several times in a hundredth of a second. What a look
+        found meanwhile at such a path is newer, and waits.
         """
         moved: dict[str, str] = {}
         for old, new in renames:
@@ -228,7 +229,14 @@ class Roster:
         for path, name in moved.items():
             with suppress(OSError):  # it may be gone by now, or no file
                 if identify(os.stat(path)) not in self.surroundings.ledger.tails:  # noqa: PTH116 - as above
-                    self.open(path, name=name)
+                    self.put_before(self.open(path, name=name), self.places.get(name))
+
+    def put_before(self, tail: Tail | None, successor: Tail | None) -> None:
+        """Have the file that is now where `tail` was wait for it."""
+        if tail is None or successor is None or identify(os.stat(tail.path)) != successor.identity:  # noqa: PTH116
+            return
+        tail.predecessors = [other for other in tail.predecessors if other is not successor]
+        successor.predecessors.append(tail)
 
     def take(self, descriptor: int) -> Tail:
         """Return a tail for an open file."""

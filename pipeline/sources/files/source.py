@@ -129,6 +129,8 @@ class PathSource:
         self.next_scan = now + self.settings.poll_log_interval_seconds
         self.next_look = now
         self.earliest_scan = find_earliest_scan(now, trio.current_time())
+        # What was at a path and was renamed before this look found another file there has to be read first.
+        self.sort_out(self.watcher.read())
 
     async def read(self, tails: Sequence[Tail]) -> list[Tail]:
         """Read one batch of each; return those that had one."""

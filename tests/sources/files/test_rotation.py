@@ -12,7 +12,8 @@ import pytest
 from trio.testing import MockClock
 
 from pipeline.sources.files import PathSource
-from tests.sources.files.scenes import PollingSource, Scene, open_folder, play
+from tests.sources.collector import Collector
+from tests.sources.files.scenes import PollingSource, Scene, make_source, open_folder, play, take
 
 OLD_LINE = "Nov 20 03:00:00 host app[1]: this line was there before the start, and is not read\n"
 
@@ -167,3 +168,20 @@ async def test_lines_are_neither_lost_nor_doubled(
     pattern, steps = ROWS[row]
     await play(scene, pattern, steps, kind)
     assert Counter(scene.read) == Counter(scene.written)
+
+
+def test_file_that_no_look_found_is_read_before_the_next(scene: Scene) -> None:
+    """It was rotated away before a look found the one after it; its renaming is told of when that has been found."""
+    source = make_source(scene.folder, "app.log")
+    collector = Collector()
+    source.prepare()
+    source.roster.deliver = collector
+    for step in ("write app.log", "rotate", "write app.log", "rotate", "write app.log"):
+        take(step, scene)
+    source.roster.scan(0.0)
+    source.roster.trace(source.watcher.read().renames)
+    for _ in range(3):
+        for tail in list(source.roster.tails.values()):
+            source.roster.turn(tail, 0.0)
+    source.close()
+    assert collector.lines == scene.written
