@@ -7,20 +7,18 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.shipped import substitute
 from tests.e2e.booted import Machine
-from tests.e2e.counting import Counting, make_messages, scraping
+from tests.e2e.counting import Counting, make_messages
 from tests.e2e.daemons import ROOT, fetch_metrics, wait_until
 from tests.e2e.installed import (
     FOLDER,
     SERVICE,
     add_drop_in,
-    boot_installed,
     describe,
     find_ids,
     read_shipped,
@@ -61,20 +59,6 @@ LIMITS = {
 """And what the kernel says of its process."""
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    """A machine with our service."""
-    with boot_installed() as machine:
-        yield machine
-
-
-@pytest.fixture
-def counting(machine: Machine) -> Iterator[Counting]:
-    """What reads the metrics of the service."""
-    with scraping(machine.root / FOLDER) as counting:
-        yield counting
 
 
 @pytest.fixture(scope="module")

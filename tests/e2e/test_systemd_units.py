@@ -9,14 +9,13 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.booted import Machine
-from tests.e2e.counting import Counting, scraping
+from tests.e2e.counting import Counting
 from tests.e2e.daemons import POLL_SECONDS, answers, wait_until
 from tests.e2e.installed import (
     FOLDER,
@@ -25,7 +24,6 @@ from tests.e2e.installed import (
     PIPE,
     SERVICE,
     add_drop_in,
-    boot_installed,
     describe,
     find_ids,
     find_process,
@@ -41,20 +39,6 @@ PIECE = 200
 """How many messages come at a time from a program that does not stop: some thousand a second."""
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    """A machine with our service."""
-    with boot_installed() as machine:
-        yield machine
-
-
-@pytest.fixture
-def counting(machine: Machine) -> Iterator[Counting]:
-    """What reads the metrics of the service."""
-    with scraping(machine.root / FOLDER) as counting:
-        yield counting
 
 
 def log_until(log_socket: Path, route: str, is_enough: threading.Event) -> int:
