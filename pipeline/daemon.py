@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from pipeline.errors import SettingError
 from pipeline.held_signals import release_signals
 from pipeline.life import feed_watchdog, tell_status
 from pipeline.metrics import Snapshot, Store
-from pipeline.pushers import Pushes, PushTask, make_pushers
+from pipeline.pushers import PushContext, Pushes, PushTask, make_pushers
 from pipeline.report import Meter, describe_report, describe_status
 from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.server import Answers, ProgramStatus, PushStatus, SourceStatus, Status, bind_server, make_app, serve
@@ -73,7 +74,9 @@ class Daemon:
         self.loader = make_loader(settings.programs, self.store, self.telemetry)
         self.bindings = Bindings(settings.programs.bind, self.read_origins)
         self.dispatcher = Dispatcher(self.telemetry, settings.programs.sieve, self.bindings.admit)
-        self.pushes = Pushes(make_pushers(settings.push), settings.push, self.take_program_snapshot, time.time_ns)
+        context = PushContext(os.uname().nodename, make_prometheus_options(settings.formats), time.time_ns)
+        pushers = make_pushers(settings.push, context)
+        self.pushes = Pushes(pushers, settings.push, self.take_program_snapshot, time.time_ns)
         self.telemetry.pushes = self.pushes.counts
         self.items: dict[str, Source] = {}
         self.sources: list[Source] = []
@@ -185,7 +188,7 @@ class Daemon:
         async with trio.open_nursery() as server:
             if self.listening is not None:
                 options = make_prometheus_options(self.settings.formats)
-                line_options = make_line_options(self.settings.formats, self.settings.push.graphite_prefix)
+                line_options = make_line_options(self.settings.formats, self.settings.push.graphite.graphite_prefix)
                 answers = Answers(self.take_snapshot, self.read_status, lambda: self.is_ready)
                 app = make_app(answers, options, line_options)
                 graceful_seconds = self.settings.life.shutdown_timeout_seconds * LAST_SCRAPES_SHARE

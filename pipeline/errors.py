@@ -47,6 +47,11 @@ class StateError(PipelineError):
 class PushError(PipelineError):
     """A push did not reach its destination. Its text ends a sentence: it says why."""
 
+    def __init__(self, text: str, pause_seconds: float = 0.0) -> None:
+        """`pause_seconds` is how long the destination asks to be left alone."""
+        super().__init__(text)
+        self.pause_seconds = pause_seconds
+
 
 class LineError(PipelineError):
     """A runtime error of a program on one line (spec section 14). Its text names the cause."""

@@ -1,7 +1,7 @@
 """The flags of the commands: one table, from which click, the environment and the file of settings read.
 
 A flag is named as in mtail, with underscores, and fills the field of a settings class. Those of `setup` stand in
-`setup_flags.py`, those of `doctor` in `doctor_flags.py`.
+`setup_flags.py`, those of `doctor` in `doctor_flags.py`, those about pushes in `push_flags.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import click
 
 from pipeline import settings
 from pipeline.doctor_flags import DOCTOR_FLAGS
-from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, PUSHING, SERVING, Flag, flatten_values
+from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, SERVING, Flag, flatten_values
 from pipeline.flag_types import (
     ACCOUNT,
     BINDINGS,
@@ -26,6 +26,7 @@ from pipeline.flag_types import (
     TEXT,
     one_of,
 )
+from pipeline.push_flags import PUSH_FLAGS
 from pipeline.setup_flags import SETUP_FLAGS
 
 FORMAT_NAMES = ("prometheus", "json")
@@ -185,37 +186,6 @@ VERBOSITY = Flag(
     setting="verbosity",
     help="From 1: log at level DEBUG too.",
 )
-PUSH_FLAGS = (
-    Flag(
-        of=settings.PushSettings,
-        name="metric_push_interval",
-        type=DURATION,
-        section=PUSHING,
-        help="How often the metrics are pushed. 0: never.",
-    ),
-    Flag(
-        of=settings.PushSettings,
-        name="metric_push_write_deadline",
-        type=DURATION,
-        section=PUSHING,
-        help="How long it may take to reach a destination, and as long again to write to it.",
-    ),
-    Flag(
-        of=settings.PushSettings,
-        name="graphite_host_port",
-        type=TEXT,
-        section=PUSHING,
-        help="Push to Graphite (carbon, line protocol over TCP) at HOST:PORT.",
-    ),
-    Flag(
-        of=settings.PushSettings,
-        name="graphite_prefix",
-        type=TEXT,
-        section=PUSHING,
-        help="What each path in Graphite begins with, its dot included.",
-    ),
-)
-
 RUN_FLAGS = (
     PROGS,
     *RUNTIME_FLAGS,

@@ -18,6 +18,7 @@ import click
 from pipeline.flag import ENVIRONMENT_PREFIX, GENERAL, SECTIONS, Flag
 from pipeline.flag_types import BOOLEAN, BOOLEAN_WORDS
 from pipeline.flags import ACCEPTED_FLAGS, CONFIG
+from pipeline.push_settings import DESTINATIONS, PushSettings
 
 ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 
@@ -133,3 +134,9 @@ def fill(kind: Callable[..., T], values: Mapping[str, object]) -> T:
     """Return the settings of class `kind`, each field from the value of its name."""
     names = inspect.signature(kind).parameters
     return kind(**{name: values[name] for name in names if name in values})
+
+
+def make_push_settings(values: Mapping[str, object]) -> PushSettings:
+    """Return the settings of the pushes, those of each destination within."""
+    destinations = {name: fill(kind, values) for name, kind in DESTINATIONS.items()}
+    return fill(PushSettings, {**values, **destinations})

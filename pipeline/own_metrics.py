@@ -182,6 +182,15 @@ OF_PUSHES = {
     "pushes": OwnMetric("push_total", "Pushes to a destination that came to an end.", ("destination",)),
     "failures": OwnMetric("push_failures_total", "Pushes that did not reach their destination.", ("destination",)),
     "series": OwnMetric("push_series_total", "Series written to a destination.", ("destination",)),
+    "rejected": OwnMetric("push_rejected_total", "Series that a destination has got and refused.", ("destination",)),
+    "spooled_bytes": OwnMetric(
+        "push_spool_bytes", "What waits for a destination that cannot be reached.", ("destination",), Kind.GAUGE
+    ),
+    "spool_dropped": OwnMetric(
+        "push_spool_dropped_total",
+        "Series that were to wait for a destination, and that --push_spool_bytes had no room for.",
+        ("destination",),
+    ),
 }
 """Per field of `PushCounts`."""
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import Enum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pipeline.errors import SettingError
+from pipeline.push_settings import PushSettings
+from pipeline.setting_checks import is_https_url, require_at_least, require_mode, require_not_negative
 
 LOCAL_ZONE_FILE = Path("/etc/localtime")
 """Where the machine's own zone is, as in localtime(5)."""
@@ -24,9 +25,6 @@ LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_LABELS = ("prog", "le", "quantile")
 """Labels that we write ourselves, or that Prometheus reads numbers from."""
 SECONDS_PER_UNIT = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-HOST_AND_PORT = re.compile(r"(?:\[(?P<bracketed>[^\[\]\s]+)\]|(?P<host>[^:\[\]\s]*)):(?P<port>[0-9]{1,5})")
-MAX_PORT = 65535
 
 MAX_DURATION_SECONDS = 290 * 365.25 * 86400
 """Go keeps a duration in 64 bits of nanoseconds, which is a little over 292 years."""
@@ -203,26 +201,6 @@ class LifeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PushSettings:
-    """Where metrics are sent on a timer, and how that is paced. A destination without an address is not sent to."""
-
-    metric_push_interval_seconds: float = 60.0
-    """At 0 or less nothing is pushed."""
-    metric_push_write_deadline_seconds: float = 10.0
-    graphite_host_port: str = ""
-    graphite_prefix: str = ""
-
-    def __post_init__(self) -> None:
-        if 0 < self.metric_push_interval_seconds < 0.1:
-            raise SettingError("--metric_push_interval must be at least 100ms, or 0 to push nothing.")
-        if self.metric_push_write_deadline_seconds <= 0:
-            raise SettingError("--metric_push_write_deadline must be more than 0.")
-        if self.graphite_host_port:
-            split_host_port("graphite_host_port", self.graphite_host_port)
-        require_no_blank("graphite_prefix", self.graphite_prefix)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:
     """What `run` needs."""
 
@@ -339,47 +317,6 @@ class DoctorSettings:
             raise SettingError("--url must not name a user: that is said by --user and --password_file.")
         if self.url and not is_https_url(self.url):
             raise SettingError(f"--url must be https:// with a name and perhaps a port, not {self.url!r}.")
-
-
-def is_https_url(url: str) -> bool:
-    """Return whether `url` is that of an HTTPS server."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def require_at_least(name: str, value: int, least: int) -> None:
-    """Raise `SettingError` unless `value` is at least `least`."""
-    if value < least:
-        raise SettingError(f"--{name} must be at least {least}, not {value}.")
-
-
-def require_not_negative(name: str, seconds: float) -> None:
-    """Raise `SettingError` when `seconds` is below 0."""
-    if seconds < 0:
-        raise SettingError(f"--{name} must not be negative.")
-
-
-def require_no_blank(name: str, text: str) -> None:
-    """Raise `SettingError` when `text` has a character that would end a name in a line of text."""
-    if re.search(r"[\s\x00-\x1f\x7f]", text):
-        raise SettingError(f"--{name} must have neither blanks nor control characters.")
-
-
-def split_host_port(name: str, text: str) -> tuple[str, int]:
-    """Return the host and the port that `text` names; no host is this one. `SettingError` if it names none."""
-    found = HOST_AND_PORT.fullmatch(text)
-    if found is None or not 0 < int(found["port"]) <= MAX_PORT:
-        raise SettingError(f"--{name} {text!r} names no host and port: write HOST:PORT or [IPV6]:PORT.")
-    return found["bracketed"] or found["host"] or "localhost", int(found["port"])
-
-
-def require_mode(name: str, mode: int) -> None:
-    """Raise `SettingError` unless `mode` is one of a file that is neither setuid nor the like."""
-    if not 0 <= mode <= 0o777:
-        raise SettingError(f"--{name} must be an octal number up to 0777, not {mode:04o}.")
 
 
 def parse_duration(text: str) -> float:

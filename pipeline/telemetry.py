@@ -86,6 +86,12 @@ class PushCounts:
     failures: int = 0
     series: int = 0
     """Series written, in all pushes that went well."""
+    rejected: int = 0
+    """Series that a destination has got and did not want."""
+    spooled_bytes: int = 0
+    """What waits for it."""
+    spool_dropped: int = 0
+    """Series that would have waited too, if there had been room."""
     last_success: int = 0
     durations: Durations = field(default_factory=lambda: Durations(PUSH_BOUNDS))
 

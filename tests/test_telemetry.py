@@ -103,7 +103,7 @@ def test_durations_are_written_as_histograms() -> None:
 def test_pushes_are_counted_for_each_destination() -> None:
     """From zero on; when one went well the last time is there when one has."""
     telemetry = Telemetry(Store())
-    telemetry.pushes = [PushCounts("graphite", 3, 1, 20, NOW), PushCounts("other")]
+    telemetry.pushes = [PushCounts("graphite", 3, 1, 20, last_success=NOW), PushCounts("other")]
     telemetry.pushes[0].durations.observe(1_000_000)
     telemetry.collect(NOW)
     assert read_series(telemetry, "push_total") == {(b"graphite",): 3, (b"other",): 0}

@@ -14,7 +14,7 @@ from pipeline.cli.programs import check_paths
 from pipeline.cli.replay import make_program_settings, make_source_settings, replay_logs, start_log
 from pipeline.flags import ACCEPTED_FLAGS, RUN_FLAGS
 from pipeline.held_signals import release_signals
-from pipeline.options import FlagCommand, fill, make_accepted_options, make_options
+from pipeline.options import FlagCommand, fill, make_accepted_options, make_options, make_push_settings
 
 
 @main.command(
@@ -69,6 +69,6 @@ def run(
                 server=fill(settings.ServerSettings, values),
                 state=fill(settings.StateSettings, values),
                 life=fill(settings.LifeSettings, values),
-                push=fill(settings.PushSettings, values),
+                push=make_push_settings(values),
             )
         )

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pipeline.errors import InstallationError, SettingError
 from pipeline.installation.machine import Machine
 from pipeline.installation.manifest import DAMAGED
-from pipeline.settings import SetupSettings, require_at_least
+from pipeline.setting_checks import require_at_least
+from pipeline.settings import SetupSettings
 
 AUTO = "auto"
 NONE = "none"

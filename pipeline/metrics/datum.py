@@ -20,15 +20,21 @@ def wrap_int64(value: int) -> int:
 
 
 class Datum:
-    """A series that holds a number or a text. Times are nanoseconds since 1970; expiry 0 is none."""
+    """A series that holds a number or a text. Times are nanoseconds since 1970; expiry 0 is none.
 
-    __slots__ = ("expiry", "labels", "time", "value")
+    `start` is when it began by the wall clock, 0 if that is not known: what it counts came since.
+    """
 
-    def __init__(self, labels: tuple[bytes, ...], value: int | float | bytes, time: int, expiry: int = 0) -> None:
+    __slots__ = ("expiry", "labels", "start", "time", "value")
+
+    def __init__(
+        self, labels: tuple[bytes, ...], value: int | float | bytes, time: int, expiry: int = 0, start: int = 0
+    ) -> None:
         self.labels = labels
         self.value = value
         self.time = time
         self.expiry = expiry
+        self.start = start
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,9 @@ class HistogramValue:
 class HistogramDatum:
     """A series of buckets. `counts` holds one count per upper bound, then +Inf's; it is not cumulative."""
 
-    __slots__ = ("count", "counts", "expiry", "labels", "time", "total")
+    __slots__ = ("count", "counts", "expiry", "labels", "start", "time", "total")
 
-    def __init__(self, labels: tuple[bytes, ...], buckets: int, time: int = 0, expiry: int = 0) -> None:
+    def __init__(self, labels: tuple[bytes, ...], buckets: int, time: int = 0, expiry: int = 0, start: int = 0) -> None:
         """Start empty with `buckets` counts, +Inf's included."""
         self.labels = labels
         self.counts = [0] * buckets
@@ -53,6 +59,7 @@ class HistogramDatum:
         self.count = 0
         self.time = time
         self.expiry = expiry
+        self.start = start
 
     @property
     def value(self) -> HistogramValue:

@@ -30,12 +30,14 @@ class LimitedDatum(Datum):
 
     __slots__ = ("queue", "queued", "sequence", "serial", "stamp")
 
-    def __init__(self, labels: Labels, value: int | float | bytes, time: int, queue: EvictionQueue) -> None:
+    def __init__(
+        self, labels: Labels, value: int | float | bytes, time: int, queue: EvictionQueue, start: int = 0
+    ) -> None:
         self.queue = queue
         self.sequence = queue.count_created()
         self.stamp = self.queued = time
         self.serial = 0
-        super().__init__(labels, value, time)
+        super().__init__(labels, value, time, 0, start)
 
     @property
     def time(self) -> int:
@@ -54,12 +56,12 @@ class LimitedHistogramDatum(HistogramDatum):
 
     __slots__ = ("queue", "queued", "sequence", "serial", "stamp")
 
-    def __init__(self, labels: Labels, buckets: int, time: int, queue: EvictionQueue) -> None:
+    def __init__(self, labels: Labels, buckets: int, time: int, queue: EvictionQueue, start: int = 0) -> None:
         self.queue = queue
         self.sequence = queue.count_created()
         self.stamp = self.queued = time
         self.serial = 0
-        super().__init__(labels, buckets, time)
+        super().__init__(labels, buckets, time, 0, start)
 
     @property
     def time(self) -> int:

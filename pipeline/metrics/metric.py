@@ -186,24 +186,24 @@ class Metric:
                 self.overflows += 1
                 return self.make_unkept(key, now)
             self.evict_oldest(self.capacity - 1)
-        return self.add(key, now)
+        return self.add(key, now, now)
 
-    def add(self, key: Labels, time: int) -> Series:
+    def add(self, key: Labels, time: int, start: int) -> Series:
         """Create the series `key` whatever the limits."""
-        series = self.data[key] = self.make_series(key, time)
+        series = self.data[key] = self.make_series(key, time, start)
         if self.queue is not None and isinstance(series, LimitedDatum | LimitedHistogramDatum):
             self.queue.enter(series)
         return series
 
-    def make_series(self, key: Labels, time: int) -> Series:
+    def make_series(self, key: Labels, time: int, start: int) -> Series:
         """Return an empty series, not yet kept. A histogram's stamp is 0 until it observes."""
         if self.value_type is ValueType.BUCKETS:
             if self.queue is None:
-                return HistogramDatum(key, len(self.bounds) + 1)
-            return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue)
+                return HistogramDatum(key, len(self.bounds) + 1, 0, 0, start)
+            return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue, start)
         if self.queue is None:
-            return Datum(key, self.zero, time)
-        return LimitedDatum(key, self.zero, time, self.queue)
+            return Datum(key, self.zero, time, 0, start)
+        return LimitedDatum(key, self.zero, time, self.queue, start)
 
     def make_unkept(self, key: Labels, time: int) -> Series:
         """Return an empty series that no queue knows."""
@@ -238,10 +238,10 @@ class Metric:
         series.expiry = duration
         self.expiring[key] = series
 
-    def initialize(self) -> None:
+    def initialize(self, now: int) -> None:
         """Create the series that exists before the first line: a scalar counter or histogram (spec 12.3)."""
         if self.kind in (Kind.COUNTER, Kind.HISTOGRAM) and not self.label_names and not self.data:
-            self.add((), 0)
+            self.add((), 0, now)
 
     def sweep(self, now: int) -> None:
         """Delete every series whose expiry has passed, then what is over the limit (spec 12.7)."""
@@ -313,7 +313,7 @@ class Metric:
             if self.queue is None and len(self.data) >= self.capacity:
                 self.overflows += 1
                 continue
-            ours = self.add(key, theirs.time)
+            ours = self.add(key, theirs.time, theirs.start)
             if isinstance(ours, Datum):
                 assert isinstance(theirs, Datum)
                 ours.value = theirs.value

@@ -70,7 +70,10 @@ def capture_metric(metric: Metric) -> MetricCapture:
     The counts of all histograms go into one list: to make as many lists takes 100 ms, most of it in Python's
     search for garbage.
     """
-    columns: dict[str, list[object]] = {"times": [series.time for series in metric.data.values()]}
+    columns: dict[str, list[object]] = {
+        "times": [series.time for series in metric.data.values()],
+        "starts": [series.start for series in metric.data.values()],
+    }
     if metric.value_type is ValueType.BUCKETS:
         histograms = cast("list[HistogramDatum]", list(metric.data.values()))
         columns["counts"] = list(chain.from_iterable([series.counts for series in histograms]))
@@ -163,21 +166,26 @@ def make_series(metric: Metric, record: Record) -> list[Series]:
     if any(len(key) != len(metric.label_names) for key in keys):
         raise ValueError(metric.label_names)
     times = map(read_int, record["times"])
+    starts = map(read_int, record.get("starts", [0] * len(keys)))
     if metric.value_type is ValueType.BUCKETS:
         width = len(metric.bounds) + 1
         flat = list(map(read_int, record["counts"]))
         if len(flat) != len(keys) * width:
             raise ValueError(width)
         counts = [flat[start : start + width] for start in range(0, len(flat), width)]
-        rows = zip(keys, times, counts, record["totals"], record["observations"], strict=True)
+        rows = zip(keys, times, counts, record["totals"], record["observations"], starts, strict=True)
         return [make_histogram(*row) for row in rows]
     values = map(READERS[metric.value_type], record["values"])
-    return [Datum(key, value, time) for key, time, value in zip(keys, times, values, strict=True)]
+    return [
+        Datum(key, value, time, 0, start) for key, time, value, start in zip(keys, times, values, starts, strict=True)
+    ]
 
 
-def make_histogram(key: Labels, time: int, counts: list[int], total: float, observations: int) -> HistogramDatum:
+def make_histogram(
+    key: Labels, time: int, counts: list[int], total: float, observations: int, start: int
+) -> HistogramDatum:
     """Return one series of a histogram."""
-    series = HistogramDatum(key, len(counts), time)
+    series = HistogramDatum(key, len(counts), time, 0, start)
     series.counts = counts
     series.total, series.count = float(total), read_int(observations)
     return series

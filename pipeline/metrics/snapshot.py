@@ -15,7 +15,7 @@ from pipeline.metrics.metric import Kind, Metric, ValueType
 
 
 class SeriesView(Protocol):
-    """One series, to be read. Times are nanoseconds since 1970; expiry 0 is none.
+    """One series, to be read. Times are nanoseconds since 1970; expiry 0 is none, and a start of 0 is not known.
 
     In a snapshot Int values and times fit 64 bits. In a view they may have outgrown them: whoever
     writes them puts them through `wrap_int64`.
@@ -33,6 +33,9 @@ class SeriesView(Protocol):
     @property
     def expiry(self) -> int: ...
 
+    @property
+    def start(self) -> int: ...
+
 
 # Tuples, because a scrape of 100,000 series makes as many: a frozen dataclass of four fields
 # takes 1.2 µs to make, a named tuple 0.6 µs (CPython 3.11).
@@ -43,6 +46,7 @@ class SeriesSnapshot(NamedTuple):
     value: int | float | bytes | HistogramValue
     time: int
     expiry: int
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +121,5 @@ def copy_data(data: Iterable[Datum | HistogramDatum]) -> tuple[SeriesSnapshot, .
         time = datum.time
         if not -INT64_LIMIT <= time < INT64_LIMIT:
             time = wrap_int64(time)
-        copies.append(SeriesSnapshot(datum.labels, value, time, datum.expiry))
+        copies.append(SeriesSnapshot(datum.labels, value, time, datum.expiry, datum.start))
     return tuple(copies)

@@ -31,11 +31,13 @@ class Store:
         self.max_label_value_bytes = max_label_value_bytes
         self.by_name: dict[str, list[Metric]] = {}
 
-    def register(self, metrics: Sequence[Metric], predecessors: Sequence[Metric] = ()) -> tuple[Metric, ...]:
+    def register(
+        self, metrics: Sequence[Metric], predecessors: Sequence[Metric] = (), now: int = 0
+    ) -> tuple[Metric, ...]:
         """Take in the metrics of one program; return for each the one that lives in the store.
 
         Equal declarations share the last of them (spec 12.8). A live metric takes over the series
-        of its predecessor, in the store or among `predecessors`, and gets its initial one.
+        of its predecessor, in the store or among `predecessors`, and gets its initial one, which began `now`.
         StoreConflictError leaves all as it was.
         """
         add_kinds(self.find_kinds(), metrics)
@@ -48,7 +50,7 @@ class Store:
             for predecessor in predecessors:
                 if metric.continues(predecessor) and predecessor is not metric:
                     metric.adopt(predecessor)
-            metric.initialize()
+            metric.initialize(now)
             self.by_name.setdefault(metric.name, []).append(metric)
         return live
 

@@ -101,6 +101,11 @@ class TcpConnection:
             self.socket = None
 
 
+def spell_address(host: str, port: int) -> str:
+    """Return an address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_closed(connection: socket.socket) -> bool:
     """Return whether the peer has closed `connection`. Some of what it has said instead is thrown away."""
     try:

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import trio
+
+from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Snapshot
+from pipeline.telemetry import PushCounts
+
+logger = logging.getLogger(__name__)
 
 
-class Pusher(Protocol):
+@dataclass(frozen=True, slots=True)
+class PushContext:
+    """What all pushers know of the daemon."""
+
+    host: str
+    """The name of this host."""
+    options: PrometheusOptions
+    """What the flags say about labels and time stamps."""
+    read_clock: Callable[[], int]
+    """Gives the time in ns since 1970."""
+
+
+class Pusher(ABC):
     """The way to one destination.
 
     The schedule calls `connect`, then `write`, never two at once, and limits the time of each. Whatever goes wrong in
@@ -18,13 +39,34 @@ class Pusher(Protocol):
     name: str
     """The destination, as it is called in flags, metrics and messages: `graphite`."""
     address: str
-    """Where it is, for people."""
+    """Where it is, for people: without a password."""
 
+    def __init__(self, name: str, address: str) -> None:
+        self.name = name
+        self.address = address
+        self.counts = PushCounts(name)
+        self.problems: tuple[str, ...] = ()
+        """What the last push could not tell as it is, a sentence each: for the log and the status page."""
+
+    @abstractmethod
     async def connect(self) -> None:
         """Have a way to the destination: a new one, or the one that is there and still good."""
 
+    @abstractmethod
     async def write(self, snapshot: Snapshot) -> int:
         """Send all of `snapshot`, which holds the metrics of programs; return how many series that were."""
 
-    def disconnect(self) -> None:
-        """Give up the way, if there is one. It does not wait."""
+    @abstractmethod
+    async def disconnect(self) -> None:
+        """Give up the way, if there is one. It may take a moment, and is not cut short by cancelling."""
+
+    async def finish(self) -> None:
+        """Do what is to be done behind the last push: nothing, for most. It has a deadline of its own."""
+        await trio.lowlevel.checkpoint()
+
+    def report(self, problems: Sequence[str]) -> None:
+        """Take note of what a push could not tell; log each sentence when it begins."""
+        for problem in dict.fromkeys(problems):
+            if problem not in self.problems:
+                logger.warning("%s", problem)
+        self.problems = tuple(dict.fromkeys(problems))

@@ -21,8 +21,8 @@ import trio
 
 from pipeline.errors import PushError, describe_os_error
 from pipeline.metrics import Snapshot
+from pipeline.push_settings import PushSettings
 from pipeline.pushers.pusher import Pusher
-from pipeline.settings import PushSettings
 from pipeline.telemetry import PushCounts
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,9 @@ NANOSECONDS = 1_000_000_000
 
 # Whoever mends a destination sees values again within this time.
 MAX_PAUSE_SECONDS = 300.0
+
+# TLS says goodbye to a peer that may not listen.
+DISCONNECT_SECONDS = 1.0
 
 MAX_JITTER_SHARE = 0.1
 MAX_JITTER_SECONDS = 10.0
@@ -54,10 +57,12 @@ class PushTask:
         self.take_snapshot = take_snapshot
         self.read_clock = read_clock
         self.delay = jitter * min(self.interval * MAX_JITTER_SHARE, MAX_JITTER_SECONDS)
-        self.counts = PushCounts(pusher.name)
+        self.counts = pusher.counts
         self.failure = ""
         """Why the last push failed; empty if it did not, or if there was none yet."""
         self.failures_in_a_row = 0
+        self.asked_pause = 0.0
+        """How long the destination that failed has asked to be left alone."""
         self.last_series = 0
         self.ending = trio.Event()
         self.has_ended = False
@@ -74,9 +79,23 @@ class PushTask:
                 is_last = self.ending.is_set()
                 await self.push()
                 due = self.find_next(due, trio.current_time())
+            await self.finish()
             self.has_ended = True
         finally:
-            self.pusher.disconnect()
+            await self.disconnect()
+
+    async def finish(self) -> None:
+        """Have the pusher do what is to be done behind the last push."""
+        try:
+            with trio.fail_after(self.deadline):
+                await self.pusher.finish()
+        except (PushError, OSError, trio.TooSlowError) as error:
+            self.note_failure(describe_failure(error, self.deadline))
+
+    async def disconnect(self) -> None:
+        """Give up the way to the destination, also when this task is cancelled."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + DISCONNECT_SECONDS):
+            await self.pusher.disconnect()
 
     def find_next(self, due: float, now: float) -> float:
         """Return when the next push begins after one that was due at `due` and has ended at `now`."""
@@ -87,7 +106,7 @@ class PushTask:
     def find_pause(self) -> float:
         """Return how long a destination that fails is left alone."""
         doubled = self.interval * 2.0 ** min(self.failures_in_a_row - 1, 32)
-        return min(doubled, max(self.interval, MAX_PAUSE_SECONDS))
+        return min(max(doubled, self.asked_pause), max(self.interval, MAX_PAUSE_SECONDS))
 
     async def push(self) -> None:
         """Push once. However it fails, only this task knows."""
@@ -96,7 +115,8 @@ class PushTask:
             series = await self.attempt()
         except (PushError, OSError) as error:
             self.count(begun)
-            self.note_failure(str(error) if isinstance(error, PushError) else describe_os_error(error))
+            self.asked_pause = error.pause_seconds if isinstance(error, PushError) else 0.0
+            self.note_failure(describe_failure(error, self.deadline))
         else:
             self.count(begun)
             self.note_success(series)
@@ -111,7 +131,7 @@ class PushTask:
             with trio.fail_after(self.deadline):
                 return await self.pusher.write(self.take_snapshot())
         except BaseException as error:
-            self.pusher.disconnect()
+            await self.disconnect()
             if isinstance(error, trio.TooSlowError):
                 raise PushError(f"{step} within {self.deadline:g} s") from error
             raise
@@ -144,6 +164,13 @@ class PushTask:
             then = "There is no further one" if self.ending.is_set() else f"The next push is in {self.find_pause():g} s"
             logger.warning("Push to %s at %s failed: %s. %s.", self.pusher.name, self.pusher.address, text, then)
         self.failure = text
+
+
+def describe_failure(error: PushError | OSError | trio.TooSlowError, deadline: float) -> str:
+    """Return why a push failed, for the end of a sentence."""
+    if isinstance(error, trio.TooSlowError):
+        return f"it did not end within {deadline:g} s"
+    return str(error) if isinstance(error, PushError) else describe_os_error(error)
 
 
 class Pushes:

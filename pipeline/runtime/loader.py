@@ -162,7 +162,7 @@ class ProgramLoader:
             self.unload(name, report)
         old = {program.name: self.take_old_metrics(program.name) for program in begun}
         for candidate, program in zip(changes.candidates, begun, strict=True):
-            program.bind(self.store.register(program.metrics, old[program.name]))
+            program.bind(self.store.register(program.metrics, old[program.name], now))
             self.running[candidate.name] = program
             self.texts[candidate.name] = candidate.text
             program.counts.loads += 1
@@ -201,7 +201,7 @@ class ProgramLoader:
         The store of its own shows the program, meanwhile, which of its declarations are one
         metric; they stay one in the real store.
         """
-        metrics = Store(self.store.max_series, self.store.max_label_value_bytes).register(compiled.metrics)
+        metrics = Store(self.store.max_series, self.store.max_label_value_bytes).register(compiled.metrics, (), now)
         counts = self.telemetry.program(compiled.source.name)
         program = Program(compiled, metrics, counts, logs_failures=self.logs_failures)
         program.begin(now)

@@ -89,7 +89,7 @@ def test_scalar_counters_and_histograms_exist_from_the_start(
 ) -> None:
     """At time 0 (spec 12.3, case 89)."""
     metric = Metric("m", kind=kind, value_type=value_type, label_names=label_names)
-    metric.initialize()
+    metric.initialize(NOW)
     assert [series.time for series in metric.data.values()] == ([0] if exists else [])
 
 
@@ -97,7 +97,7 @@ def test_initial_series_does_not_replace_one() -> None:
     """What exists keeps its value."""
     metric = Metric("c", kind=Kind.COUNTER, value_type=ValueType.INT)
     series = metric.new((), NOW)
-    metric.initialize()
+    metric.initialize(NOW)
     assert metric.data[()] is series
 
 

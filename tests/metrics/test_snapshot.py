@@ -32,7 +32,7 @@ def test_snapshot_copies_what_a_metric_is() -> None:
     assert (copy.label_names, copy.source) == (("k",), "a.mtail:1:7")
     assert (copy.help_text, copy.unit) == ("How much.", "bytes")
     assert (copy.hidden, copy.limit, copy.lower, copy.bounds) == (True, 7, 0.0, ())
-    assert copy.series == (SeriesSnapshot((b"x",), 2.5, NOW, 9),)
+    assert copy.series == (SeriesSnapshot((b"x",), 2.5, NOW, 9, NOW),)
 
 
 def test_snapshot_does_not_change_with_the_metric() -> None:
@@ -64,8 +64,8 @@ def test_snapshot_wraps_what_outgrew_64_bits() -> None:
         assert isinstance(series, Datum)
         series.value = value
     floats_copy, ints_copy = store.snapshot().metrics
-    assert ints_copy.series == (SeriesSnapshot((), -(1 << 63), (1 << 63) - 1, 0),)
-    assert floats_copy.series == (SeriesSnapshot((), 1e30, (1 << 63) - 1, 0),)
+    assert ints_copy.series == (SeriesSnapshot((), -(1 << 63), (1 << 63) - 1, 0, -(1 << 63) - 1),)
+    assert floats_copy.series == (SeriesSnapshot((), 1e30, (1 << 63) - 1, 0, -(1 << 63) - 1),)
 
 
 def test_snapshot_can_leave_out_the_daemons_own_metrics() -> None:

@@ -10,13 +10,15 @@ import pytest
 import trio
 
 from pipeline.errors import PushError
+from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Kind, Metric, Snapshot, Store, ValueType
-from pipeline.pushers import PushTask, make_pushers
+from pipeline.push_settings import GraphiteSettings, PushSettings
+from pipeline.pushers import PushContext, PushTask, make_pushers
 from pipeline.pushers.connection import Resolver, TcpConnection
 from pipeline.pushers.graphite import GraphitePusher
-from pipeline.settings import PushSettings
 
 NOW = 1_700_000_000 * 10**9
+CONTEXT = PushContext("host", PrometheusOptions(), lambda: NOW)
 LINE = b"p.a.mtail.hits 5 1700000000\n"
 
 
@@ -47,12 +49,13 @@ def listen() -> tuple[trio.SocketListener, int]:
 async def pushing(port: int, snapshot: Callable[[], Snapshot] = make_snapshot) -> AsyncIterator[PushTask]:
     """Give the task that pushes to `port`, which is not run by itself."""
     settings = PushSettings(
-        metric_push_write_deadline_seconds=0.2, graphite_host_port=f"127.0.0.1:{port}", graphite_prefix="p."
+        metric_push_write_deadline_seconds=0.2,
+        graphite=GraphiteSettings(graphite_host_port=f"127.0.0.1:{port}", graphite_prefix="p."),
     )
-    (pusher,) = make_pushers(settings)
+    (pusher,) = make_pushers(settings, CONTEXT)
     with trio.fail_after(60):
         yield PushTask(pusher, settings, snapshot, lambda: NOW)
-    pusher.disconnect()
+    await pusher.disconnect()
 
 
 async def receive(stream: trio.SocketStream, size: int) -> bytes:
@@ -130,15 +133,17 @@ async def test_peer_that_closes_in_the_middle_is_a_failure() -> None:
     """The next push sends all of it again."""
     listener, port = listen()
     snapshot = make_snapshot(100_000)
-    settings = PushSettings(metric_push_write_deadline_seconds=60.0, graphite_host_port=f"127.0.0.1:{port}")
-    (pusher,) = make_pushers(settings)
+    settings = PushSettings(
+        metric_push_write_deadline_seconds=60.0, graphite=GraphiteSettings(graphite_host_port=f"127.0.0.1:{port}")
+    )
+    (pusher,) = make_pushers(settings, CONTEXT)
     task = PushTask(pusher, settings, lambda: snapshot, lambda: NOW)
     async with listener, trio.open_nursery() as nursery:
         nursery.start_soon(task.push)
         async with await listener.accept() as stream:
             await stream.receive_some(1000)
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    pusher.disconnect()
+    await pusher.disconnect()
     assert task.failure in ("connection reset by peer", "broken pipe")
 
 

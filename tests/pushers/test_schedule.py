@@ -11,21 +11,19 @@ from trio.testing import MockClock
 
 from pipeline.errors import PushError
 from pipeline.metrics import Snapshot
-from pipeline.pushers import Pushes, PushTask
-from pipeline.settings import PushSettings
+from pipeline.push_settings import PushSettings
+from pipeline.pushers import Pusher, Pushes, PushTask
 
 EMPTY = Snapshot(())
 NOW = 1_700_000_000 * 10**9
 SETTINGS = PushSettings(metric_push_interval_seconds=60.0, metric_push_write_deadline_seconds=10.0)
 
 
-class Destination:
+class Destination(Pusher):
     """Takes each push as `plan` says: seconds until it is written, or why it fails. The last item goes on for ever."""
 
-    address = "nowhere:1"
-
     def __init__(self, *plan: float | Exception, name: str = "test") -> None:
-        self.name = name
+        super().__init__(name, "nowhere:1")
         self.plan = list(plan)
         self.begun: list[float] = []
         self.written: list[float] = []
@@ -51,7 +49,7 @@ class Destination:
         self.under_way = 0
         return 7
 
-    def disconnect(self) -> None:
+    async def disconnect(self) -> None:
         """Give up."""
         self.under_way = 0
         self.is_connected = False
