@@ -44,6 +44,13 @@ packages:
 	need varnishd varnish; \
 	need curl curl; \
 	need carbon-cache graphite-carbon; \
+	need collectd collectd-core; \
+	need prometheus-pushgateway prometheus-pushgateway; \
+	need prometheus-node-exporter prometheus-node-exporter; \
+	need node nodejs; \
+	need npm npm; \
+	need chromium chromium; \
+	need chromedriver chromium-driver; \
 	need openssl openssl; \
 	need logger bsdutils; \
 	need logrotate logrotate; \
@@ -57,7 +64,16 @@ packages:
 # syslog-ng cannot be installed beside rsyslog.
 	@[ -x .cache/syslog-ng/usr/sbin/syslog-ng ] || .ci/unpack-packages .cache/syslog-ng syslog-ng-core
 
-setup: .venv/dev.stamp packages
+# statsd, and what looks whether a page can be used by all.
+NODE_PACKAGES := statsd@0.9.0 axe-core@4.14.1
+
+.cache/node.stamp: Makefile | packages
+	@echo "Installing Node packages"
+	@mkdir -p .cache/node
+	@npm install --prefix .cache/node --no-save --no-package-lock --no-audit --no-fund --omit=optional --silent $(NODE_PACKAGES)
+	@touch $@
+
+setup: .venv/dev.stamp packages .cache/node.stamp
 
 test: setup
 	@$(BIN)/ruff check --quiet

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum, HistogramValue, wrap_int64
+from pipeline.metrics.exemplars import Exemplar, SeriesExemplars
 from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_SERIES, Kind, Metric, ValueType
+from pipeline.metrics.native import NativeBuckets
 from pipeline.metrics.numbers import format_go_float
 from pipeline.metrics.rows import Rows, share_rows
 from pipeline.metrics.saved import MetricCapture, Record, SavedMetrics, capture_metric, write_records
@@ -15,15 +17,18 @@ __all__ = [
     "DEFAULT_MAX_LABEL_VALUE_BYTES",
     "DEFAULT_MAX_SERIES",
     "Datum",
+    "Exemplar",
     "HistogramDatum",
     "HistogramValue",
     "Kind",
     "Metric",
     "MetricCapture",
     "MetricSnapshot",
+    "NativeBuckets",
     "Record",
     "Rows",
     "SavedMetrics",
+    "SeriesExemplars",
     "SeriesSnapshot",
     "SeriesView",
     "Snapshot",

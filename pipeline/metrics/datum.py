@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.metrics.native import NativeBuckets
+
 INT64_LIMIT = 1 << 63
 UINT64_SPAN = 1 << 64
 
@@ -44,6 +46,8 @@ class HistogramValue:
     counts: tuple[int, ...]
     total: float
     count: int
+    native: NativeBuckets | None = None
+    """The same observations by powers, where they are kept."""
 
 
 class HistogramDatum:

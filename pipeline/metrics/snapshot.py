@@ -6,11 +6,12 @@ write: to make it takes no time for each series, and a value is that of the mome
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.metrics.datum import INT64_LIMIT, Datum, HistogramDatum, HistogramValue, wrap_int64
+from pipeline.metrics.exemplars import SeriesExemplars
 from pipeline.metrics.metric import Kind, Metric, ValueType
 
 
@@ -66,6 +67,8 @@ class MetricSnapshot:
     lower: float
     bounds: tuple[float, ...]
     series: tuple[SeriesView, ...] = field(repr=False)
+    exemplars: Mapping[tuple[bytes, ...], SeriesExemplars] = field(default_factory=dict, repr=False)
+    """Of those series that have some."""
 
 
 @dataclass(frozen=True, slots=True)
