@@ -74,6 +74,11 @@ OF_LIMITS = {
     "texts_cut": OwnMetric(
         "texts_cut_total", "Texts of metrics that were cut to --max_label_value_bytes.", ("prog", "metric")
     ),
+    "exemplars_too_long": OwnMetric(
+        "exemplars_too_long_total",
+        "Exemplars that were not kept, because their labels have more than 128 characters.",
+        ("prog", "metric"),
+    ),
 }
 """Per field of `Metric`."""
 

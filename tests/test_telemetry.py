@@ -146,6 +146,19 @@ def test_series_is_stamped_when_its_value_changed() -> None:
     assert stamps["syslog_pipeline_build_info"] == [NOW]
 
 
+def test_exemplars_that_are_too_long_are_counted() -> None:
+    """For metrics whose program gives some, from zero on."""
+    telemetry = Telemetry(Store())
+    (counter,) = telemetry.store.register(
+        [Metric("c", kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail", has_exemplars=True)]
+    )
+    telemetry.store.register([make_limited("plain")])
+    for count in (0, 1):
+        telemetry.collect(NOW)
+        assert read_series(telemetry, "exemplars_too_long_total") == {(b"a.mtail", b"c"): count}
+        counter.keep_exemplar(counter.data[()], 0, (("trace_id",), (b"x" * 1000,), 1, NOW))
+
+
 def make_limited(name: str, limit: int = 0, value_type: ValueType = ValueType.INT, *labels: str) -> Metric:
     return Metric(
         name,

@@ -14,6 +14,7 @@ from pipeline.errors import LineError
 from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum
 from pipeline.metrics.eviction import EvictionQueue, Labels, LimitedDatum, LimitedHistogramDatum, Series
+from pipeline.metrics.exemplars import Note, Notes, are_too_long
 
 # mtail stops answering scrapes above 70,000 series (google/mtail#903), so no program that works
 # there meets this limit. A series takes about 0.3 KB: one metric that a stranger fills stays
@@ -73,6 +74,8 @@ class Metric:
         "capacity",
         "data",
         "evictions",
+        "exemplars",
+        "exemplars_too_long",
         "expiring",
         "help_text",
         "hidden",
@@ -108,13 +111,14 @@ class Metric:
         hidden: bool = False,
         limit: int = 0,
         buckets: Sequence[float] = (),
+        has_exemplars: bool = False,
     ) -> None:
         """Start without series.
 
         `name` is the exported name, `program` the file name of the program or "" for the daemon's
         own, `source` where it is declared (`a.mtail:3:9-13`). `help_text`, if given, takes the place
         of "defined at …". `unit` is a word such as `seconds`, or "": the name need not end in it. A `limit` of zero
-        or less is none. `buckets` are the bounds as declared.
+        or less is none. `buckets` are the bounds as declared. Without `has_exemplars` none are ever kept.
         """
         self.name = name
         self.kind = kind
@@ -132,11 +136,13 @@ class Metric:
         self.expiring: dict[Labels, Series] = {}
         self.rows: dict[Labels, list[Series | None]] | None = None
         """Where the series are also found, together with those of other metrics (`Rows`)."""
+        self.exemplars: Notes | None = {} if has_exemplars else None
         self.queue = EvictionQueue(self.data) if limit > 0 else None
         self.evictions = 0
         self.overflows = 0
         self.values_too_long = 0
         self.texts_cut = 0
+        self.exemplars_too_long = 0
         self.capacity = sys.maxsize
         self.max_label_value_bytes = DEFAULT_MAX_LABEL_VALUE_BYTES
         self.cap_series(DEFAULT_MAX_SERIES)
@@ -157,7 +163,7 @@ class Metric:
         limits = ["texts_cut"] if self.value_type is ValueType.STRING else []
         if self.label_names:
             limits += ["values_too_long", "overflows" if self.queue is None else "evictions"]
-        return limits
+        return limits if self.exemplars is None else [*limits, "exemplars_too_long"]
 
     def is_too_long(self, key: Labels) -> bool:
         """Tell whether one of the label values is too long for a series to be kept."""
@@ -173,6 +179,23 @@ class Metric:
             return text
         self.texts_cut += 1
         return text[: self.max_label_value_bytes]
+
+    def keep_exemplar(self, series: Series, place: int, note: Note) -> None:
+        """Remember with which labels something was just counted in bucket `place` of `series`.
+
+        It is forgotten when it leads nowhere: if no label has a value, if what was counted is not a number, if the
+        series is one that is not kept.
+        """
+        names, values, value, _ = note
+        if self.exemplars is None or not any(values) or value != value or self.data.get(series.labels) is not series:
+            return
+        if are_too_long(names, values):
+            self.exemplars_too_long += 1
+            return
+        try:
+            self.exemplars[series.labels][place] = note
+        except KeyError:
+            self.exemplars[series.labels] = {place: note}
 
     def new(self, key: Labels, now: int) -> Series:
         """Create the series `key`, which must not exist, and make room for it at the limit."""
@@ -223,6 +246,8 @@ class Metric:
         self.expiring.pop(key, None)
         if self.rows is not None:
             self.rows.pop(key, None)
+        if self.exemplars is not None:
+            self.exemplars.pop(key, None)
 
     def expire_after(self, key: Labels, duration: int) -> None:
         """Let the series `key` go `duration` nanoseconds after its last stamp; at once if not positive."""
@@ -280,10 +305,13 @@ class Metric:
             self.move_series(other)
         else:
             self.copy_series(other)
+        if self.exemplars is not None and other.exemplars is not None:
+            self.exemplars.update((key, notes) for key, notes in other.exemplars.items() if key in self.data)
         self.evictions += other.evictions
         self.overflows += other.overflows
         self.values_too_long += other.values_too_long
         self.texts_cut += other.texts_cut
+        self.exemplars_too_long += other.exemplars_too_long
 
     def has_room_for(self, other: Metric) -> bool:
         """Tell whether all series of `other` can be ours as they are."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.metrics.datum import INT64_LIMIT, Datum, HistogramDatum, HistogramValue, wrap_int64
-from pipeline.metrics.exemplars import SeriesExemplars
+from pipeline.metrics.exemplars import ExemplarsView, SeriesExemplars, read_notes
 from pipeline.metrics.metric import Kind, Metric, ValueType
 
 
@@ -84,16 +84,20 @@ class Snapshot:
 
 def copy_metric(metric: Metric) -> MetricSnapshot:
     """Return a copy of `metric` as it is now."""
-    return describe_metric(metric, copy_data(metric.data.values()))
+    exemplars = {labels: read_notes(notes) for labels, notes in (metric.exemplars or {}).items()}
+    return describe_metric(metric, copy_data(metric.data.values()), exemplars)
 
 
 def view_metric(metric: Metric) -> MetricSnapshot:
     """Return `metric` with the series that it has now; what they hold goes on changing."""
-    return describe_metric(metric, tuple(metric.data.values()))
+    exemplars = {} if metric.exemplars is None else ExemplarsView(metric.exemplars)
+    return describe_metric(metric, tuple(metric.data.values()), exemplars)
 
 
-def describe_metric(metric: Metric, series: tuple[SeriesView, ...]) -> MetricSnapshot:
-    """Return what `metric` is, with `series`."""
+def describe_metric(
+    metric: Metric, series: tuple[SeriesView, ...], exemplars: Mapping[tuple[bytes, ...], SeriesExemplars]
+) -> MetricSnapshot:
+    """Return what `metric` is, with `series` and their exemplars."""
     return MetricSnapshot(
         name=metric.name,
         program=metric.program,
@@ -108,6 +112,7 @@ def describe_metric(metric: Metric, series: tuple[SeriesView, ...]) -> MetricSna
         lower=metric.lower,
         bounds=metric.bounds,
         series=series,
+        exemplars=exemplars,
     )
 
 
