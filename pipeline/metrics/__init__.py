@@ -6,7 +6,7 @@ from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum, HistogramValue, wrap_int64
 from pipeline.metrics.exemplars import Exemplar, SeriesExemplars
 from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_SERIES, Kind, Metric, ValueType
-from pipeline.metrics.native import NativeBuckets
+from pipeline.metrics.native import NativeBuckets, NativeCounts, merge_buckets
 from pipeline.metrics.numbers import format_go_float
 from pipeline.metrics.rows import Rows, share_rows
 from pipeline.metrics.saved import MetricCapture, Record, SavedMetrics, capture_metric, write_records
@@ -25,6 +25,7 @@ __all__ = [
     "MetricCapture",
     "MetricSnapshot",
     "NativeBuckets",
+    "NativeCounts",
     "Record",
     "Rows",
     "SavedMetrics",
@@ -38,6 +39,7 @@ __all__ = [
     "capture_metric",
     "divide_bounds",
     "format_go_float",
+    "merge_buckets",
     "share_rows",
     "wrap_int64",
     "write_records",

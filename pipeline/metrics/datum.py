@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.metrics.native import NativeBuckets
+from pipeline.metrics.native import NativeBuckets, NativeCounts
 
 INT64_LIMIT = 1 << 63
 UINT64_SPAN = 1 << 64
@@ -51,9 +51,12 @@ class HistogramValue:
 
 
 class HistogramDatum:
-    """A series of buckets. `counts` holds one count per upper bound, then +Inf's; it is not cumulative."""
+    """A series of buckets. `counts` holds one count per upper bound, then +Inf's; it is not cumulative.
 
-    __slots__ = ("count", "counts", "expiry", "labels", "start", "time", "total")
+    `native` holds the same observations by powers, where they are kept.
+    """
+
+    __slots__ = ("count", "counts", "expiry", "labels", "native", "start", "time", "total")
 
     def __init__(self, labels: tuple[bytes, ...], buckets: int, time: int = 0, expiry: int = 0, start: int = 0) -> None:
         """Start empty with `buckets` counts, +Inf's included."""
@@ -64,8 +67,10 @@ class HistogramDatum:
         self.time = time
         self.expiry = expiry
         self.start = start
+        self.native: NativeCounts | None = None
 
     @property
     def value(self) -> HistogramValue:
         """A copy of what it holds."""
-        return HistogramValue(tuple(self.counts), self.total, self.count)
+        native = None if self.native is None else self.native.copy()
+        return HistogramValue(tuple(self.counts), self.total, self.count, native)

@@ -15,6 +15,7 @@ from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum
 from pipeline.metrics.eviction import EvictionQueue, Labels, LimitedDatum, LimitedHistogramDatum, Series
 from pipeline.metrics.exemplars import Note, Notes, are_too_long
+from pipeline.metrics.native import NativeCounts
 
 # mtail stops answering scrapes above 70,000 series (google/mtail#903), so no program that works
 # there meets this limit. A series takes about 0.3 KB: one metric that a stranger fills stays
@@ -85,6 +86,7 @@ class Metric:
         "lower",
         "max_label_value_bytes",
         "name",
+        "native",
         "overflows",
         "program",
         "queue",
@@ -111,6 +113,7 @@ class Metric:
         hidden: bool = False,
         limit: int = 0,
         buckets: Sequence[float] = (),
+        native: bool = False,
         has_exemplars: bool = False,
     ) -> None:
         """Start without series.
@@ -118,7 +121,8 @@ class Metric:
         `name` is the exported name, `program` the file name of the program or "" for the daemon's
         own, `source` where it is declared (`a.mtail:3:9-13`). `help_text`, if given, takes the place
         of "defined at …". `unit` is a word such as `seconds`, or "": the name need not end in it. A `limit` of zero
-        or less is none. `buckets` are the bounds as declared. Without `has_exemplars` none are ever kept.
+        or less is none. `buckets` are the bounds as declared; a `native` histogram has
+        buckets by powers besides. Without `has_exemplars` none are ever kept.
         """
         self.name = name
         self.kind = kind
@@ -132,6 +136,7 @@ class Metric:
         self.hidden = hidden
         self.limit = limit
         self.lower, self.bounds = divide_bounds(buckets)
+        self.native = native
         self.data: dict[Labels, Series] = {}
         self.expiring: dict[Labels, Series] = {}
         self.rows: dict[Labels, list[Series | None]] | None = None
@@ -221,17 +226,26 @@ class Metric:
     def make_series(self, key: Labels, time: int, start: int) -> Series:
         """Return an empty series, not yet kept. A histogram's stamp is 0 until it observes."""
         if self.value_type is ValueType.BUCKETS:
-            if self.queue is None:
-                return HistogramDatum(key, len(self.bounds) + 1, 0, 0, start)
-            return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue, start)
+            return self.make_histogram(key, start)
         if self.queue is None:
             return Datum(key, self.zero, time, 0, start)
         return LimitedDatum(key, self.zero, time, self.queue, start)
 
+    def make_histogram(self, key: Labels, start: int, *, kept: bool = True) -> HistogramDatum:
+        """Return an empty series of a histogram; no queue knows one that is not to be kept."""
+        buckets = len(self.bounds) + 1
+        if self.queue is None or not kept:
+            series = HistogramDatum(key, buckets, 0, 0, start)
+        else:
+            series = LimitedHistogramDatum(key, buckets, 0, self.queue, start)
+        if self.native:
+            series.native = NativeCounts()
+        return series
+
     def make_unkept(self, key: Labels, time: int) -> Series:
         """Return an empty series that no queue knows."""
         if self.value_type is ValueType.BUCKETS:
-            return HistogramDatum(key, len(self.bounds) + 1)
+            return self.make_histogram(key, 0, kept=False)
         return Datum(key, self.zero, time)
 
     def evict_oldest(self, room: int) -> None:
@@ -285,7 +299,11 @@ class Metric:
         return min(series.time + series.expiry for series in self.expiring.values()) + 1
 
     def continues(self, other: Metric) -> bool:
-        """Tell whether the series of `other` mean the same in this metric."""
+        """Tell whether the series of `other` mean the same in this metric.
+
+        What was observed before there were native buckets cannot be in them, and Prometheus refuses a histogram whose
+        buckets do not add up. So a histogram with native buckets starts anew where there were none.
+        """
         return (
             self.name == other.name
             and self.program == other.program
@@ -294,6 +312,7 @@ class Metric:
             and self.label_names == other.label_names
             and self.lower == other.lower
             and self.bounds == other.bounds
+            and self.native <= other.native
         )
 
     def adopt(self, other: Metric) -> None:
@@ -318,6 +337,7 @@ class Metric:
         return (
             self.queue is None
             and other.queue is None
+            and self.native == other.native
             and len(self.data) + len(other.data) <= self.capacity
             and other.max_label_value_bytes <= self.max_label_value_bytes
         )
@@ -349,6 +369,7 @@ class Metric:
                 assert isinstance(theirs, HistogramDatum)
                 ours.counts[:] = theirs.counts
                 ours.total, ours.count = theirs.total, theirs.count
+                ours.native = theirs.native if self.native else None
             ours.time = theirs.time
             if theirs.expiry:
                 self.expire_after(key, theirs.expiry)
