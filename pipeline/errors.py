@@ -47,10 +47,14 @@ class StateError(PipelineError):
 class PushError(PipelineError):
     """A push did not reach its destination. Its text ends a sentence: it says why."""
 
-    def __init__(self, text: str, pause_seconds: float = 0.0) -> None:
-        """`pause_seconds` is how long the destination asks to be left alone."""
+    def __init__(self, text: str, pause_seconds: float = 0.0, *, is_final: bool = False) -> None:
+        """`pause_seconds` is how long the destination asks to be left alone.
+
+        `is_final` says that it would not take the same another time either.
+        """
         super().__init__(text)
         self.pause_seconds = pause_seconds
+        self.is_final = is_final
 
 
 class LineError(PipelineError):

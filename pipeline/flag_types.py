@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.push_settings import NO_GROUPING
 from pipeline.settings import parse_duration
 
 BOOLEAN_WORDS = {
@@ -225,6 +226,21 @@ class LabelsType(SourcesType):
         return name, value
 
 
+class GroupingType(SourcesType):
+    """Comma-separated pairs `NAME=VALUE`, kept as texts, or `none`; in a file of settings an array of them too."""
+
+    name = "grouping"
+    metavar = "NAME=VALUE"
+    expectation = "a label: write NAME=VALUE, or none"
+
+    def parse_item(self, text: str) -> object:
+        """Return the text, whose value may be empty."""
+        name, equals, _ = text.partition("=")
+        if text != NO_GROUPING and not (name and equals):
+            raise ValueError(text)
+        return text
+
+
 class ChoiceType(FlagType):
     """One of a few words."""
 
@@ -253,6 +269,7 @@ SOURCES = SourcesType()
 NAMES = NamesType()
 BINDINGS = BindingsType()
 LABELS = LabelsType()
+GROUPING = GroupingType()
 
 
 def one_of(words: tuple[str, ...]) -> ChoiceType:

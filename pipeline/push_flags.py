@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline import push_settings
-from pipeline.flag import PUSHING, Flag
-from pipeline.flag_types import DURATION, INTEGER, PATH, TEXT
+from pipeline.flag import PUSHING, Flag, flatten_values
+from pipeline.flag_types import BOOLEAN, DURATION, GROUPING, INTEGER, MODE, PATH, TEXT, one_of
 
 PUSH_FLAGS = (
     Flag(
@@ -48,5 +48,57 @@ PUSH_FLAGS = (
         type=TEXT,
         section=PUSHING,
         help="What each path in Graphite begins with, its dot included.",
+    ),
+    Flag(
+        of=push_settings.PushgatewaySettings,
+        name="pushgateway_url",
+        type=TEXT,
+        section=PUSHING,
+        help="Push to the Prometheus Pushgateway at this URL, which may name a user and a password.",
+    ),
+    Flag(
+        of=push_settings.PushgatewaySettings,
+        name="pushgateway_job",
+        type=TEXT,
+        section=PUSHING,
+        help="The job that the grouping key begins with.",
+    ),
+    Flag(
+        of=push_settings.PushgatewaySettings,
+        name="pushgateway_grouping",
+        type=GROUPING,
+        section=PUSHING,
+        repeatable=True,
+        callback=flatten_values,
+        help="The labels of the grouping key beside the job: NAME=VALUE, or none; by default instance=HOST. "
+        "Comma-separated, repeatable.",
+    ),
+    Flag(
+        of=push_settings.PushgatewaySettings,
+        name="pushgateway_method",
+        type=one_of(("put", "post")),
+        section=PUSHING,
+        help="Whether a push replaces the whole group (put), or its metrics of the same names (post).",
+    ),
+    Flag(
+        of=push_settings.PushgatewaySettings,
+        name="pushgateway_delete_on_exit",
+        type=BOOLEAN,
+        section=PUSHING,
+        help="Delete the group behind the last push when the daemon ends.",
+    ),
+    Flag(
+        of=push_settings.TextfileSettings,
+        name="textfile_path",
+        type=PATH,
+        section=PUSHING,
+        help="Write the metrics to this file (*.prom) for the textfile collector of the node exporter.",
+    ),
+    Flag(
+        of=push_settings.TextfileSettings,
+        name="textfile_mode",
+        type=MODE,
+        section=PUSHING,
+        help="The permissions of that file, in octal.",
     ),
 )

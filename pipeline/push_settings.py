@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import SettingError
-from pipeline.setting_checks import require_at_least, require_no_blank, split_host_port
+from pipeline.setting_checks import (
+    RESERVED_LABELS,
+    require_at_least,
+    require_labels,
+    require_mode,
+    require_no_blank,
+    require_printable,
+    require_url,
+    split_host_port,
+)
+
+NO_GROUPING = "none"
+"""What an operator writes for a grouping key that is the job alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +37,55 @@ class GraphiteSettings:
         require_no_blank("graphite_prefix", self.graphite_prefix)
 
 
-DESTINATIONS: dict[str, type] = {"graphite": GraphiteSettings}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushgatewaySettings:
+    """A Prometheus Pushgateway, and the group that is ours there."""
+
+    pushgateway_url: str = ""
+    pushgateway_job: str = "syslog-pipeline"
+    pushgateway_grouping: tuple[str, ...] = ()
+    """Labels, `NAME=VALUE`; the name of this host if there are none, and really none with `NO_GROUPING` alone."""
+    pushgateway_method: str = "put"
+    pushgateway_delete_on_exit: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pushgateway_url:
+            require_url("pushgateway_url", self.pushgateway_url)
+        if not self.pushgateway_job:
+            raise SettingError("--pushgateway_job must not be empty: the Pushgateway knows no group without a job.")
+        require_printable("pushgateway_job", "the job", self.pushgateway_job)
+        labels = self.find_grouping("")
+        if NO_GROUPING in self.pushgateway_grouping and labels:
+            raise SettingError(f"--pushgateway_grouping: {NO_GROUPING} does not go with a label.")
+        require_labels("pushgateway_grouping", labels, (*RESERVED_LABELS, "job"))
+
+    def find_grouping(self, host: str) -> tuple[tuple[str, str], ...]:
+        """Return the labels of the grouping key beside the job."""
+        if not self.pushgateway_grouping:
+            return (("instance", host),)
+        labels = (label.partition("=") for label in self.pushgateway_grouping if label != NO_GROUPING)
+        return tuple((name, value) for name, _, value in labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextfileSettings:
+    """A file for the textfile collector of the node exporter."""
+
+    textfile_path: Path | None = None
+    # The node exporter runs as another user, and what it shows everybody may read.
+    textfile_mode: int = 0o644
+
+    def __post_init__(self) -> None:
+        if self.textfile_path is not None and self.textfile_path.suffix != ".prom":
+            raise SettingError("--textfile_path must end in .prom: the node exporter reads no other files.")
+        require_mode("textfile_mode", self.textfile_mode)
+
+
+DESTINATIONS: dict[str, type] = {
+    "graphite": GraphiteSettings,
+    "pushgateway": PushgatewaySettings,
+    "textfile": TextfileSettings,
+}
 """The settings of each destination, by the field of `PushSettings` that they are in."""
 
 
@@ -40,6 +100,8 @@ class PushSettings:
     push_spool_bytes: int = 16 * 1024 * 1024
     push_ca: Path | None = None
     graphite: GraphiteSettings = field(default_factory=GraphiteSettings)
+    pushgateway: PushgatewaySettings = field(default_factory=PushgatewaySettings)
+    textfile: TextfileSettings = field(default_factory=TextfileSettings)
 
     def __post_init__(self) -> None:
         if 0 < self.metric_push_interval_seconds < 0.1:

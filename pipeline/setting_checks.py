@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import SettingError
 
 HOST_AND_PORT = re.compile(r"(?:\[(?P<bracketed>[^\[\]\s]+)\]|(?P<host>[^:\[\]\s]*)):(?P<port>[0-9]{1,5})")
 MAX_PORT = 65535
+
+UNIX_SCHEME = "unix://"
+# What Linux has room for (unix(7), sun_path), without the NUL at the end.
+MAX_SOCKET_PATH_BYTES = 107
+LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+RESERVED_LABELS = ("prog", "le", "quantile")
+"""Labels that we write ourselves, or that Prometheus reads numbers from."""
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
@@ -29,12 +39,51 @@ def require_no_blank(name: str, text: str) -> None:
         raise SettingError(f"--{name} must have neither blanks nor control characters.")
 
 
+def require_labels(flag: str, labels: Sequence[tuple[str, str]], reserved: Sequence[str] = RESERVED_LABELS) -> None:
+    """Raise `SettingError` unless `labels` are names and values that each series can have."""
+    names = [name for name, _ in labels]
+    for name, value in labels:
+        if not LABEL_NAME.fullmatch(name):
+            raise SettingError(
+                f"--{flag}: {name!r} is no name of a label: it may have letters, digits and _, no digit at its "
+                "beginning, and no two underscores there."
+            )
+        if name in reserved:
+            raise SettingError(f"--{flag}: the label {name} has a meaning of its own.")
+        if names.count(name) > 1:
+            raise SettingError(f"--{flag}: the label {name} is given twice.")
+        require_printable(flag, name, value)
+
+
+def require_printable(flag: str, name: str, value: str) -> None:
+    """Raise `SettingError` unless the value of a label is one that people can read."""
+    if not value.isprintable():
+        raise SettingError(f"--{flag}: the value {value!r} of {name} cannot be printed.")
+
+
 def split_host_port(name: str, text: str) -> tuple[str, int]:
     """Return the host and the port that `text` names; no host is this one. `SettingError` if it names none."""
     found = HOST_AND_PORT.fullmatch(text)
     if found is None or not 0 < int(found["port"]) <= MAX_PORT:
         raise SettingError(f"--{name} {text!r} names no host and port: write HOST:PORT or [IPV6]:PORT.")
     return found["bracketed"] or found["host"] or "localhost", int(found["port"])
+
+
+def split_place(name: str, text: str) -> Path | tuple[str, int]:
+    """Return the unix socket that `text` names as `unix://PATH`, or else the host and the port."""
+    if not text.startswith(UNIX_SCHEME):
+        return split_host_port(name, text)
+    path = Path(text.removeprefix(UNIX_SCHEME))
+    require_socket_path(name, path)
+    return path
+
+
+def require_socket_path(name: str, path: Path) -> None:
+    """Raise `SettingError` unless `path` can be that of a unix socket, whatever folder we run in."""
+    if not path.is_absolute():
+        raise SettingError(f"--{name} must name a socket by its whole path, which begins with /.")
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES or "\0" in str(path):
+        raise SettingError(f"--{name} must name a socket whose path has at most {MAX_SOCKET_PATH_BYTES} bytes.")
 
 
 def require_mode(name: str, mode: int) -> None:

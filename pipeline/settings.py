@@ -15,15 +15,18 @@ from pathlib import Path
 
 from pipeline.errors import SettingError
 from pipeline.push_settings import PushSettings
-from pipeline.setting_checks import is_https_url, require_at_least, require_mode, require_not_negative
+from pipeline.setting_checks import (
+    is_https_url,
+    require_at_least,
+    require_labels,
+    require_mode,
+    require_not_negative,
+)
 
 LOCAL_ZONE_FILE = Path("/etc/localtime")
 """Where the machine's own zone is, as in localtime(5)."""
 
 DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
-LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
-RESERVED_LABELS = ("prog", "le", "quantile")
-"""Labels that we write ourselves, or that Prometheus reads numbers from."""
 SECONDS_PER_UNIT = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 MAX_DURATION_SECONDS = 290 * 365.25 * 86400
@@ -148,19 +151,7 @@ class FormatSettings:
     constant_labels: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        names = [name for name, _ in self.constant_labels]
-        for name, value in self.constant_labels:
-            if not LABEL_NAME.fullmatch(name):
-                raise SettingError(
-                    f"--constant_labels: {name!r} is no name of a label: it may have letters, digits and _, no digit "
-                    "at its beginning, and no two underscores there."
-                )
-            if name in RESERVED_LABELS:
-                raise SettingError(f"--constant_labels: the label {name} has a meaning of its own.")
-            if names.count(name) > 1:
-                raise SettingError(f"--constant_labels: the label {name} is given twice.")
-            if not value.isprintable():
-                raise SettingError(f"--constant_labels: the value {value!r} of {name} cannot be printed.")
+        require_labels("constant_labels", self.constant_labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ from pathlib import Path
 import trio
 
 from pipeline.errors import describe_os_error
+from pipeline.new_file import NewFile
 from pipeline.settings import StateSettings
-from pipeline.state_file import Capture, NewFile, write_lines
+from pipeline.state_file import Capture, write_lines
 from pipeline.telemetry import StateCounts
 
 logger = logging.getLogger(__name__)

@@ -28,6 +28,7 @@ from typing import BinaryIO
 
 from pipeline.errors import SettingError, StateError, describe_os_error
 from pipeline.metrics import Metric, MetricCapture, Record, SavedMetrics, capture_metric, write_records
+from pipeline.new_file import NewFile
 
 logger = logging.getLogger(__name__)
 
@@ -235,48 +236,3 @@ def set_aside(path: Path, why: str) -> None:
     logger.warning(
         "The state file %s cannot be used: %s. It is kept as %s; the metrics start anew.", path, why, aside.name
     )
-
-
-class NewFile:
-    """A state file in the making, beside its place. What it does may wait for the disk, and raise `OSError`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.new = path.with_name(path.name + ".new")
-        self.descriptor: int | None = None
-
-    def create(self) -> None:
-        """Make it, empty, for nobody else to read. What an earlier run has left half done is replaced."""
-        self.new.unlink(missing_ok=True)
-        self.descriptor = os.open(self.new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-    def write(self, data: bytes) -> None:
-        """Write all of `data`."""
-        assert self.descriptor is not None, "create() comes first"
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self.descriptor, rest) :]
-
-    def put_in_place(self) -> None:
-        """Bring it to the disk, then to its place, and that to the disk too."""
-        assert self.descriptor is not None, "create() comes first"
-        os.fsync(self.descriptor)
-        self.close()
-        self.new.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        with suppress(OSError):
-            self.close()
-        with suppress(OSError):
-            self.new.unlink()
-
-    def close(self) -> None:
-        if self.descriptor is not None:
-            descriptor, self.descriptor = self.descriptor, None
-            os.close(descriptor)

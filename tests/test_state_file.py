@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from pipeline.errors import SettingError
 from pipeline.metrics import Datum, Kind, Metric, ValueType
+from pipeline.new_file import NewFile
 from pipeline.state_file import (
     HEAD_BYTES,
     VERSION,
-    NewFile,
     State,
     capture_state,
     hold_state,

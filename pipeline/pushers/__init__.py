@@ -20,7 +20,30 @@ def make_graphite_pusher(settings: PushSettings, _context: PushContext) -> Pushe
     return GraphitePusher(settings)
 
 
-PUSHERS: tuple[Callable[[PushSettings, PushContext], Pusher | None], ...] = (make_graphite_pusher,)
+def make_pushgateway_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
+    """Return what pushes to a Pushgateway."""
+    if not settings.pushgateway.pushgateway_url:
+        return None
+    from pipeline.pushers.pushgateway import PushgatewayPusher
+
+    return PushgatewayPusher(settings, context)
+
+
+def make_textfile_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
+    """Return what writes a file for the node exporter."""
+    path = settings.textfile.textfile_path
+    if path is None:
+        return None
+    from pipeline.pushers.textfile import TextfilePusher
+
+    return TextfilePusher(path, settings, context)
+
+
+PUSHERS: tuple[Callable[[PushSettings, PushContext], Pusher | None], ...] = (
+    make_graphite_pusher,
+    make_pushgateway_pusher,
+    make_textfile_pusher,
+)
 """A row for each destination: settings → its pusher, or None where no address is set.
 
 What a destination needs is imported where one is made: who pushes nothing, needs no HTTP client.

@@ -26,7 +26,11 @@ from pipeline.errors import PushError, SettingError, describe_os_error
 
 # Errors are some hundred bytes; what is beyond this nobody reads.
 MAX_ANSWER_BYTES = 64 * 1024
-MAX_SHOWN_CHARACTERS = 200
+# A Pushgateway names the series that it does not like before it says why.
+MAX_SHOWN_CHARACTERS = 400
+
+PASSING = (408, 425, 429)
+"""Refusals that are not about what was sent, of those from 400 to 499."""
 
 NANOSECONDS = 1_000_000_000
 
@@ -50,6 +54,11 @@ class Answer:
         shown = "".join(char if char.isprintable() else "\ufffd" for char in text[:MAX_SHOWN_CHARACTERS])
         answer = f"it answered {self.status}"
         return f"{answer}: {shown}" if shown else answer
+
+    def make_error(self, now: int) -> PushError:
+        """Return the failure that it tells of. `now` is in ns since 1970."""
+        is_final = 300 <= self.status < 500 and self.status not in PASSING
+        return PushError(self.describe(), self.find_pause(now), is_final=is_final)
 
     def find_pause(self, now: int) -> float:
         """Return how many seconds it asks to be left alone (RFC 9110 section 10.2.3); 0 if it does not.

@@ -51,11 +51,12 @@ class Received:
 class HttpPeer:
     """Takes each request as `plan` says; the last item goes on for ever."""
 
-    def __init__(self, *plan: Reply | Mischief) -> None:
+    def __init__(self, *plan: Reply | Mischief, port: int = 0) -> None:
+        """Listen on any port, if none is named."""
         self.plan = list(plan or (Reply(),))
         self.received: list[Received] = []
         self.connections = 0
-        listening = socket.create_server(("127.0.0.1", 0))
+        listening = socket.create_server(("127.0.0.1", port))
         self.port: int = listening.getsockname()[1]
         self.listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
 

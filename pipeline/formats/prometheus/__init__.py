@@ -15,6 +15,8 @@ from pipeline.formats.prometheus.family import BLOCK_SAMPLES, Family
 from pipeline.formats.prometheus.samples import Stamp, make_form, write_histograms, write_numbers
 from pipeline.formats.prometheus.selection import (
     PrometheusOptions,
+    clean_label_name,
+    clean_name,
     group_families,
     leave_out,
     select_families,
@@ -33,7 +35,17 @@ from pipeline.formats.prometheus.variants import (
 from pipeline.formats.text import encode_text
 from pipeline.metrics import Kind, MetricSnapshot, Snapshot
 
-__all__ = ["CONTENT_TYPE", "TEXT", "VARIANTS", "Page", "PrometheusOptions", "Variant", "render"]
+__all__ = [
+    "CONTENT_TYPE",
+    "TEXT",
+    "VARIANTS",
+    "Page",
+    "PrometheusOptions",
+    "Variant",
+    "clean_label_name",
+    "clean_name",
+    "render",
+]
 
 CONTENT_TYPE = TEXT.spell_content_type()
 

@@ -39,6 +39,8 @@ class PrometheusOptions:
     emit_metric_timestamp: bool = False
     constant_labels: tuple[tuple[str, str], ...] = ()
     """Names that the format can hold, and their values; a label of a metric counts more than one of its name."""
+    emit_created_timestamps: bool = False
+    """Whether it is told when each counter and histogram began, in those variants that can say so."""
 
 
 def select_families(
@@ -68,7 +70,7 @@ def group_families(snapshot: Snapshot) -> dict[str, list[MetricSnapshot]]:
     families: dict[str, list[MetricSnapshot]] = {}
     for metric in snapshot.metrics:
         if metric.series and not metric.hidden and metric.kind in TYPES:
-            families.setdefault(NAME_MISFITS.sub("_", metric.name), []).append(metric)
+            families.setdefault(clean_name(metric.name), []).append(metric)
     return families
 
 
@@ -137,8 +139,13 @@ def has_prog_label(metric: MetricSnapshot, options: PrometheusOptions) -> bool:
     return options.emit_prog_label and bool(metric.program)
 
 
+def clean_name(name: str) -> str:
+    """Return the name of a metric as the format can hold it."""
+    return NAME_MISFITS.sub("_", name)
+
+
 def clean_label_name(name: str) -> str:
-    """Return `name` as the format can hold it."""
+    """Return the name of a label as the format can hold it."""
     return LABEL_NAME_MISFITS.sub("_", name)
 
 
