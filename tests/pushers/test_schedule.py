@@ -127,6 +127,16 @@ async def test_longer_interval_is_no_longer_after_failures(autojump_clock: MockC
     assert [time - begin for time in destination.begun] == [1000, 2000, 3000]
 
 
+async def test_destination_says_how_long_to_leave_it_alone(autojump_clock: MockClock) -> None:
+    """It is heard up to the longest pause; a shorter one than ours changes nothing."""
+    busy, patient = PushError("it is busy", 150.0), PushError("it is busy", 1e9)
+    destination = Destination(busy, PushError("it is busy", 1.0), patient, OSError(111, "Connection refused"), 0.0)
+    pushes = make_pushes([destination])
+    begin = trio.current_time()
+    await run_for(pushes, 940)
+    assert [time - begin for time in destination.begun] == [60, 210, 330, 630, 930]
+
+
 async def test_hanging_destination_meets_its_deadline(autojump_clock: MockClock) -> None:
     """It is cut off, and has failed; another one is pushed to as if nothing were."""
     hanging, other = Destination(1e9), Destination(0.0, name="other")
@@ -183,6 +193,29 @@ async def test_end_comes_as_soon_as_all_have_the_last_values(autojump_clock: Moc
         begin = trio.current_time()
         await pushes.finish(100)
         assert trio.current_time() - begin == 0.5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "failure"), [(3.0, ""), (11.0, "it did not end within 10 s"), (-1.0, "it did not like that")]
+)
+async def test_pusher_finishes_behind_the_last_push(autojump_clock: MockClock, seconds: float, failure: str) -> None:
+    """It has a deadline, and may fail."""
+
+    class Finishing(Destination):
+        async def finish(self) -> None:
+            assert len(self.written) == 1
+            if seconds < 0:
+                raise PushError("it did not like that")
+            await trio.sleep(seconds)
+
+    pushes = make_pushes([Finishing(0.5)])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pushes.run)
+        await trio.sleep(1)
+        begin = trio.current_time()
+        await pushes.finish(100)
+        assert trio.current_time() - begin == 0.5 + min(max(seconds, 0.0), 10.0)
+    assert pushes.tasks[0].failure == failure
 
 
 async def test_push_under_way_at_the_end_is_followed_by_the_last(autojump_clock: MockClock) -> None:
