@@ -226,6 +226,18 @@ class LabelsType(SourcesType):
         return name, value
 
 
+class HeadersType(LabelsType):
+    """Comma-separated headers `NAME=VALUE`. They are secrets: what is wrong with one is told by its settings class."""
+
+    name = "headers"
+    expectation = "a header: write NAME=VALUE"
+
+    def parse_item(self, text: str) -> object:
+        """Return a pair of a name and a value, whatever they are."""
+        name, _, value = text.partition("=")
+        return name.strip(), value.strip()
+
+
 class GroupingType(SourcesType):
     """Comma-separated pairs `NAME=VALUE`, kept as texts, or `none`; in a file of settings an array of them too."""
 
@@ -269,6 +281,7 @@ SOURCES = SourcesType()
 NAMES = NamesType()
 BINDINGS = BindingsType()
 LABELS = LabelsType()
+HEADERS = HeadersType()
 GROUPING = GroupingType()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline import push_settings
 from pipeline.flag import PUSHING, Flag, flatten_values
-from pipeline.flag_types import BOOLEAN, DURATION, GROUPING, INTEGER, MODE, PATH, TEXT, one_of
+from pipeline.flag_types import BOOLEAN, DURATION, GROUPING, HEADERS, INTEGER, LABELS, MODE, PATH, TEXT, one_of
 
 PUSH_FLAGS = (
     Flag(
@@ -62,6 +62,39 @@ PUSH_FLAGS = (
         type=TEXT,
         section=PUSHING,
         help="The job that the grouping key begins with.",
+    ),
+    Flag(
+        of=push_settings.OtlpSettings,
+        name="otlp_endpoint",
+        type=TEXT,
+        section=PUSHING,
+        help="Push to the receiver of OTLP over HTTP at this URL; /v1/metrics is put behind it.",
+    ),
+    Flag(
+        of=push_settings.OtlpSettings,
+        name="otlp_headers",
+        type=HEADERS,
+        section=PUSHING,
+        repeatable=True,
+        callback=flatten_values,
+        help="Headers for each of these requests, such as the key of an API: NAME=VALUE. Comma-separated, repeatable.",
+    ),
+    Flag(
+        of=push_settings.OtlpSettings,
+        name="otlp_resource_attributes",
+        type=LABELS,
+        section=PUSHING,
+        repeatable=True,
+        callback=flatten_values,
+        help="What stands for this daemon there, beside service.name, service.instance.id and host.name, or instead of "
+        "them: NAME=VALUE. Comma-separated, repeatable.",
+    ),
+    Flag(
+        of=push_settings.OtlpSettings,
+        name="otlp_compression",
+        type=one_of(("gzip", "none")),
+        section=PUSHING,
+        help="How these requests are compressed.",
     ),
     Flag(
         of=push_settings.PushgatewaySettings,

@@ -13,6 +13,7 @@ from pipeline.setting_checks import (
     RESERVED_LABELS,
     require_at_least,
     require_labels,
+    require_headers,
     require_mode,
     require_no_blank,
     require_printable,
@@ -22,6 +23,8 @@ from pipeline.setting_checks import (
 
 NO_GROUPING = "none"
 """What an operator writes for a grouping key that is the job alone."""
+OTLP_METRICS_PATH = "/v1/metrics"
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +112,36 @@ class PushSettings:
         if self.metric_push_write_deadline_seconds <= 0:
             raise SettingError("--metric_push_write_deadline must be more than 0.")
         require_at_least("push_spool_bytes", self.push_spool_bytes, 0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtlpSettings:
+    """A receiver of OTLP over HTTP."""
+
+    otlp_endpoint: str = ""
+    """Its base URL, as the exporters of OpenTelemetry have it."""
+    otlp_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    otlp_resource_attributes: tuple[tuple[str, str], ...] = ()
+    otlp_compression: str = "gzip"
+
+    def __post_init__(self) -> None:
+        if self.otlp_endpoint:
+            require_url("otlp_endpoint", self.otlp_endpoint)
+        require_headers("otlp_headers", self.otlp_headers)
+        names = [name for name, _ in self.otlp_resource_attributes]
+        for name, value in self.otlp_resource_attributes:
+            require_printable("otlp_resource_attributes", name, value)
+            if names.count(name) > 1:
+                raise SettingError(f"--otlp_resource_attributes: the attribute {name} is given twice.")
+
+    def find_url(self) -> str:
+        """Return where metrics are sent: the base, with the path of metrics, unless it has that already."""
+        base = self.otlp_endpoint.rstrip("/")
+        return base if base.endswith(OTLP_METRICS_PATH) else base + OTLP_METRICS_PATH
+
+    def find_resource(self, host: str) -> dict[str, str]:
+        """Return what stands for the daemon on this host."""
+        own = {"service.name": "syslog-pipeline", "service.instance.id": host, "host.name": host}
+        return {**{name: value for name, value in own.items() if value}, **dict(self.otlp_resource_attributes)}
+
+
+    "otlp": OtlpSettings,
+    otlp: OtlpSettings = field(default_factory=OtlpSettings)

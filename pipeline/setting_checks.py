@@ -17,6 +17,22 @@ UNIX_SCHEME = "unix://"
 # What Linux has room for (unix(7), sun_path), without the NUL at the end.
 MAX_SOCKET_PATH_BYTES = 107
 LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+"""A token and the text of a value (RFC 9110 section 5), in ASCII."""
+RESERVED_HEADERS = (
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+)
+"""Headers that say how a request is written."""
 RESERVED_LABELS = ("prog", "le", "quantile")
 """Labels that we write ourselves, or that Prometheus reads numbers from."""
 
@@ -59,6 +75,19 @@ def require_printable(flag: str, name: str, value: str) -> None:
     """Raise `SettingError` unless the value of a label is one that people can read."""
     if not value.isprintable():
         raise SettingError(f"--{flag}: the value {value!r} of {name} cannot be printed.")
+
+
+def require_headers(flag: str, headers: Sequence[tuple[str, str]], reserved: Sequence[str] = ()) -> None:
+    """Raise `SettingError` unless `headers` can go with a request. It does not show what is wrong with one."""
+    for number, (name, value) in enumerate(headers, 1):
+        if not name or not value:
+            raise SettingError(f"--{flag}: header {number} has no name or no value: write NAME=VALUE.")
+        if not HEADER_NAME.fullmatch(name):
+            raise SettingError(f"--{flag}: the name of header {number} has characters that no such name has.")
+        if name.lower() in (*RESERVED_HEADERS, *reserved):
+            raise SettingError(f"--{flag}: the header {name.lower()} is not for you to set.")
+        if not HEADER_VALUE.fullmatch(value):
+            raise SettingError(f"--{flag}: the value of {name} has characters that no header has.")
 
 
 def split_host_port(name: str, text: str) -> tuple[str, int]:

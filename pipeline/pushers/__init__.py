@@ -20,6 +20,15 @@ def make_graphite_pusher(settings: PushSettings, _context: PushContext) -> Pushe
     return GraphitePusher(settings)
 
 
+def make_otlp_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
+    """Return what pushes over OTLP."""
+    if not settings.otlp.otlp_endpoint:
+        return None
+    from pipeline.pushers.otlp import OtlpPusher
+
+    return OtlpPusher(settings, context)
+
+
 def make_pushgateway_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
     """Return what pushes to a Pushgateway."""
     if not settings.pushgateway.pushgateway_url:
@@ -59,3 +68,5 @@ def make_pushers(settings: PushSettings, context: PushContext) -> list[Pusher]:
         return []
     made = [make(settings, context) for make in PUSHERS]
     return [pusher for pusher in made if pusher is not None]
+    make_statsd_pusher,
+    make_otlp_pusher,

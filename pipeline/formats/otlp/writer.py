@@ -1,0 +1,131 @@
+"""A snapshot as requests, each of which stands for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from pipeline import __version__
+from pipeline.formats.otlp.families import Family, clean_text, select_families
+from pipeline.formats.otlp.points import Clock, Duplicates, PointWriter, make_attribute
+from pipeline.formats.prometheus.selection import PrometheusOptions
+from pipeline.metrics import MetricSnapshot, SeriesView, Snapshot
+
+STEP = 128
+"""How many data points are made before somebody else has a turn: about 1 ms (measured)."""
+
+MAX_POINTS = 5000
+"""That is half a megabyte, and a twelfth of it compressed (measured): less than any receiver or proxy refuses."""
+
+# Long label values make a request large. The collector's own limit is 20 MiB, that of others 4 MiB.
+MAX_REQUEST_BYTES = 1024 * 1024
+
+POINT_BYTES = 64
+"""About what a data point takes beside its attributes and buckets."""
+
+BUCKET_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, and how many data points it has: one for each series."""
+
+    body: bytes
+    points: int
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes one snapshot. `problems` has a sentence for what cannot be told as it is."""
+
+    resource: Resource
+    options: PrometheusOptions
+    now: int
+    """What time it is, in ns since 1970."""
+    max_points: int = MAX_POINTS
+    """How many data points a request may have, at least one."""
+    problems: list[str] = field(default_factory=list)
+    message: ExportMetricsServiceRequest = field(init=False)
+    points: int = field(init=False, default=0)
+    size: int = field(init=False, default=0)
+    """About how many bytes the message has."""
+
+    def write(self, snapshot: Snapshot) -> Iterator[Request | None]:
+        """Yield the requests, and None between the steps of making them: each takes about 1 ms.
+
+        Values are those of the moment at which a step is made.
+        """
+        self.begin()
+        for family in select_families(snapshot, self.options, self.problems):
+            yield None
+            duplicates = Duplicates(family.metrics)
+            target: Metric | None = None
+            for metric in family.metrics:
+                clock = Clock(self.now, self.options.emit_metric_timestamp)
+                writer = PointWriter(metric, self.options, clock, duplicates)
+                done = 0
+                while done < len(metric.series):
+                    target = target or self.begin_metric(family)
+                    some = metric.series[done : done + self.find_room()]
+                    done += len(some)
+                    self.points += writer.add(target, family.data_type, some)
+                    self.size += estimate_bytes(metric, some, writer.attributes.bytes)
+                    if self.is_full():
+                        yield self.end()
+                        target = None
+                    else:
+                        yield None
+                self.report_lost(metric, writer.lost)
+        if self.points:
+            yield self.end()
+
+    def begin(self) -> None:
+        """Begin a request."""
+        self.message = ExportMetricsServiceRequest()
+        self.points = self.size = 0
+        resource_metrics = self.message.resource_metrics.add(resource=self.resource)
+        resource_metrics.scope_metrics.add(scope=InstrumentationScope(name="syslog-pipeline", version=__version__))
+
+    def begin_metric(self, family: Family) -> Metric:
+        """Add the metric of a family to the request, and return it."""
+        metrics = self.message.resource_metrics[0].scope_metrics[0].metrics
+        metrics.append(family.describe())
+        return metrics[-1]
+
+    def find_room(self) -> int:
+        """Return how many data points the next step may make."""
+        return min(STEP, self.max_points - self.points)
+
+    def is_full(self) -> bool:
+        """Whether the request has what a request may have."""
+        return self.points >= self.max_points or self.size >= MAX_REQUEST_BYTES
+
+    def end(self) -> Request:
+        """Return the request, and begin another one."""
+        request = Request(self.message.SerializeToString(), self.points)
+        self.begin()
+        return request
+
+    def report_lost(self, metric: MetricSnapshot, lost: int) -> None:
+        """Report series that have the attributes of others."""
+        if lost:
+            self.problems.append(
+                f"Metric `{metric.name}` at {metric.source} is in OTLP without some of its series: their name and "
+                "attributes are those of other series."
+            )
+
+
+def estimate_bytes(metric: MetricSnapshot, series: Iterable[SeriesView], fixed: int) -> int:
+    """Return about how many bytes these series take; `fixed` is what the attributes have beside the values."""
+    own = POINT_BYTES + fixed + BUCKET_BYTES * 2 * len(metric.bounds)
+    return sum(own + sum(map(len, one.labels)) for one in series)
+
+
+def make_resource(attributes: Iterable[tuple[str, str]]) -> Resource:
+    """Return what stands for this daemon."""
+    return Resource(attributes=[make_attribute(clean_text(name), clean_text(value)) for name, value in attributes])
