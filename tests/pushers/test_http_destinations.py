@@ -18,7 +18,7 @@ from trio.testing import MockClock
 
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Kind, Metric, Snapshot, Store, ValueType
-from pipeline.push_settings import PushgatewaySettings, PushSettings
+from pipeline.push_settings import OtlpSettings, PushgatewaySettings, PushSettings
 from pipeline.pushers import PushContext, PushTask, make_pushers
 from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
@@ -47,7 +47,18 @@ def make_pushgateway_settings(url: str) -> PushSettings:
     return replace(SETTINGS, pushgateway=PushgatewaySettings(pushgateway_url=url))
 
 
-DESTINATIONS = {made.name: made for made in (Destination("pushgateway", make_pushgateway_settings),)}
+def make_otlp_settings(url: str) -> PushSettings:
+    """Return what pushes over OTLP."""
+    return replace(SETTINGS, otlp=OtlpSettings(otlp_endpoint=url))
+
+
+DESTINATIONS = {
+    made.name: made
+    for made in (
+        Destination("otlp", make_otlp_settings),
+        Destination("pushgateway", make_pushgateway_settings),
+    )
+}
 
 NO_ANSWER = "it closed the connection without an answer, or its answer is not HTTP"
 SLOW = f"it did not take everything within {DEADLINE_SECONDS} s"
