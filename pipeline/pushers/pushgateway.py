@@ -8,17 +8,15 @@ Prometheus: otherwise two series could become the same, for which the gateway re
 from __future__ import annotations
 
 import re
-import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 
-import trio
-
 from pipeline.formats import PrometheusOptions, prometheus
 from pipeline.metrics import MetricSnapshot, Snapshot
 from pipeline.push_settings import PushSettings
-from pipeline.pushers.http import HttpConnection
+from pipeline.pushers.compression import compress
+from pipeline.pushers.http import Answer, HttpConnection
 from pipeline.pushers.pusher import PushContext, Pusher
 from pipeline.pushers.text_page import CONTENT_TYPE, TextPage
 
@@ -28,9 +26,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 OWN_NAMES = ("push_time_seconds", "push_failure_time_seconds")
 """What the gateway says of each group. It replaces a metric that is called so, and says nothing."""
 
-HEADERS = {"content-type": CONTENT_TYPE, "content-encoding": "gzip"}
-GZIP_LEVEL = 1
-GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
+PAGE_HEADERS = {"content-type": CONTENT_TYPE, "content-encoding": "gzip"}
 
 
 class PushgatewayPusher(Pusher):
@@ -39,7 +35,7 @@ class PushgatewayPusher(Pusher):
     def __init__(self, settings: PushSettings, context: PushContext) -> None:
         gateway = settings.pushgateway
         self.labels = gateway.find_grouping(context.host)
-        self.connection = HttpConnection(gateway.pushgateway_url, HEADERS, settings.push_ca)
+        self.connection = HttpConnection(gateway.pushgateway_url, ca=settings.push_ca)
         self.url = self.connection.url.rstrip("/") + spell_path(gateway.pushgateway_job, self.labels)
         super().__init__("pushgateway", self.url)
         self.method = gateway.pushgateway_method.upper()
@@ -59,12 +55,11 @@ class PushgatewayPusher(Pusher):
         free = Snapshot(tuple(free_labels(leave_names(snapshot.metrics, problems), self.taken, problems)))
         body = await compress(self.page.write(free))
         self.report([*problems, *self.page.problems])
-        await self.send(self.method, body)
+        self.check(await self.connection.send(self.method, self.url, body, PAGE_HEADERS))
         return self.page.series
 
-    async def send(self, method: str, body: bytes = b"") -> None:
-        """Send a request about the group; `PushError` unless the gateway agrees."""
-        answer = await self.connection.send(method, self.url, body)
+    def check(self, answer: Answer) -> None:
+        """Raise `PushError` unless the gateway agrees."""
         if not answer.is_good:
             raise answer.make_error(self.read_clock())
 
@@ -72,22 +67,11 @@ class PushgatewayPusher(Pusher):
         """Delete the group, if that is wanted."""
         if self.is_deleting:
             await self.connection.connect()
-            await self.send("DELETE")
+            self.check(await self.connection.send("DELETE", self.url))
 
     async def disconnect(self) -> None:
         """Close the connection."""
         await self.connection.disconnect()
-
-
-async def compress(pieces: Iterator[bytes]) -> bytes:
-    """Return what gzip makes of `pieces`, each of which is made when others have had their turn."""
-    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW_BITS)
-    parts = []
-    for piece in pieces:
-        parts.append(compressor.compress(piece))
-        await trio.lowlevel.checkpoint()
-    parts.append(compressor.flush())
-    return b"".join(parts)
 
 
 # The grouping key

@@ -29,7 +29,7 @@ class TextPage:
     @property
     def series(self) -> int:
         """How many series stand on the page, when it was written."""
-        return sum(len(block.shown) for _, _, family in self.page.shown for block in family.list_blocks())
+        return sum(len(block.shown) for family in self.page.shown for block in family.blocks)
 
     @property
     def problems(self) -> list[str]:
