@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pipeline.metrics.buckets import divide_bounds
-from pipeline.metrics.datum import Datum, HistogramDatum, HistogramValue, wrap_int64
+from pipeline.metrics.datum import INT64_LIMIT, Datum, HistogramDatum, HistogramValue, wrap_int64
+from pipeline.metrics.exemplars import MAX_CHARACTERS as MAX_EXEMPLAR_CHARACTERS
 from pipeline.metrics.exemplars import Exemplar, SeriesExemplars
 from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.native import NativeBuckets, NativeCounts, merge_buckets
@@ -16,6 +17,8 @@ from pipeline.metrics.store import Store, add_kinds
 __all__ = [
     "DEFAULT_MAX_LABEL_VALUE_BYTES",
     "DEFAULT_MAX_SERIES",
+    "INT64_LIMIT",
+    "MAX_EXEMPLAR_CHARACTERS",
     "Datum",
     "Exemplar",
     "HistogramDatum",

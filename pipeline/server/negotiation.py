@@ -1,12 +1,13 @@
-"""Which text a scraper gets: the one that its `Accept` header weighs most (RFC 9110 section 12.5.1).
+"""Which form of the page a scraper gets: the one that its `Accept` header weighs most (RFC 9110 section 12.5.1).
 
-Prometheus names texts by type and version, and says how names are to be escaped in them. Whatever a header holds, the
-answer is one of our texts: the oldest if none was asked for.
+Prometheus names texts by type and version, messages by type and what they are, and says how names are to be escaped in
+them. Whatever a header holds, the answer is one of our forms: the oldest text if none was asked for.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.formats import prometheus
@@ -23,7 +24,7 @@ RANGE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 PARAMETER = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*"?)+')
 
 ANY, ANY_OF_TYPE, ANY_VERSION, EXACT = range(4)
-"""How closely a range describes a text: the closest one decides on its weight."""
+"""How closely a range describes a form: the closest one decides on its weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,22 @@ class MediaRange:
     """One range of an `Accept` header."""
 
     media_type: str
-    version: str
-    escaping: str
+    parameters: Mapping[str, str]
     weight: float
 
     def find_closeness(self, variant: prometheus.Variant) -> int:
-        """Return how closely it describes a text, less than 0 if it does not."""
+        """Return how closely it describes a form, less than 0 if it does not."""
         if self.media_type == variant.media_type:
-            return ANY_VERSION if not self.version else EXACT if self.version == variant.version else -1
+            if not variant.suits(self.parameters):
+                return -1
+            return ANY_VERSION if variant.version and not self.parameters.get("version") else EXACT
         if self.media_type == variant.media_type.partition("/")[0] + "/*":
             return ANY_OF_TYPE
         return ANY if self.media_type == "*/*" else -1
 
 
 def choose_variant(header: str) -> tuple[prometheus.Variant, str]:
-    """Return the text to answer with, and the scheme of escaping that was asked for with it."""
+    """Return the form to answer in, and the scheme of escaping that was asked for with it."""
     if len(header) > MAX_HEADER:
         header = header[:MAX_HEADER].rpartition(",")[0]
     ranges = [media_range for part in RANGE.findall(header) if (media_range := read_range(part)) is not None]
@@ -58,7 +60,7 @@ def choose_variant(header: str) -> tuple[prometheus.Variant, str]:
         range_ = ranges[-place]
         merit = (range_.weight, closeness, place)
         if range_.weight > 0 and (best is None or merit > best[0]):
-            best = merit, variant, range_.escaping
+            best = merit, variant, range_.parameters.get("escaping", "").lower()
     return (prometheus.TEXT, "") if best is None else best[1:]
 
 
@@ -72,9 +74,4 @@ def read_range(text: str) -> MediaRange | None:
     weight = parameters.get("q", "1")
     if not re.search("[0-9]", weight) or not WEIGHT.fullmatch(weight):
         return None
-    return MediaRange(
-        media_type.lower(),
-        parameters.get("version", ""),
-        parameters.get("escaping", "").lower(),
-        min(float(weight), 1.0),
-    )
+    return MediaRange(media_type.lower(), parameters, min(float(weight), 1.0))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from pipeline.formats import PrometheusOptions, json, prometheus
 from pipeline.metrics import Snapshot
 from pipeline.server.negotiation import choose_variant
-from pipeline.server.slices import SlicedResponse, compress, gather, take_step
+from pipeline.server.slices import SlicedResponse, compress, gather, take_slice, take_step
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Pages:
         """Whoever has it may take one step."""
 
     async def answer_metrics(self, request: Request) -> Response:
-        """Return the families that the parameters `name[]` name, all if there are none, in the text asked for."""
+        """Return the families that the parameters `name[]` name, all if there are none, in the form asked for."""
         variant, escaping = choose_variant(",".join(request.headers.getlist("accept")))
         content_type = variant.spell_content_type(escaping)
         if request.method == "HEAD":
@@ -62,8 +62,8 @@ class Pages:
         """Return the page, compressed if the client takes that. One of several slices is sent while it is made."""
         headers = {"Content-Type": content_type, "Vary": vary}
         slices = gather(pieces)
-        first = await take_step(slices, self.turn, b"")
-        second = await take_step(slices, self.turn, b"")
+        first = await take_slice(slices, self.turn)
+        second = await take_slice(slices, self.turn)
         body: Iterator[bytes] = chain((first, second), slices)
         if accepts_gzip(request.headers.get("accept-encoding", "")):
             headers["Content-Encoding"] = "gzip"

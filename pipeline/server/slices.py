@@ -29,10 +29,15 @@ GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 
 
 def gather(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield `pieces` joined to slices of at least `SLICE_BYTES`, but for the last."""
+    """Yield `pieces` joined to slices of at least `SLICE_BYTES`, but for the last.
+
+    An empty piece took time, and is handed on as an empty slice.
+    """
     parts: list[bytes] = []
     size = 0
     for piece in pieces:
+        if not piece:
+            yield piece
         parts.append(piece)
         size += len(piece)
         if size >= SLICE_BYTES:
@@ -48,6 +53,14 @@ def compress(slices: Iterable[bytes]) -> Iterator[bytes]:
     for data in slices:
         yield compressor.compress(data)
     yield compressor.flush()
+
+
+async def take_slice(slices: Iterator[bytes], turn: trio.Lock) -> bytes:
+    """Return the next slice that is not empty; an empty one after the last."""
+    while (data := await take_step(slices, turn, None)) is not None:
+        if data:
+            return data
+    return b""
 
 
 async def take_step(steps: Iterator[T], turn: trio.Lock, end: E) -> T | E:
@@ -79,7 +92,7 @@ class SlicedResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait_disconnected, receive, gone)
-            while not gone.is_set() and (data := await take_step(self.slices, self.turn, None)) is not None:
+            while not gone.is_set() and (data := await take_slice(self.slices, self.turn)):
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             nursery.cancel_scope.cancel()
         if not gone.is_set():

@@ -118,7 +118,7 @@ def make_snapshot() -> Snapshot:
     return store.snapshot()
 
 
-OPENMETRICS = prometheus.VARIANTS[1]
+OPENMETRICS = prometheus.TEXTS[1]
 
 PAGES: dict[str, Callable[[Snapshot], bytes]] = {
     "metrics.txt": prometheus.render,

@@ -38,7 +38,7 @@ def run_program(text: str) -> Snapshot:
 
 def find_openmetrics() -> prometheus.Variant:
     """Return the text of OpenMetrics 1.0."""
-    (variant,) = [each for each in prometheus.VARIANTS if each.is_openmetrics and each.version == "1.0.0"]
+    (variant,) = [each for each in prometheus.TEXTS if each.is_openmetrics and each.version == "1.0.0"]
     return variant
 
 

@@ -17,9 +17,9 @@ from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Snapshot, Stor
 
 NOW = 1_700_000_000_123_456_789
 
-TEXTS = {f"{variant.media_type} {variant.version}": variant for variant in prometheus.VARIANTS}
+TEXTS = {f"{variant.media_type} {variant.version}": variant for variant in prometheus.TEXTS}
 OPENMETRICS = TEXTS["application/openmetrics-text 1.0.0"]
-OPENMETRICS_TEXTS = [variant for variant in prometheus.VARIANTS if variant.is_openmetrics]
+OPENMETRICS_TEXTS = [variant for variant in prometheus.TEXTS if variant.is_openmetrics]
 COUNTER, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
 

@@ -1,4 +1,4 @@
-"""Which text a scraper gets for what it says it accepts."""
+"""Which form a scraper gets for what it says it accepts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,15 @@ PROMETHEUS_3 = (
 )
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+MESSAGES = f"{PROTOBUF.replace(';', '; ')}; escaping="
+NATIVE_2_42 = (
+    f"{PROTOBUF},application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+"""With `--enable-feature=native-histograms`."""
+NATIVE_3 = f"{PROTOBUF};escaping=allow-utf-8;q=0.7,{PROMETHEUS_3}"
 ALL_TYPES = {TEXT, OPENMETRICS_0} | {
-    start + scheme for start in (TEXT_1, OPENMETRICS) for scheme in ("underscores", "allow-utf-8", "values")
+    start + scheme for start in (TEXT_1, OPENMETRICS, MESSAGES) for scheme in ("underscores", "allow-utf-8", "values")
 }
 
 
@@ -57,8 +64,20 @@ def negotiate(header: str) -> str:
         ("application/openmetrics-text;version=2.0.0,application/openmetrics-text;q=0.9", OPENMETRICS + "underscores"),
         (PROMETHEUS_2_42, OPENMETRICS + "underscores"),
         (PROMETHEUS_3, OPENMETRICS + "allow-utf-8"),
-        (f"{PROTOBUF};q=0.7,{PROMETHEUS_3}", OPENMETRICS + "allow-utf-8"),
-        (f"{PROTOBUF},*/*;q=0.1", TEXT),
+        (NATIVE_2_42, MESSAGES + "underscores"),
+        (NATIVE_3, MESSAGES + "allow-utf-8"),
+        (f"{PROTOBUF};q=0.5,{PROMETHEUS_3}", OPENMETRICS + "allow-utf-8"),
+        (f"{PROTOBUF},*/*;q=0.1", MESSAGES + "underscores"),
+        (f"*/*,{PROTOBUF}", MESSAGES + "underscores"),
+        (f"{PROTOBUF};q=0,text/plain;q=0.1", TEXT),
+        (
+            'Application/Vnd.Google.Protobuf; Proto=io.prometheus.client.MetricFamily; Encoding="delimited"',
+            MESSAGES + "underscores",
+        ),
+        ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT),
+        ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=compact-text", TEXT),
+        ("application/vnd.google.protobuf;proto=other.Message;encoding=delimited", TEXT),
+        ("application/vnd.google.protobuf", TEXT),
         ("application/openmetrics-text;q=0.2,text/plain;q=0.3", TEXT),
         ("application/openmetrics-text;q=0.3,text/plain;q=0.2", OPENMETRICS + "underscores"),
         ("text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0", TEXT),
@@ -114,7 +133,8 @@ PIECES = st.sampled_from(
     [
         *(",", ";", "=", '"', "\\", " ", "*", "/", "\t", "\0", "\xff", "\u20ac"),
         *("q=", "q=0", "q=0.5", "q=1.", "version=", "1.0.0", "0.0.4", "escaping=", "values", "dots"),
-        *("text/plain", "application/openmetrics-text", "*/*", "text/*", "application/*"),
+        *("text/plain", "application/openmetrics-text", "*/*", "text/*", "application/*", PROTOBUF),
+        *("application/vnd.google.protobuf", "proto=", "encoding=", "delimited"),
     ]
 )
 HEADERS = st.text() | st.lists(PIECES, max_size=40).map("".join)
@@ -129,8 +149,10 @@ def test_any_header_is_answered_with_one_of_our_types(header: str) -> None:
 @given(st.lists(st.sampled_from(prometheus.VARIANTS), unique=True, min_size=1), HEADERS)
 def test_weights_decide_whatever_else_is_accepted(order: list[prometheus.Variant], other: str) -> None:
     """The order of the ranges in the header does not."""
-    ranges = [
-        f"{variant.media_type};version={variant.version};q={0.9 - place / 10:.1f}"
-        for place, variant in enumerate(order)
-    ]
+    ranges = [f"{spell_range(variant)};q={0.9 - place / 10:.1f}" for place, variant in enumerate(order)]
     assert negotiate(",".join(sorted(ranges))) == order[0].spell_content_type()
+
+
+def spell_range(variant: prometheus.Variant) -> str:
+    """Return what asks for a form."""
+    return PROTOBUF if variant.is_protobuf else f"{variant.media_type};version={variant.version}"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import TypeAlias
+from itertools import chain
+from typing import NamedTuple
 
-from pipeline.formats.prometheus.blocks import Block
+from pipeline.formats.prometheus.additions import EXTENDED, Additions
 from pipeline.formats.prometheus.family import BLOCK_SAMPLES, Family
+from pipeline.formats.prometheus.protobuf import MessageWriter
 from pipeline.formats.prometheus.samples import Stamp, make_form, write_histograms, write_numbers
 from pipeline.formats.prometheus.selection import (
     PrometheusOptions,
@@ -21,9 +23,12 @@ from pipeline.formats.prometheus.selection import (
     leave_out,
     select_families,
 )
+from pipeline.formats.prometheus.shown import ShownFamily
 from pipeline.formats.prometheus.variants import (
     END,
+    PROTOBUF,
     TEXT,
+    TEXTS,
     VARIANTS,
     Variant,
     find_reserved,
@@ -33,11 +38,13 @@ from pipeline.formats.prometheus.variants import (
     write_openmetrics_head,
 )
 from pipeline.formats.text import encode_text
-from pipeline.metrics import Kind, MetricSnapshot, Snapshot
+from pipeline.metrics import Kind, Snapshot
 
 __all__ = [
     "CONTENT_TYPE",
+    "PROTOBUF",
     "TEXT",
+    "TEXTS",
     "VARIANTS",
     "Page",
     "PrometheusOptions",
@@ -49,8 +56,14 @@ __all__ = [
 
 CONTENT_TYPE = TEXT.spell_content_type()
 
-Part: TypeAlias = tuple[str, Kind, Sequence[Block]]
-"""The comments of a family, its kind, and its series."""
+
+class Part(NamedTuple):
+    """A family of a text: its comments, and whether there may be more with its samples (`additions`)."""
+
+    head: str
+    shown: ShownFamily
+    is_extended: bool = False
+
 
 FAMILIES_PER_STEP = 50
 """A family whose series are the same takes some 10 µs, and a step of its own would take as much."""
@@ -80,9 +93,11 @@ class Page:
         self.options = options
         self.block_samples = block_samples
         self.families: dict[str, Family] = {}
-        self.shown: list[tuple[str, MetricSnapshot, Family]] = []
+        self.shown: list[ShownFamily] = []
         self.problems: list[str] = []
         """A sentence for each thing that the page is without, since the last `refresh`."""
+        self.additions = Additions(options)
+        self.messages = MessageWriter(options)
 
     def refresh(self, snapshot: Snapshot, names: Collection[str] = ()) -> Iterator[None]:
         """Find out what stands on the page: the families of `names`, or all. Each step takes about 1 ms.
@@ -103,52 +118,58 @@ class Page:
                 family = Family(forms, self.block_samples)
             yield from family.update([metric.series for metric in metrics])
             self.families[name] = family
-            problems.extend(describe_lost(metrics, family.list_blocks()))
-            shown.append((name, metrics[0], family))
+            shown.append(ShownFamily(name, metrics, forms, family.list_blocks()))
+            problems.extend(describe_lost(shown[-1]))
         self.shown, self.problems = shown, problems
 
     def write(self, variant: Variant = TEXT) -> Iterator[bytes]:
         """Return the page in pieces of some ten KB, with the values of the moment each is made.
 
-        The series are those of the last `refresh`, whatever becomes of them or of the page meanwhile.
+        The series are those of the last `refresh`, whatever becomes of them or of the page meanwhile. An empty piece
+        says that it took time, but that nothing can be sent yet.
         """
+        if variant.is_protobuf:
+            return chain.from_iterable(map(self.messages.write, self.shown))
         if variant.is_openmetrics:
             return self.write_parts(self.list_openmetrics_parts(), find_stamp(variant), END)
-        parts = [(write_head(name, first), first.kind, family.list_blocks()) for name, first, family in self.shown]
+        parts = [Part(write_head(shown.name, shown.first), shown) for shown in self.shown]
         return self.write_parts(parts, find_stamp(variant))
 
     def list_openmetrics_parts(self) -> list[Part]:
         """Return the parts of a page of OpenMetrics; it is told among the problems what is not among them."""
-        reserved = find_reserved([(name, first) for name, first, _ in self.shown])
-        shown = [part for part in self.shown if part[0] not in reserved]
+        reserved = find_reserved([(one.name, one.first) for one in self.shown])
+        shown = [one for one in self.shown if one.name not in reserved]
         self.problems += [
-            leave_out(first, f"OpenMetrics keeps that name for histogram `{reserved[name]}`", "OpenMetrics")
-            for name, first, _ in self.shown
-            if name in reserved
+            leave_out(one.first, f"OpenMetrics keeps that name for histogram `{reserved[one.name]}`", "OpenMetrics")
+            for one in self.shown
+            if one.name in reserved
         ]
-        called = list_openmetrics_families([(name, first) for name, first, _ in shown])
+        called = list_openmetrics_families([(one.name, one.first) for one in shown])
         return [
-            (write_openmetrics_head(name, type_, first), first.kind, family.list_blocks())
-            for (name, type_), (_, first, family) in zip(called, shown, strict=True)
+            Part(write_openmetrics_head(name, type_, one.first), one, type_ in EXTENDED)
+            for (name, type_), one in zip(called, shown, strict=True)
         ]
 
     def write_parts(self, parts: Sequence[Part], stamp: Stamp, end: str = "") -> Iterator[bytes]:
         """Yield each family's comments, then its blocks; in the end `end`."""
         stamp_shown = stamp if self.options.emit_metric_timestamp else None
-        for head, kind, blocks in parts:
-            write = write_histograms if kind is Kind.HISTOGRAM else write_numbers
+        for head, shown, is_extended in parts:
+            write = write_histograms if shown.first.kind is Kind.HISTOGRAM else write_numbers
+            tells_start = is_extended and self.options.emit_created_timestamps
             yield encode_text(head)
-            for block in blocks:
-                yield write(block.template, block.shown, stamp_shown)
+            for block in shown.blocks:
+                template = self.additions.extend(shown, block) if is_extended else block.template
+                yield write(template, block.shown, stamp_shown, tells_start=tells_start)
         if end:
             yield end.encode()
 
 
-def describe_lost(metrics: Sequence[MetricSnapshot], blocks: Sequence[Block]) -> Iterator[str]:
+def describe_lost(shown: ShownFamily) -> Iterator[str]:
     """Yield a problem for each metric that has series with the labels of others."""
+    metrics = shown.metrics
     counts: Counter[int] = Counter()
     winners: dict[int, int] = {}
-    for block in blocks:
+    for block in shown.blocks:
         for index, winner in block.lost:
             counts[index] += 1
             winners.setdefault(index, winner)

@@ -21,18 +21,20 @@ STEP = 512
 """How many series are looked at before somebody else has a turn: about 1 ms where their texts are made (measured)."""
 
 
-@dataclass(frozen=True, slots=True)
+# Compared as what it is and not by what it holds, so that others can keep for a block what they make of it.
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Block:
     """Neighbours on the page.
 
     `members` are all, `indexes` says of which form each is, `shown` those that have a place on the
-    page. `lost` has for each of the others the index of its form, and of that of the series that
-    has its labels.
+    page, and `shown_indexes` of which form these are. `lost` has for each of the others the index of
+    its form, and of that of the series that has its labels.
     """
 
     members: tuple[SeriesView, ...]
     indexes: tuple[int, ...]
     shown: tuple[SeriesView, ...]
+    shown_indexes: tuple[int, ...]
     template: str
     lost: tuple[tuple[int, int], ...] = ()
 
@@ -137,7 +139,7 @@ class Draft:
         members, indexes = tuple(self.members), tuple(self.indexes)
         tails = self.list_tails()
         if len({*tails}) == len(tails):
-            return Block(members, indexes, members, "".join(self.texts))
+            return Block(members, indexes, members, indexes, "".join(self.texts))
         owners: dict[str, int] = {}
         shown: list[int] = []
         lost: list[tuple[int, int]] = []
@@ -147,8 +149,14 @@ class Draft:
             else:
                 owners[tail] = index
                 shown.append(spot)
-        template = "".join(self.texts[spot] for spot in shown)
-        return Block(members, indexes, tuple(members[spot] for spot in shown), template, tuple(lost))
+        return Block(
+            members,
+            indexes,
+            tuple(members[spot] for spot in shown),
+            tuple(indexes[spot] for spot in shown),
+            "".join(self.texts[spot] for spot in shown),
+            tuple(lost),
+        )
 
     def list_tails(self) -> list[str]:
         """Return for each series its last sample's text, which is the same if and only if the labels are."""

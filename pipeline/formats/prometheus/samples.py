@@ -8,9 +8,9 @@ label name for many series, which takes a third of the time that series by serie
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, islice, repeat
 from typing import TypeAlias, cast
 
 from pipeline.formats.numbers import format_sample
@@ -36,6 +36,9 @@ NANOSECONDS_PER_MILLISECOND = 1_000_000
 Stamp: TypeAlias = Callable[[SeriesView], str | int]
 """Gives the time of a series as a text wants it."""
 
+Value: TypeAlias = float | bytes | str
+"""What is put into a template."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleForm:
@@ -43,15 +46,18 @@ class SampleForm:
 
     `indexes` says for each label, sorted by name, which of the `width` label values it has; below 0, which one of
     `fixed`, from its end: the program is the last.
-    `labels` has `%s` for each of them, `text` one for each number of a series; it has `samples` lines.
+    `label_names` are their names. `labels` has `%s` for each of them, `text` one for each number of a series; it has
+    `samples` lines. `bounds` are those of a histogram, without +Inf.
     """
 
     indexes: tuple[int, ...]
+    label_names: tuple[str, ...]
     width: int
     fixed: tuple[str, ...]
     labels: str
     text: str
     samples: int
+    bounds: tuple[float, ...]
 
 
 def make_form(name: str, metric: MetricSnapshot, options: PrometheusOptions) -> SampleForm:
@@ -67,11 +73,13 @@ def make_form(name: str, metric: MetricSnapshot, options: PrometheusOptions) -> 
     end = " %s\n" if options.emit_metric_timestamp else "\n"
     return SampleForm(
         indexes=tuple(places[label] for label in names),
+        label_names=tuple(names),
         width=len(metric.label_names),
         fixed=(*(value for _, value in constants), metric.program),
         labels=",".join(f'{label}="%s"' for label in names),
         text="".join(f"{head} %s{end}" for head in heads),
         samples=len(heads),
+        bounds=metric.bounds if metric.kind is Kind.HISTOGRAM else (),
     )
 
 
@@ -113,22 +121,42 @@ def escape_values(values: list[str]) -> list[str]:
     return values
 
 
-def write_numbers(template: str, series: Sequence[SeriesView], stamp: Stamp | None) -> bytes:
-    """Return the samples of `series`, which hold numbers or text, as they are now; `stamp` gives their times."""
+def write_numbers(
+    template: str, series: Sequence[SeriesView], stamp: Stamp | None, *, tells_start: bool = False
+) -> bytes:
+    """Return the samples of `series`, which hold numbers or text, as they are now; `stamp` gives their times.
+
+    `tells_start` is whether the template has a line besides for each series whose start is known.
+    """
     values = spell_values(cast("list[float | bytes]", [one.value for one in series]))
     if stamp is not None:
-        values = chain.from_iterable(zip(values, map(stamp, series), strict=True))
+        values = add_stamps(values, series, repeat(1), stamp, tells_start=tells_start)
     return encode_text(template % tuple(values))
 
 
-def write_histograms(template: str, series: Sequence[SeriesView], stamp: Stamp | None) -> bytes:
-    """Return the samples of `series`, which hold buckets, as they are now, with the times that `stamp` gives."""
+def write_histograms(
+    template: str, series: Sequence[SeriesView], stamp: Stamp | None, *, tells_start: bool = False
+) -> bytes:
+    """Return the samples of `series`, which hold buckets, as they are now, like `write_numbers`."""
     samples = [list_samples(cast("HistogramValue", one.value)) for one in series]
     values = spell_values(list(chain.from_iterable(samples)))
     if stamp is not None:
-        times = chain.from_iterable(repeat(stamp(one), len(own)) for one, own in zip(series, samples, strict=True))
-        values = chain.from_iterable(zip(values, times, strict=True))
+        values = add_stamps(values, series, map(len, samples), stamp, tells_start=tells_start)
     return encode_text(template % tuple(values))
+
+
+def add_stamps(
+    values: Iterable[Value], series: Sequence[SeriesView], samples: Iterable[int], stamp: Stamp, *, tells_start: bool
+) -> Iterator[Value]:
+    """Yield `values`, so many `samples` of each series, with its time behind each; and again where its start is."""
+    left = iter(values)
+    for one, count in zip(series, samples, strict=False):
+        time = stamp(one)
+        for value in islice(left, count):
+            yield value
+            yield time
+        if tells_start and one.start:
+            yield time
 
 
 def list_samples(value: HistogramValue) -> list[float | bytes]:
@@ -136,7 +164,7 @@ def list_samples(value: HistogramValue) -> list[float | bytes]:
     return [*accumulate(value.counts), value.total, value.count]
 
 
-def spell_values(values: list[float | bytes]) -> Iterable[float | bytes | str]:
+def spell_values(values: list[float | bytes]) -> Iterable[Value]:
     """Return what `%s` writes as the format wants it: small Ints as they are, for they are most, others as text."""
     if {*map(type, values)} == {int}:
         numbers = cast("list[int]", values)

@@ -1,20 +1,24 @@
-"""The texts in which a page can be written: Prometheus 0.0.4 and 1.0.0, OpenMetrics 1.0.
+"""The forms in which a page can be written: Prometheus text 0.0.4 and 1.0.0, OpenMetrics 1.0, and messages (protobuf).
 
-They have the same samples, byte for byte but for time stamps: a series keeps its name and labels whichever text a
+The texts have the same samples, byte for byte but for time stamps: a series keeps its name and labels whichever text a
 scraper asks for, and its text is kept once for all. So OpenMetrics, in which the samples of a counter end in
 `_total`, is told of a counter without that ending as of a metric of unknown type, and `le` has no `.0` put behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.formats.prometheus.samples import Stamp, find_millisecond
+from pipeline.formats.prometheus.samples import NANOSECONDS_PER_MILLISECOND, Stamp, find_millisecond
 from pipeline.formats.prometheus.selection import HELP_ESCAPES, HISTOGRAM_SUFFIXES, TYPES, find_help
-from pipeline.metrics import Kind, MetricSnapshot, SeriesView
+from pipeline.metrics import Kind, MetricSnapshot, SeriesView, wrap_int64
 
 OPENMETRICS = "application/openmetrics-text"
+MESSAGES = "application/vnd.google.protobuf"
+MESSAGE_PARAMETERS = {"proto": "io.prometheus.client.MetricFamily", "encoding": "delimited"}
+"""Which messages; who does not ask for these, means others."""
+
 END = "# EOF\n"
 """How OpenMetrics tells a whole page from a part of it."""
 
@@ -32,7 +36,7 @@ stands for any other. `dots` would double each underscore."""
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One text, as a scraper asks for it."""
+    """One text, as a scraper asks for it, or the form of messages, which has no version."""
 
     media_type: str
     version: str
@@ -42,11 +46,27 @@ class Variant:
         """Whether it is one of OpenMetrics."""
         return self.media_type == OPENMETRICS
 
+    @property
+    def is_protobuf(self) -> bool:
+        """Whether it is that of messages."""
+        return self.media_type == MESSAGES
+
+    def suits(self, parameters: Mapping[str, str]) -> bool:
+        """Tell whether `parameters`, which stand in a range, mean it."""
+        if self.is_protobuf:
+            return all(parameters.get(name) == value for name, value in MESSAGE_PARAMETERS.items())
+        return parameters.get("version", self.version) in ("", self.version)
+
     def spell_content_type(self, escaping: str = "") -> str:
         """Return what tells the scraper that it got this; a scheme of escaping that we do not have is never echoed."""
-        content_type = f"{self.media_type}; version={self.version}; charset=utf-8"
-        if self.version != "1.0.0":
-            return content_type
+        if self.is_protobuf:
+            content_type = "; ".join(
+                (self.media_type, *(f"{name}={text}" for name, text in MESSAGE_PARAMETERS.items()))
+            )
+        else:
+            content_type = f"{self.media_type}; version={self.version}; charset=utf-8"
+            if self.version != "1.0.0":
+                return content_type
         return f"{content_type}; escaping={escaping if escaping in ESCAPINGS else ESCAPINGS[0]}"
 
     def list_names(self, names: Sequence[str]) -> list[str]:
@@ -55,7 +75,9 @@ class Variant:
 
 
 TEXT = Variant("text/plain", "0.0.4")
-VARIANTS = (TEXT, Variant(OPENMETRICS, "1.0.0"), Variant("text/plain", "1.0.0"), Variant(OPENMETRICS, "0.0.1"))
+TEXTS = (TEXT, Variant(OPENMETRICS, "1.0.0"), Variant("text/plain", "1.0.0"), Variant(OPENMETRICS, "0.0.1"))
+PROTOBUF = Variant(MESSAGES, "")
+VARIANTS = (*TEXTS, PROTOBUF)
 """All of them. Who has no preference gets the first that he takes."""
 
 
@@ -66,16 +88,17 @@ def write_head(name: str, first: MetricSnapshot) -> str:
 
 def write_openmetrics_head(name: str, type_: str, first: MetricSnapshot) -> str:
     """Return the comments of OpenMetrics: the unit too, but only if the name of the family ends in it."""
-    unit = first.unit or find_unit(name)
+    unit = find_unit(name, first)
     return f"# HELP {name} {find_help(first).translate(OPENMETRICS_HELP_ESCAPES)}\n# TYPE {name} {type_}\n" + (
-        f"# UNIT {name} {unit}\n" if unit and name.endswith(f"_{unit}") else ""
+        f"# UNIT {name} {unit}\n" if unit else ""
     )
 
 
-def find_unit(name: str) -> str:
-    """Return the base unit that a name ends in."""
+def find_unit(name: str, first: MetricSnapshot) -> str:
+    """Return the unit of a family: what its program says, or a base unit, if the name ends in it."""
     ending = name.rpartition("_")[2]
-    return ending if ending in UNITS else ""
+    unit = first.unit or (ending if ending in UNITS else "")
+    return unit if name.endswith(f"_{unit}") and unit else ""
 
 
 def list_openmetrics_families(families: Sequence[tuple[str, MetricSnapshot]]) -> Iterator[tuple[str, str]]:
@@ -111,4 +134,9 @@ def find_stamp(variant: Variant) -> Stamp:
 
 def spell_seconds(series: SeriesView) -> str:
     """Return the time of `series` in seconds since 1970, to the millisecond."""
-    return f"{find_millisecond(series) / 1000:.3f}"
+    return spell_time(series.time)
+
+
+def spell_time(time: int) -> str:
+    """Return a time in nanoseconds as one in seconds, to the millisecond."""
+    return f"{wrap_int64(time) // NANOSECONDS_PER_MILLISECOND / 1000:.3f}"
