@@ -5,8 +5,8 @@ Each module has a `CONTENT_TYPE` and a `render`; use it as `formats.prometheus.r
 
 from __future__ import annotations
 
-from pipeline.formats import carbon, graphite, json, prometheus, varz
+from pipeline.formats import carbon, collectd, graphite, json, prometheus, statsd, varz
 from pipeline.formats.lines import LineOptions
 from pipeline.formats.prometheus import PrometheusOptions
 
-__all__ = ["LineOptions", "PrometheusOptions", "carbon", "graphite", "json", "prometheus", "varz"]
+__all__ = ["LineOptions", "PrometheusOptions", "carbon", "collectd", "graphite", "json", "prometheus", "statsd", "varz"]

@@ -6,7 +6,7 @@
 
 What a log line put into a label value never breaks a line and never reaches another series: beside dots, as in mtail,
 what carbon gives a meaning becomes `_`, too. Blanks of any kind end a path, `;` begins a tag, `/` is a folder.
-Text metrics are left out, as in mtail: carbon keeps numbers only.
+Texts are left out, as in mtail: carbon keeps numbers only.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pipeline.formats.graphite import name_metric, write_series
-from pipeline.formats.lines import Collisions, NamedMetric, select_metrics, split_series
-from pipeline.metrics import Kind, MetricSnapshot, SeriesView, Snapshot
+from pipeline.formats.lines import Collisions, Losses, NamedMetric, select_numbers, split_series
+from pipeline.metrics import MetricSnapshot, SeriesView, Snapshot
 
 BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
 """What ends a path. `\\s` is what carbon, too, takes for a blank."""
@@ -40,26 +40,21 @@ class Writer:
 
     def write(self, snapshot: Snapshot) -> Iterator[bytes]:
         """Yield whole lines in pieces, with the values of the moment each is made."""
-        shown = [metric for metric in select_metrics(snapshot) if metric.kind is not Kind.TEXT]
-        metrics = [name_safely(metric, self.prefix) for metric in shown]
+        metrics = [name_safely(metric, self.prefix) for metric in select_numbers(snapshot)]
         collisions = Collisions(metrics, "Graphite", self.problems)
         for named in metrics:
             are_new = True
-            dropped = 0
+            losses = Losses(named.metric, "Graphite")
             for some in split_series(named.metric.series):
                 series = [one for one in some if not is_too_long(named, one)]
                 names, lines = write_series(named, series)
                 are_new = collisions.add(named, names) and are_new
-                dropped += len(some) - len(series)
+                losses.too_long |= len(series) < len(some)
                 self.series += len(series)
                 if series:
                     yield "".join(lines).encode()
             collisions.end(named, are_new=are_new)
-            if dropped:
-                self.problems.append(
-                    f"Metric `{named.metric.name}` at {named.metric.source} has series that are not pushed to "
-                    "Graphite, because their names are too long for it."
-                )
+            self.problems += losses.describe()
 
 
 def name_safely(metric: MetricSnapshot, prefix: str) -> NamedMetric:

@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.formats.text import INVALID
-from pipeline.metrics import HistogramValue, MetricSnapshot, SeriesView, Snapshot, format_go_float, wrap_int64
+from pipeline.metrics import (
+    HistogramValue,
+    MetricSnapshot,
+    SeriesView,
+    Snapshot,
+    ValueType,
+    format_go_float,
+    wrap_int64,
+)
 
 STEP = 512
 """How many series make a piece of the page, which takes half a millisecond (measured)."""
@@ -58,6 +66,11 @@ class NamedMetric:
 def select_metrics(snapshot: Snapshot) -> list[MetricSnapshot]:
     """Return what stands on the page, as in mtail: the metrics of programs that are not hidden."""
     return [metric for metric in snapshot.metrics if metric.program and not metric.hidden]
+
+
+def select_numbers(snapshot: Snapshot) -> list[MetricSnapshot]:
+    """Return what is pushed: of those, the ones that hold numbers."""
+    return [metric for metric in select_metrics(snapshot) if metric.value_type is not ValueType.STRING]
 
 
 def find_places(metric: MetricSnapshot) -> dict[str, int]:
@@ -133,6 +146,24 @@ class Collisions:
                 f"Metric `{metric.name}` at {metric.source} has series whose names in the {self.format_name} format "
                 "are those of other series."
             )
+
+
+@dataclass(slots=True)
+class Losses:
+    """Why series of a metric were left out, and for whom."""
+
+    metric: MetricSnapshot
+    receiver: str
+    unfit: bool = False
+    too_long: bool = False
+
+    def describe(self) -> Iterator[str]:
+        """Yield a sentence for each reason."""
+        beginning = f"Metric `{self.metric.name}` at {self.metric.source} has series that are not pushed to"
+        if self.unfit:
+            yield f"{beginning} {self.receiver}, because it would misread their values."
+        if self.too_long:
+            yield f"{beginning} {self.receiver}, because their names are too long for it."
 
 
 def find_roots(stems: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from pipeline.push_settings import PushSettings
 from pipeline.pushers.pusher import PushContext, Pusher
-from pipeline.pushers.schedule import Pushes, PushTask
+from pipeline.pushers.schedule import Pushes, PushTask, describe_failure
 
-__all__ = ["PUSHERS", "PushContext", "PushTask", "Pusher", "Pushes", "make_pushers"]
+__all__ = ["PUSHERS", "PushContext", "PushTask", "Pusher", "Pushes", "describe_failure", "make_pushers"]
 
 
 def make_graphite_pusher(settings: PushSettings, _context: PushContext) -> Pusher | None:
@@ -38,6 +38,15 @@ def make_pushgateway_pusher(settings: PushSettings, context: PushContext) -> Pus
     return PushgatewayPusher(settings, context)
 
 
+def make_remote_write_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
+    """Return what pushes by remote write."""
+    if not settings.remote_write.remote_write_url:
+        return None
+    from pipeline.pushers.remote_write import RemoteWritePusher
+
+    return RemoteWritePusher(settings, context)
+
+
 def make_textfile_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
     """Return what writes a file for the node exporter."""
     path = settings.textfile.textfile_path
@@ -48,9 +57,31 @@ def make_textfile_pusher(settings: PushSettings, context: PushContext) -> Pusher
     return TextfilePusher(path, settings, context)
 
 
+def make_statsd_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
+    """Return what pushes to statsd."""
+    if not settings.statsd.statsd_hostport:
+        return None
+    from pipeline.pushers.statsd import StatsdPusher
+
+    return StatsdPusher(settings, context.read_clock())
+
+
+def make_collectd_pusher(settings: PushSettings, context: PushContext) -> Pusher | None:
+    """Return what pushes to collectd."""
+    if settings.collectd.collectd_socketpath is None:
+        return None
+    from pipeline.pushers.collectd import CollectdPusher
+
+    return CollectdPusher(settings, settings.collectd.collectd_socketpath, context.host)
+
+
 PUSHERS: tuple[Callable[[PushSettings, PushContext], Pusher | None], ...] = (
+    make_collectd_pusher,
     make_graphite_pusher,
+    make_statsd_pusher,
+    make_otlp_pusher,
     make_pushgateway_pusher,
+    make_remote_write_pusher,
     make_textfile_pusher,
 )
 """A row for each destination: settings → its pusher, or None where no address is set.
@@ -68,5 +99,3 @@ def make_pushers(settings: PushSettings, context: PushContext) -> list[Pusher]:
         return []
     made = [make(settings, context) for make in PUSHERS]
     return [pusher for pusher in made if pusher is not None]
-    make_statsd_pusher,
-    make_otlp_pusher,

@@ -5,17 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import trio
 
 from pipeline.errors import PushError
+from pipeline.setting_checks import split_place
 
 Resolved: TypeAlias = tuple[socket.AddressFamily, tuple[str | int, ...]]
 
 DISCARDED_BYTES = 64 * 1024
 MAX_READS = 16
 MAX_MILLISECONDS = 2**31 - 1
+
+RETRY_SECONDS = 0.05
+"""How long a unix socket is left alone whose queue of connections is full."""
 
 
 class Resolver:
@@ -44,12 +50,10 @@ class Resolver:
             raise PushError("the host has no valid name") from error
 
 
-class TcpConnection:
-    """One TCP connection that is kept from push to push, and made again when the peer has closed it."""
+class StreamConnection(ABC):
+    """One connection that is kept from push to push, and made again when the peer has closed it."""
 
-    def __init__(self, host: str, port: int, deadline_seconds: float) -> None:
-        self.resolver = Resolver(host, port, socket.SOCK_STREAM)
-        self.deadline_seconds = deadline_seconds
+    def __init__(self) -> None:
         self.socket: socket.socket | None = None
 
     async def connect(self) -> None:
@@ -58,6 +62,41 @@ class TcpConnection:
             self.disconnect()
         if self.socket is None:
             self.socket = await self.open()
+
+    @abstractmethod
+    async def open(self) -> socket.socket:
+        """Return a new connection. Raises `OSError`."""
+
+    async def send(self, data: bytes) -> None:
+        """Hand all of `data` to the kernel."""
+        sending = self.use()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[await sending.send(rest) :]
+
+    async def receive(self, size: int) -> bytes:
+        """Return what the peer has said, `size` bytes at most; nothing when it has hung up."""
+        return await self.use().recv(size)
+
+    def use(self) -> trio.socket.SocketType:
+        """Return the connection, which must be there."""
+        if self.socket is None:
+            raise PushError("there is no connection")
+        return trio.socket.from_stdlib_socket(self.socket)
+
+    def disconnect(self) -> None:
+        """Close the connection. What has been handed to the kernel still goes out."""
+        close(self.socket)
+        self.socket = None
+
+
+class TcpConnection(StreamConnection):
+    """A connection over TCP."""
+
+    def __init__(self, host: str, port: int, deadline_seconds: float) -> None:
+        super().__init__()
+        self.resolver = Resolver(host, port, socket.SOCK_STREAM)
+        self.deadline_seconds = deadline_seconds
 
     async def open(self) -> socket.socket:
         """Return a new connection, to the first address that takes one. Each has an equal share of the time."""
@@ -84,21 +123,109 @@ class TcpConnection:
                 raise
         raise failure
 
+
+class UnixConnection(StreamConnection):
+    """A connection to a unix stream socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    async def open(self) -> socket.socket:
+        """Return a new connection. One that has no room for it is asked again until the schedule ends that."""
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.setblocking(False)
+        try:
+            while True:
+                try:
+                    made.connect(os.fspath(self.path))
+                except BlockingIOError:  # its queue is full, and nothing tells when it is not
+                    await trio.sleep(RETRY_SECONDS)
+                else:
+                    await trio.lowlevel.checkpoint()
+                    return made
+        except BaseException:
+            made.close()
+            raise
+
+
+class DatagramConnection:
+    """Sends UDP datagrams to one address of a host. What the network makes of them nobody tells.
+
+    But that nobody listens there is told: on this host at once, and then another address of the host is asked; by
+    other hosts later, and then what is sent next fails.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.resolver = Resolver(host, port, socket.SOCK_DGRAM)
+        self.socket: socket.socket | None = None
+        self.used: Resolved | None = None
+        self.untried: list[Resolved] = []
+        """Addresses of the host that come after the one that is used."""
+
+    async def connect(self) -> None:
+        """Have a socket for an address that the host has now."""
+        if self.socket is not None:
+            check_arrival(self.socket)
+        found = await self.resolver.resolve()
+        if self.socket is None or self.used not in found:
+            self.untried = found
+            self.move_on(OSError(errno.EADDRNOTAVAIL, "the host has no address"))
+
+    def move_on(self, failure: OSError) -> None:
+        """Use the next address; raise `failure` if there is none."""
+        self.disconnect()
+        if not self.untried:
+            raise failure
+        self.used, *self.untried = self.untried
+        family, address = self.used
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.connect(address)
+
     async def send(self, data: bytes) -> None:
-        """Hand all of `data` to the kernel."""
-        if self.socket is None:
-            raise PushError("there is no connection")
-        sending = trio.socket.from_stdlib_socket(self.socket)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[await sending.send(rest) :]
+        """Send a datagram."""
+        while True:
+            if self.socket is None:
+                raise PushError("there is no connection")
+            try:
+                await trio.socket.from_stdlib_socket(self.socket).send(data)
+                check_arrival(self.socket)
+            except ConnectionRefusedError as error:
+                self.move_on(error)
+            else:
+                return
 
     def disconnect(self) -> None:
-        """Close the connection. What has been handed to the kernel still goes out."""
-        if self.socket is not None:
-            trio.lowlevel.notify_closing(self.socket)
-            self.socket.close()
-            self.socket = None
+        """Close the socket."""
+        close(self.socket)
+        self.socket = None
+
+
+def check_arrival(used: socket.socket) -> None:
+    """Raise `OSError` when it is known that a datagram did not arrive."""
+    number = used.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
+
+
+def close(used: socket.socket | None) -> None:
+    """Close a socket that a task of Trio may have waited for."""
+    if used is not None:
+        trio.lowlevel.notify_closing(used)
+        used.close()
+
+
+def make_stream_connection(name: str, text: str, deadline_seconds: float) -> StreamConnection:
+    """Return the way to what `text` names, `HOST:PORT` or `unix://PATH`; `SettingError` if it names nothing."""
+    place = split_place(name, text)
+    return UnixConnection(place) if isinstance(place, Path) else TcpConnection(*place, deadline_seconds)
+
+
+def spell_place(name: str, text: str) -> str:
+    """Return what `text` names as people write it."""
+    place = split_place(name, text)
+    return str(place) if isinstance(place, Path) else spell_address(*place)
 
 
 def spell_address(host: str, port: int) -> str:

@@ -1,4 +1,4 @@
-"""Pushes to Graphite: carbon's line protocol over TCP, on one connection that is kept.
+"""Pushes to Graphite: carbon's line protocol over TCP or a unix socket, on one connection that is kept.
 
 Carbon answers nothing. What the kernel has taken counts as written; a connection that breaks afterwards is noticed by
 the next push, which opens a new one and carries newer values.
@@ -9,19 +9,18 @@ from __future__ import annotations
 from pipeline.formats import carbon
 from pipeline.metrics import Snapshot
 from pipeline.push_settings import PushSettings
-from pipeline.pushers.connection import TcpConnection, spell_address
+from pipeline.pushers.connection import make_stream_connection, spell_place
 from pipeline.pushers.pusher import Pusher
-from pipeline.setting_checks import split_host_port
 
 
 class GraphitePusher(Pusher):
     """Sends each series as a line."""
 
     def __init__(self, settings: PushSettings) -> None:
-        host, port = split_host_port("graphite_host_port", settings.graphite.graphite_host_port)
-        super().__init__("graphite", spell_address(host, port))
+        name, target = "graphite_host_port", settings.graphite.graphite_host_port
+        super().__init__("graphite", spell_place(name, target))
         self.prefix = settings.graphite.graphite_prefix
-        self.connection = TcpConnection(host, port, settings.metric_push_write_deadline_seconds)
+        self.connection = make_stream_connection(name, target, settings.metric_push_write_deadline_seconds)
 
     async def connect(self) -> None:
         """Have a connection: the one of the last push, if carbon has not closed it."""

@@ -48,6 +48,9 @@ class Pusher(ABC):
         self.problems: tuple[str, ...] = ()
         """What the last push could not tell as it is, a sentence each: for the log and the status page."""
 
+    def begin(self, snapshot: Snapshot) -> None:  # noqa: B027 - most have nothing to do
+        """Take note of what there is before any line is counted: an earlier run has left it. It must not take long."""
+
     @abstractmethod
     async def connect(self) -> None:
         """Have a way to the destination: a new one, or the one that is there and still good."""

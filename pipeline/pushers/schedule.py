@@ -64,6 +64,9 @@ class PushTask:
         self.asked_pause = 0.0
         """How long the destination that failed has asked to be left alone."""
         self.last_series = 0
+        self.last_time = 0
+        """When the last push ended, well or not, in ns since 1970; 0 before the first."""
+        self.last_seconds = 0.0
         self.ending = trio.Event()
         self.has_ended = False
         """The last values have been pushed, or could not be."""
@@ -138,8 +141,10 @@ class PushTask:
 
     def count(self, begun: float) -> None:
         """Count a push that has ended."""
+        self.last_seconds = trio.current_time() - begun
+        self.last_time = self.read_clock()
         self.counts.pushes += 1
-        self.counts.durations.observe(round((trio.current_time() - begun) * NANOSECONDS))
+        self.counts.durations.observe(round(self.last_seconds * NANOSECONDS))
 
     def note_success(self, series: int) -> None:
         """Remember how many series were written, and log if the last push had failed."""
@@ -191,6 +196,11 @@ class Pushes:
     def counts(self) -> list[PushCounts]:
         """What is counted about each destination."""
         return [task.counts for task in self.tasks]
+
+    def begin(self) -> None:
+        """Show all pushers what an earlier run has left. To be called before any line is counted."""
+        for task in self.tasks:
+            task.pusher.begin(task.take_snapshot())
 
     async def run(self) -> None:
         """Push to all destinations until `finish`."""

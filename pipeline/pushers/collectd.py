@@ -1,0 +1,91 @@
+"""Pushes to collectd: commands to its unixsock plugin, on one connection that is kept.
+
+Collectd answers each command. The answers to some commands are read before the next ones are sent: who writes on and on
+without reading makes collectd wait, and is then waited for.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipeline.errors import PushError
+from pipeline.formats import collectd
+from pipeline.metrics import MetricSnapshot, Snapshot
+from pipeline.push_settings import PushSettings
+from pipeline.pushers.connection import UnixConnection
+from pipeline.pushers.pusher import Pusher
+
+ANSWER = re.compile(rb"(?P<status>0|-[0-9]{1,9})(?: (?P<text>.*))?")
+"""Of PUTVAL. A positive status would say how many lines follow, which PUTVAL never has."""
+
+READ_BYTES = 64 * 1024
+# An answer names what it is about, which has at most the length of a line of collectd's.
+MAX_ANSWER_BYTES = 4096
+MAX_SHOWN_CHARACTERS = 200
+
+
+class CollectdPusher(Pusher):
+    """Sends each series as a value list."""
+
+    def __init__(self, settings: PushSettings, path: Path, host: str) -> None:
+        super().__init__("collectd", str(path))
+        self.prefix = settings.collectd.collectd_prefix
+        self.interval_seconds = int(settings.metric_push_interval_seconds)
+        self.host = host
+        self.connection = UnixConnection(path)
+        self.unread = b""
+
+    async def connect(self) -> None:
+        """Have a connection: the one of the last push, if collectd has not closed it."""
+        await self.connection.connect()
+        self.unread = b""
+
+    async def write(self, snapshot: Snapshot) -> int:
+        """Send all series, with the values of the moment at which each goes; count those that collectd refuses."""
+        writer = collectd.Writer(self.host, self.prefix, self.interval_seconds)
+        refusals: dict[tuple[str, str], str] = {}
+        taken = 0
+        for commands in writer.write(snapshot):
+            await self.connection.send(b"".join(commands.lines))
+            refused = set()
+            for owner in commands.owners:
+                answer = await self.read_answer()
+                if answer:
+                    refused.add(owner)
+                    metric = commands.metric
+                    refusals.setdefault((metric.name, metric.source), describe_refusal(metric, answer))
+            taken += len(set(commands.owners)) - len(refused)
+            self.counts.rejected += len(refused)
+        self.report([*writer.problems, *refusals.values()])
+        return taken
+
+    async def read_answer(self) -> bytes:
+        """Return why collectd refuses a value list; nothing if it has taken it."""
+        while b"\n" not in self.unread:
+            data = await self.connection.receive(READ_BYTES)
+            if not data:
+                raise PushError("it has closed the connection")
+            self.unread += data
+            if len(self.unread) > MAX_ANSWER_BYTES and b"\n" not in self.unread:
+                raise PushError("it answers without an end")
+        line, _, self.unread = self.unread.partition(b"\n")
+        found = ANSWER.fullmatch(line.rstrip(b"\r"))
+        if found is None:
+            raise PushError(f"it does not answer as collectd does: {show(line)!r}")
+        return b"" if found["status"] == b"0" else found["text"] or b"no reason is given"
+
+    async def disconnect(self) -> None:
+        """Close the connection."""
+        self.connection.disconnect()
+
+
+def describe_refusal(metric: MetricSnapshot, answer: bytes) -> str:
+    """Return a sentence about a metric that collectd does not take."""
+    return f"Collectd refuses series of metric `{metric.name}` at {metric.source}: {show(answer)}"
+
+
+def show(answer: bytes) -> str:
+    """Return an answer in printable characters, and not too long."""
+    text = answer.decode("utf-8", "replace").strip()[:MAX_SHOWN_CHARACTERS]
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
