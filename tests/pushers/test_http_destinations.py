@@ -11,6 +11,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 import trio
@@ -18,7 +19,7 @@ from trio.testing import MockClock
 
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Kind, Metric, Snapshot, Store, ValueType
-from pipeline.push_settings import OtlpSettings, PushgatewaySettings, PushSettings
+from pipeline.push_settings import OtlpSettings, PushgatewaySettings, PushSettings, RemoteWriteSettings
 from pipeline.pushers import PushContext, PushTask, make_pushers
 from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
@@ -30,6 +31,7 @@ SETTINGS = PushSettings(metric_push_write_deadline_seconds=DEADLINE_SECONDS, pus
 
 
 OK = Reply()
+ALL_WRITTEN = Reply(204, headers={"x-prometheus-remote-write-samples-written": "3"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,18 @@ def make_otlp_settings(url: str) -> PushSettings:
     return replace(SETTINGS, otlp=OtlpSettings(otlp_endpoint=url))
 
 
+def make_remote_write_settings(url: str, version: str = "1.0") -> PushSettings:
+    """Return what pushes by remote write."""
+    return replace(SETTINGS, remote_write=RemoteWriteSettings(remote_write_url=url, remote_write_version=version))
+
+
 DESTINATIONS = {
     made.name: made
     for made in (
         Destination("otlp", make_otlp_settings),
         Destination("pushgateway", make_pushgateway_settings),
+        Destination("remote_write 1.0", make_remote_write_settings),
+        Destination("remote_write 2.0", partial(make_remote_write_settings, version="2.0"), ALL_WRITTEN),
     )
 }
 

@@ -1,0 +1,264 @@
+"""Pushes to a receiver of Prometheus' remote write, 1.0 or 2.0: Prometheus itself, Mimir, Thanos, VictoriaMetrics.
+
+Such a receiver wants every sample, in the order of time. So what it could not take waits in a spool, and goes first.
+
+Which version it takes is found out by a message of 2.0 that is empty in both. Who does not know 2.0 refuses it, or
+takes it for an empty one of 1.0 and has no headers in its answer that say how much was written (specification 2.0,
+"Required Written Response Headers"). Until somebody has answered, what is put into the spool is 1.0, which all take.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import trio
+from cramjam import snappy
+
+from pipeline.errors import PushError
+from pipeline.formats import PrometheusOptions
+from pipeline.formats.prometheus.remote_write import Message, Message1, Message2, Writer
+from pipeline.metrics import Snapshot
+from pipeline.push_settings import PushSettings, RemoteWriteSettings
+from pipeline.pushers.http import PASSING, Answer, HttpConnection
+from pipeline.pushers.pusher import PushContext, Pusher
+from pipeline.pushers.spool import Parcel, Spool
+
+logger = logging.getLogger(__name__)
+
+Headers: TypeAlias = Mapping[str, str]
+
+NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+WRITTEN = "x-prometheus-remote-write-{}-written"
+SAMPLES_WRITTEN, HISTOGRAMS_WRITTEN = WRITTEN.format("samples"), WRITTEN.format("histograms")
+MAX_DIGITS = 18
+
+UNKNOWN_MESSAGE = (400, 406, 415)
+"""How those who do not know 2.0 refuse it. 415 is what the specification asks for, and 400 what 1.x knows."""
+
+REFUSED_CONTENT = (400, 409, 413, 422)
+"""How samples are refused. What else there is from 400 to 499 is about the way here, and so about all requests."""
+
+UNKNOWN_MEDIA_TYPE = 415
+EMPTY = bytes(snappy.compress_raw(Message2().finish().body))
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the protocol."""
+
+    name: str
+    message: type[Message[Any]]
+    headers: Headers
+
+
+VERSION_1 = Version(
+    "1.0",
+    Message1,
+    {"content-type": "application/x-protobuf", "x-prometheus-remote-write-version": "0.1.0"},
+)
+VERSION_2 = Version(
+    "2.0",
+    Message2,
+    {
+        "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        "x-prometheus-remote-write-version": "2.0.0",
+    },
+)
+VERSIONS = {version.name: version for version in (VERSION_1, VERSION_2)}
+
+
+@dataclass(frozen=True, slots=True)
+class WriteParcel(Parcel):
+    """A request of one of the versions."""
+
+    version: Version
+
+
+class OutdatedError(Exception):
+    """The receiver does not know version 2.0 any longer."""
+
+
+class RemoteWritePusher(Pusher):
+    """Sends the series that a scrape gives, some thousand samples with each request."""
+
+    def __init__(self, settings: PushSettings, context: PushContext) -> None:
+        write = settings.remote_write
+        headers = {**dict(write.remote_write_headers), "content-encoding": "snappy"}
+        self.connection = HttpConnection(write.remote_write_url, headers, settings.push_ca)
+        super().__init__("remote_write", self.connection.url)
+        self.options = add_labels(context.options, write, context.host)
+        self.read_clock = context.read_clock
+        self.patience = settings.metric_push_write_deadline_seconds / 2
+        """How long one push may ask for the version, and how long it sends what waits."""
+        self.is_choosing = write.remote_write_version not in VERSIONS
+        self.version = VERSIONS.get(write.remote_write_version)
+        """None as long as it is not known."""
+        self.writer_version = self.version or VERSION_1
+        self.writer: Writer[Any] = Writer(self.writer_version.message, self.options)
+        self.last_time = 0
+        self.spool = Spool(settings.push_spool_bytes, self.counts)
+        self.is_behind = False
+        """Something waits although the last push went well: there was no time for it."""
+        self.refusal = ""
+
+    async def connect(self) -> None:
+        """Have the connection of the last push, or let the next request make one."""
+        await self.connection.connect()
+
+    async def write(self, snapshot: Snapshot) -> int:
+        """Send what waits, then all of `snapshot`; return how many series were taken."""
+        self.is_behind = False
+        self.refusal = ""
+        failure = None if self.version is not None else await self.try_to_choose()
+        self.spool.put(await self.pack(snapshot))
+        if failure is not None:
+            raise failure
+        try:
+            return await self.send()
+        except OutdatedError:
+            self.fall_back()
+            self.spool.put(await self.pack(snapshot))
+            return await self.send()
+        finally:
+            self.report([*self.writer.problems, *self.describe_refusal()])
+
+    def describe_refusal(self) -> list[str]:
+        """Return a sentence if a part of what was sent was refused."""
+        if not self.refusal:
+            return []
+        return [f"The receiver of remote write at {self.address} has refused some series: {self.refusal}."]
+
+    async def finish(self) -> None:
+        """Send what there was no time for."""
+        while self.is_behind:
+            self.counts.series += await self.send()
+
+    async def disconnect(self) -> None:
+        """Close the connection."""
+        await self.connection.disconnect()
+
+    # The version
+
+    async def try_to_choose(self) -> PushError | OSError | None:
+        """Find out which version the receiver takes; return why that could not be found out."""
+        try:
+            with trio.fail_after(self.patience):
+                answer = await self.connection.send("POST", body=EMPTY, headers=VERSION_2.headers)
+        except trio.TooSlowError:
+            return PushError(f"it did not say within {self.patience:g} s which version of remote write it takes")
+        except (PushError, OSError) as error:
+            return error
+        if answer.is_good:
+            self.version = VERSION_2 if tells_written(answer) else VERSION_1
+        elif answer.status in UNKNOWN_MESSAGE:
+            self.version = VERSION_1
+        else:
+            return answer.make_error(self.read_clock())
+        logger.info("The receiver of remote write at %s takes version %s.", self.address, self.version.name)
+        return None
+
+    def fall_back(self) -> None:
+        """Go on with version 1.0. What waits cannot be written anew."""
+        dropped = 0
+        while self.spool:
+            dropped += self.spool.take_out().series
+        self.counts.rejected += dropped
+        self.version = VERSION_1
+        logger.warning(
+            "The receiver of remote write at %s does not take version 2.0 any longer. %d samples are dropped, and "
+            "version 1.0 is sent from now on.",
+            self.address,
+            dropped,
+        )
+
+    # Requests
+
+    async def pack(self, snapshot: Snapshot) -> list[Parcel]:
+        """Return the requests for a snapshot, made in turns with everything else."""
+        version = self.version or VERSION_1
+        if version is not self.writer_version:
+            self.writer_version, self.writer = version, Writer(version.message, self.options)
+        now = self.read_clock() // NANOSECONDS_PER_MILLISECOND
+        # Two samples of one series and one time would be refused.
+        self.last_time = now + 1 if now == self.last_time else now
+        parcels: list[Parcel] = []
+        for request in self.writer.write(snapshot, self.last_time):
+            await trio.lowlevel.checkpoint()
+            if request is not None:
+                body = bytes(snappy.compress_raw(request.body))
+                parcels.append(WriteParcel(body, request.samples + request.histograms, version))
+        return parcels
+
+    async def send(self) -> int:
+        """Send what waits, the oldest first; return how many series were taken. What takes too long waits on."""
+        begun = trio.current_time()
+        taken = sent = 0
+        self.is_behind = False
+        while self.spool:
+            if sent and trio.current_time() - begun > self.patience:
+                self.is_behind = True
+                break
+            taken += await self.send_first()
+            sent += 1
+        if self.refusal and not taken:
+            raise PushError(self.refusal)
+        return taken
+
+    async def send_first(self) -> int:
+        """Send the oldest request; return how many of its series were taken. It waits on if it can be sent again."""
+        parcel = self.spool.first
+        assert isinstance(parcel, WriteParcel)
+        answer = await self.connection.send("POST", body=parcel.body, headers=parcel.version.headers)
+        if self.is_choosing and parcel.version is VERSION_2 and is_outdated(answer):
+            raise OutdatedError
+        if not answer.is_good and not is_refusal(answer):
+            raise answer.make_error(self.read_clock())
+        self.spool.take_out()
+        written = count_written(answer, parcel)
+        self.counts.rejected += parcel.series - written
+        if answer.is_good or answer.status in REFUSED_CONTENT:
+            if written < parcel.series:
+                self.refusal = self.refusal or answer.describe()
+            return written
+        raise answer.make_error(self.read_clock())
+
+
+# Answers
+
+
+def tells_written(answer: Answer) -> bool:
+    """Return whether an answer says how much was written."""
+    return SAMPLES_WRITTEN in answer.headers or HISTOGRAMS_WRITTEN in answer.headers
+
+
+def is_outdated(answer: Answer) -> bool:
+    """Return whether an answer to a request of version 2.0 is of somebody who does not know it."""
+    return answer.status == UNKNOWN_MEDIA_TYPE or (answer.is_good and not tells_written(answer))
+
+
+def is_refusal(answer: Answer) -> bool:
+    """Return whether a request would be refused another time, too."""
+    return 400 <= answer.status < 500 and answer.status not in PASSING
+
+
+def count_written(answer: Answer, parcel: WriteParcel) -> int:
+    """Return how many series of a request were written.
+
+    Who knows version 2.0 says it, also of a request of which a part was refused. What is no number says nothing.
+    """
+    told = [answer.headers.get(name, "0") for name in (SAMPLES_WRITTEN, HISTOGRAMS_WRITTEN)]
+    is_known = parcel.version is VERSION_2 and tells_written(answer)
+    if is_known and all(text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS for text in told):
+        return min(sum(map(int, told)), parcel.series)
+    return parcel.series if answer.is_good else 0
+
+
+def add_labels(options: PrometheusOptions, write: RemoteWriteSettings, host: str) -> PrometheusOptions:
+    """Return the options with the labels that every series has here. Those that nobody has asked for replace none."""
+    labels, constants = dict(write.find_labels(host)), dict(options.constant_labels)
+    merged = {**constants, **labels} if write.remote_write_labels else {**labels, **constants}
+    return replace(options, constant_labels=tuple(merged.items()))
