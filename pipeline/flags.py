@@ -171,6 +171,13 @@ METRIC_FLAGS = (
         help="Add labels to every series in the Prometheus format: NAME=VALUE. Comma-separated, repeatable.",
     ),
 )
+NATIVE_HISTOGRAMS = Flag(
+    of=settings.ProgramSettings,
+    name="native_histograms",
+    type=BOOLEAN,
+    section=METRICS,
+    help="Count what histograms observe in buckets of powers too, for Prometheus' native histograms and OTLP.",
+)
 GC_INTERVAL = Flag(
     of=settings.StoreSettings,
     name="expired_metrics_gc_interval",
@@ -296,6 +303,7 @@ RUN_FLAGS = (
         help="How often patterns are looked at for new files.",
     ),
     *METRIC_FLAGS,
+    NATIVE_HISTOGRAMS,
     GC_INTERVAL,
     Flag(
         of=settings.ServerSettings,

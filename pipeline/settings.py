@@ -72,6 +72,7 @@ class ProgramSettings:
     language: LanguageSettings
     vm_logs_runtime_errors: bool = True
     sieve: SieveMode = SieveMode.AUTO
+    native_histograms: bool = False
     bind: tuple[tuple[str, str], ...] = ()
     """Pairs of a program's file name and a source it sees, either of which may be a pattern as in fnmatch(3)."""
 

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from pipeline.telemetry import Telemetry
 
 
-def make_compile_options(settings: LanguageSettings, *, sieved: bool = False, listed: bool = False) -> CompileOptions:
-    """Return what the compiler needs to know: whether the functions behind the sieve are wanted, and the text."""
+def make_compile_options(
+    settings: LanguageSettings, *, sieved: bool = False, listed: bool = False, native: bool = False
+) -> CompileOptions:
+    """Return what the compiler needs to know: whether the functions behind the sieve are wanted, the text, or
+    buckets by powers.
+    """
     return CompileOptions(
         max_regexp_length=settings.max_regexp_length,
         max_recursion_depth=settings.max_recursion_depth,
@@ -27,6 +31,7 @@ def make_compile_options(settings: LanguageSettings, *, sieved: bool = False, li
         use_current_year=settings.syslog_use_current_year,
         sieved=sieved,
         listed=listed,
+        native_histograms=native,
     )
 
 
@@ -34,7 +39,8 @@ def make_loader(settings: ProgramSettings, store: Store, telemetry: Telemetry) -
     """Return the loader of the programs that `settings` name."""
     from pipeline.runtime import ProgramLoader
 
-    options = make_compile_options(settings.language, sieved=settings.sieve is not SieveMode.OFF)
+    sieved = settings.sieve is not SieveMode.OFF
+    options = make_compile_options(settings.language, sieved=sieved, native=settings.native_histograms)
     return ProgramLoader(settings.progs, store, telemetry, options, logs_failures=settings.vm_logs_runtime_errors)
 
 

@@ -101,6 +101,7 @@ def test_every_flag_reaches_its_setting() -> None:
         *("--syslog_use_current_year=F", "--no-vm_logs_runtime_errors", "-emit_prog_label=0", "-emit_metric_timestamp"),
         *("--constant_labels", "site=north,rack=7", "--constant-labels=a=b=c"),
         *("--unix-socket", "/s", "--unix-socket-mode=666", "--unix-socket-group=adm"),
+        "--native-histograms",
     )
     assert fill(settings.LanguageSettings, values) == settings.LanguageSettings(
         max_regexp_length=20, max_recursion_depth=7, override_timezone="Local", syslog_use_current_year=False
@@ -121,6 +122,7 @@ def test_every_flag_reaches_its_setting() -> None:
     )
     assert values["progs"] == Path("p")
     assert values["vm_logs_runtime_errors"] is False
+    assert values["native_histograms"] is True
 
 
 def test_zero_is_mtails_default() -> None:

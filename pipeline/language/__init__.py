@@ -69,6 +69,8 @@ class CompileOptions:
     """Whether the variant for lines that the sieve lets through is made too."""
     listed: bool = True
     """Whether the generated Python is kept as text."""
+    native_histograms: bool = False
+    """Whether histograms count by powers too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +177,15 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
         return make_strptime(layout, options.zone, options.use_current_year)
 
     begins = tuple(statement for begin in checked.begins for statement in begin.statements)
-    generated = generate_process(checked, block.statements, report, make_parser, listed=options.listed)
-    generated_begin = generate_process(checked, begins, report, make_parser, name="begin", listed=False)
+    native = options.native_histograms
+    generated = generate_process(checked, block.statements, report, make_parser, listed=options.listed, native=native)
+    generated_begin = generate_process(checked, begins, report, make_parser, name="begin", listed=False, native=native)
     guard = derive_guard(checked)
     generated_sieved = None
     if options.sieved and guard.probes:
         hits = Hits({probe: bit for bit, probe in enumerate(sorted(guard.probes))})
         generated_sieved = generate_process(
-            checked, block.statements, report, make_parser, hits=hits, listed=options.listed
+            checked, block.statements, report, make_parser, hits=hits, listed=options.listed, native=native
         )
     for use, plan in (generated.plans | generated_begin.plans).items():
         if plan.never:
@@ -191,7 +194,7 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
                 "this pattern can never match",
                 hint="look for text after `$` or before `^`, and for a class that holds no character",
             )
-    metrics = tuple(make_metric(symbol, source) for symbol in checked.metrics)
+    metrics = tuple(make_metric(symbol, source, native=native) for symbol in checked.metrics)
     warn_split_metrics(checked.metrics, metrics, report)
     share_descriptions(checked.metrics, metrics, report)
     return CompiledProgram(
@@ -229,7 +232,7 @@ def warn_split_metrics(symbols: Sequence[MetricSymbol], metrics: Sequence[Metric
             )
 
 
-def make_metric(symbol: MetricSymbol, source: SourceFile) -> Metric:
+def make_metric(symbol: MetricSymbol, source: SourceFile, *, native: bool) -> Metric:
     """Return a fresh metric for a declaration; a type that nothing decided is Int (spec section 12.2)."""
     node = symbol.node
     kind = Kind[node.kind.upper()]
@@ -244,6 +247,7 @@ def make_metric(symbol: MetricSymbol, source: SourceFile) -> Metric:
         hidden=node.hidden,
         limit=node.limit,
         buckets=node.buckets or (),
+        native=native and kind is Kind.HISTOGRAM,
     )
 
 

@@ -69,10 +69,12 @@ def generate_process(
     name: str = "process",
     hits: Hits = NO_HITS,
     listed: bool = True,
+    native: bool = False,
 ) -> Generated:
     """Return the function that runs `statements` once for each line; with `hits` the variant for the sieve.
 
-    Its text for people takes a twelfth of the time, and is left empty unless `listed`.
+    With `native` it also fills the native buckets of histograms, which must all have them. Its text for people
+    takes a twelfth of the time, and is left empty unless `listed`.
 
     Raises ProgramError when decorators would write out too much code.
     """
@@ -80,7 +82,7 @@ def generate_process(
     while True:
         values = ConditionGenerator(checked, report.source, make_strptime, hits)
         values.groups.uncertain = set(uncertain)
-        body, lines = generate_body(values, statements, report)
+        body, lines = generate_body(values, statements, report, native=native)
         if values.groups.uncertain == uncertain:
             break
         # Which matches are read without being certain is known only now, and changes their code.
@@ -96,10 +98,11 @@ def generate_process(
 
 
 def generate_body(
-    values: ConditionGenerator, statements: Sequence[Statement], report: Reporter
+    values: ConditionGenerator, statements: Sequence[Statement], report: Reporter, *, native: bool
 ) -> tuple[list[ast.stmt], LineCounter]:
     """Return the code for one line, and what is known of the lines it counts."""
-    generator = StatementGenerator(values, uses_otherwise=says_otherwise(values.checked.block.statements))
+    uses_otherwise = says_otherwise(values.checked.block.statements)
+    generator = StatementGenerator(values, uses_otherwise=uses_otherwise, native=native)
     try:
         return generator.block(statements), generator.lines
     except ExpansionError as error:

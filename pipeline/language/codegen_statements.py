@@ -63,12 +63,13 @@ class ExpansionError(Exception):
 
 
 class StatementGenerator:
-    """Generates statements; `values` generates the expressions in them."""
+    """Generates statements; `values` generates the expressions in them. Histograms may all be `native`, or none."""
 
-    def __init__(self, values: ConditionGenerator, *, uses_otherwise: bool) -> None:
+    def __init__(self, values: ConditionGenerator, *, uses_otherwise: bool, native: bool = False) -> None:
         self.values = values
         self.checked = values.checked
         self.uses_otherwise = uses_otherwise
+        self.native = native
         self.lines = LineCounter()
         self.bodies: list[Block] = []
         self.expansions = 0
@@ -188,7 +189,7 @@ class StatementGenerator:
         return py.call(self.values.metrics.member(symbol, "cut_text"), value) if want is Type.STRING else value
 
     def observation(self, node: Assignment, symbol: MetricSymbol, target: ast.expr, want: Type) -> list[ast.stmt]:
-        """Return the code that counts a value in its bucket (spec section 12.5)."""
+        """Return the code that counts a value in its bucket (spec section 12.5), or in both of its buckets."""
         if node.operator == "+=" or want is Type.STRING:
             message = "a histogram can only be assigned to" if node.operator == "+=" else "a histogram observes numbers"
             return [py.statement(self.values.fail(message, node.value))]
@@ -204,9 +205,11 @@ class StatementGenerator:
         if want is Type.FLOAT and not self.values.is_number(node.value):
             # Not a number is in no bucket, and is the only value that differs from itself.
             count = py.conditional(py.compare(py.name("x"), "==", py.name("x")), [count], [])
+        by_powers = py.attribute(py.attribute(target, "native"), "observe")
         return [
             py.assign("x", value),
             count,
+            *([py.statement(py.call(by_powers, py.name("x")))] if self.native else []),
             py.add_to_attribute(target, "count", "+", py.constant(1)),
             py.add_to_attribute(target, "total", "+", py.name("x")),
             self.stamp(target),

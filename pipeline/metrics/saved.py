@@ -18,12 +18,16 @@ from pipeline.errors import StateError
 from pipeline.metrics.datum import Datum, HistogramDatum, wrap_int64
 from pipeline.metrics.eviction import Labels, Series
 from pipeline.metrics.metric import Kind, Metric, ValueType
+from pipeline.metrics.saved_native import NativeCapture, capture_native, read_native
 
 Record: TypeAlias = dict[str, Any]
 """An object of JSON. Before it is read anything may be in it."""
 
 MAX_RECORD_SERIES = 1_000
 """To spell these takes 1 ms, which lines may well wait."""
+
+MAX_NATIVE_SERIES = 100
+"""The same where there are buckets by powers."""
 
 
 def write_bytes(value: bytes) -> str:
@@ -62,6 +66,7 @@ class MetricCapture:
     columns: Mapping[str, Sequence[Any]]
     expiries: Mapping[Labels, int]
     """Of those series that have one."""
+    native: NativeCapture | None = None
 
 
 def capture_metric(metric: Metric) -> MetricCapture:
@@ -74,27 +79,31 @@ def capture_metric(metric: Metric) -> MetricCapture:
         "times": [series.time for series in metric.data.values()],
         "starts": [series.start for series in metric.data.values()],
     }
+    native = None
     if metric.value_type is ValueType.BUCKETS:
         histograms = cast("list[HistogramDatum]", list(metric.data.values()))
         columns["counts"] = list(chain.from_iterable([series.counts for series in histograms]))
         columns["totals"] = [series.total for series in histograms]
         columns["observations"] = [series.count for series in histograms]
+        if metric.native:
+            native = capture_native([series.native for series in histograms if series.native is not None])
     else:
         columns["values"] = [series.value for series in metric.data.values()]
     expiries = {key: series.expiry for key, series in metric.expiring.items()}
-    return MetricCapture(metric, list(metric.data), columns, expiries)
+    return MetricCapture(metric, list(metric.data), columns, expiries, native)
 
 
 def write_records(capture: MetricCapture) -> Iterator[Record]:
     """Yield the records of a capture; none if there are no series."""
     description = describe_metric(capture.metric)
-    for start in range(0, len(capture.keys), MAX_RECORD_SERIES):
-        part = slice(start, start + MAX_RECORD_SERIES)
+    size = MAX_RECORD_SERIES if capture.native is None else MAX_NATIVE_SERIES
+    for start in range(0, len(capture.keys), size):
+        part = slice(start, start + size)
         keys = capture.keys[part]
         columns = {name: column[part] for name, column in capture.columns.items()}
         if "counts" in columns:
             width = len(capture.metric.bounds) + 1
-            columns["counts"] = capture.columns["counts"][start * width : (start + MAX_RECORD_SERIES) * width]
+            columns["counts"] = capture.columns["counts"][start * width : (start + size) * width]
         columns["times"] = list(map(wrap_int64, columns["times"]))
         if "values" in columns:
             columns["values"] = list(map(WRITERS[capture.metric.value_type], columns["values"]))
@@ -102,6 +111,7 @@ def write_records(capture: MetricCapture) -> Iterator[Record]:
             **description,
             "keys": [list(map(write_bytes, key)) for key in keys],
             **columns,
+            **({} if capture.native is None else {"native": capture.native.write(part)}),
             "expiries": [[place, capture.expiries[key]] for place, key in enumerate(keys) if key in capture.expiries],
         }
 
@@ -141,7 +151,8 @@ class SavedMetrics:
 
     def find_metric(self, metric: Metric) -> Metric:
         """Return the metric that this one is: the last one, if the record goes on with its series."""
-        if not self.metrics or not self.metrics[-1].continues(metric):
+        last = self.metrics[-1] if self.metrics else None
+        if last is None or not (last.continues(metric) and metric.continues(last)):
             self.metrics.append(metric)
         return self.metrics[-1]
 
@@ -154,6 +165,7 @@ def make_metric(record: Record) -> Metric:
         value_type=ValueType[record["type"].upper()],
         program=str(record["program"]),
         label_names=tuple(map(str, record["labels"])),
+        native="native" in record,
     )
     metric.cap_label_values(0)  # which bound the earlier run had is not known
     metric.lower, metric.bounds = float(record["lower"]), tuple(map(float, record["bounds"]))
@@ -174,7 +186,10 @@ def make_series(metric: Metric, record: Record) -> list[Series]:
             raise ValueError(width)
         counts = [flat[start : start + width] for start in range(0, len(flat), width)]
         rows = zip(keys, times, counts, record["totals"], record["observations"], starts, strict=True)
-        return [make_histogram(*row) for row in rows]
+        histograms = [make_histogram(*row) for row in rows]
+        if metric.native:
+            read_native(record["native"], histograms)
+        return list(histograms)
     values = map(READERS[metric.value_type], record["values"])
     return [
         Datum(key, value, time, 0, start) for key, time, value, start in zip(keys, times, values, starts, strict=True)

@@ -70,9 +70,7 @@ class Shadow:
 
 def describe(series: Datum | HistogramDatum) -> tuple[object, ...]:
     """Return all that a series holds."""
-    if isinstance(series, Datum):
-        return series.labels, series.value, series.time, series.expiry
-    return series.labels, tuple(series.counts), series.total, series.time, series.expiry
+    return series.labels, series.value, series.time, series.expiry
 
 
 class CheckedGroup:

@@ -10,10 +10,11 @@ import pytest
 
 from pipeline.batch import Batch
 from pipeline.errors import SettingError
-from pipeline.language import Guard, Probe, SourceFile, compile_program
-from pipeline.metrics import Store
+from pipeline.language import CompileOptions, Guard, Probe, SourceFile, compile_program
+from pipeline.metrics import HistogramDatum, Store
 from pipeline.runtime import Dispatcher, Program
 from pipeline.runtime.sieve import load_hyperscan
+from pipeline.runtime.sieve_check import describe
 from pipeline.settings import SieveMode
 from pipeline.telemetry import Telemetry
 
@@ -21,11 +22,13 @@ NOW = 1_700_000_000 * 10**9
 TEXT = "counter fruit by name limit 2\nhistogram h buckets 1, 2\n/an (?P<name>\\S+)/ {\n  fruit[$name]++\n  h = 1\n}\n"
 
 
-def check(lines: list[bytes], guard: Guard | None = None, text: str = TEXT) -> Program:
+def check(
+    lines: list[bytes], guard: Guard | None = None, text: str = TEXT, options: CompileOptions | None = None
+) -> Program:
     """Run lines under the check, with another guard than the program's own if one is given."""
     store = Store()
     telemetry = Telemetry(store)
-    compiled = compile_program(SourceFile("a.mtail", text))
+    compiled = compile_program(SourceFile("a.mtail", text), options)
     if guard is not None:
         compiled = replace(compiled, guard=guard)
     program = Program(compiled, store.register(compiled.metrics), telemetry.program("a.mtail"))
@@ -98,3 +101,16 @@ def test_check_needs_hyperscan(monkeypatch: pytest.MonkeyPatch) -> None:
             check([b"-"])
     finally:
         load_hyperscan.cache_clear()
+
+
+def test_buckets_by_powers_are_compared() -> None:
+    """And are the program's own, not those of the copy that it is compared with."""
+    program = check([b"an apple", b"an pear"], options=CompileOptions(native_histograms=True))
+    assert program.counts.sieve_faults == 0
+    (series,) = program.metrics[1].data.values()
+    assert isinstance(series, HistogramDatum)
+    before = describe(series)
+    assert series.native is not None
+    assert series.native.copy().positive == {0: 4}
+    series.native.observe(1.0)
+    assert describe(series) != before
