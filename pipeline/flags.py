@@ -163,6 +163,13 @@ METRIC_FLAGS = (
     ),
     Flag(
         of=settings.FormatSettings,
+        name="emit_created_timestamps",
+        type=BOOLEAN,
+        section=METRICS,
+        help="Tell when each counter and histogram began, in OpenMetrics (as samples _created) and in protobuf.",
+    ),
+    Flag(
+        of=settings.FormatSettings,
         name="constant_labels",
         type=LABELS,
         section=METRICS,

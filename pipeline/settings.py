@@ -150,6 +150,7 @@ class FormatSettings:
     emit_prog_label: bool = True
     emit_metric_timestamp: bool = False
     constant_labels: tuple[tuple[str, str], ...] = ()
+    emit_created_timestamps: bool = False
 
     def __post_init__(self) -> None:
         require_labels("constant_labels", self.constant_labels)

@@ -48,7 +48,12 @@ def make_prometheus_options(settings: FormatSettings) -> PrometheusOptions:
     """Return what the flags say about the Prometheus format."""
     from pipeline.formats import PrometheusOptions
 
-    return PrometheusOptions(settings.emit_prog_label, settings.emit_metric_timestamp, settings.constant_labels)
+    return PrometheusOptions(
+        settings.emit_prog_label,
+        settings.emit_metric_timestamp,
+        settings.constant_labels,
+        settings.emit_created_timestamps,
+    )
 
 
 def make_line_options(settings: FormatSettings, graphite_prefix: str) -> LineOptions:
