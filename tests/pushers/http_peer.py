@@ -150,9 +150,9 @@ async def do_mischief(stream: trio.SocketStream, mischief: Mischief) -> None:
 
 
 @asynccontextmanager
-async def serving(*plan: Reply | Mischief) -> AsyncIterator[HttpPeer]:
-    """Give a peer that answers as `plan` says."""
-    peer = HttpPeer(*plan)
+async def serving(*plan: Reply | Mischief, port: int = 0) -> AsyncIterator[HttpPeer]:
+    """Give a peer that answers as `plan` says, at a port of its own or at this one."""
+    peer = HttpPeer(*plan, port=port)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, peer.serve, [peer.listener])
         with trio.fail_after(60):
