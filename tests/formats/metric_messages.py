@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -32,26 +32,26 @@ FIELDS = {
 Field = descriptor_pb2.FieldDescriptorProto
 
 
-def make_pool() -> descriptor_pool.DescriptorPool:
-    """Return a pool of our own, so that nothing else that knows these messages is disturbed."""
-    file = descriptor_pb2.FileDescriptorProto(name="metrics.proto", package=PACKAGE, syntax="proto2")
-    for name, fields in FIELDS.items():
+def make_class(package: str, table: Mapping[str, str], wanted: str) -> Any:  # noqa: ANN401 - classes have no other type
+    """Return the class of a message, from a pool of our own: nothing else that knows these messages is disturbed."""
+    file = descriptor_pb2.FileDescriptorProto(name="messages.proto", package=package, syntax="proto2")
+    for name, fields in table.items():
         message = file.message_type.add(name=name)
         for text in fields.split(", "):
             number, type_, called = text.split(" ")
             field = message.field.add(name=called, number=int(number))
             field.label = Field.LABEL_REPEATED if type_.startswith("*") else Field.LABEL_OPTIONAL
             spelled = type_.removeprefix("*")
-            if spelled in FIELDS:
-                field.type, field.type_name = Field.TYPE_MESSAGE, f".{PACKAGE}.{spelled}"
+            if spelled in table:
+                field.type, field.type_name = Field.TYPE_MESSAGE, f".{package}.{spelled}"
             else:
                 field.type = Field.Type.Value(f"TYPE_{spelled.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return pool
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{wanted}"))
 
 
-MetricFamily: Any = message_factory.GetMessageClass(make_pool().FindMessageTypeByName(f"{PACKAGE}.MetricFamily"))
+MetricFamily: Any = make_class(PACKAGE, FIELDS, "MetricFamily")
 
 
 def read_messages(page: bytes) -> Iterator[Any]:

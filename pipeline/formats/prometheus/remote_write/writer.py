@@ -175,11 +175,11 @@ class Draft(Generic[L]):
         for kept in gone:
             ended = [own for own in kept.labels if own not in labels]
             if ended:
-                self.numbers.add_samples(before.about, Rows(ended, STALE * len(ended), self.time))
+                self.numbers.add_samples(now.about, Rows(ended, STALE * len(ended), self.time))
             ended = [own for own in kept.natives if own not in natives]
             if ended:
                 marker = spell_stale_histogram(self.time)
-                self.natives.add_histograms(before.about, ended, [marker] * len(ended))
+                self.natives.add_histograms(now.about, ended, [marker] * len(ended))
             yield from self.pass_on(len(kept.labels))
 
     def pass_on(self, fresh: int) -> Iterator[Request | None]:
