@@ -253,6 +253,21 @@ class GroupingType(SourcesType):
         return text
 
 
+class LifetimesType(SourcesType):
+    """Comma-separated pairs `METRIC=DURATION`; in a file of settings an array of them too."""
+
+    name = "lifetimes"
+    metavar = "METRIC=DURATION"
+    expectation = "a metric and a duration: write for example session_*=24h"
+
+    def parse_item(self, text: str) -> object:
+        """Return a pair of a name or a pattern, and seconds."""
+        metric, _, duration = text.rpartition("=")
+        if not metric:
+            raise ValueError(text)
+        return metric, parse_duration(duration)
+
+
 class ChoiceType(FlagType):
     """One of a few words."""
 
@@ -281,6 +296,7 @@ SOURCES = SourcesType()
 NAMES = NamesType()
 BINDINGS = BindingsType()
 LABELS = LabelsType()
+LIFETIMES = LifetimesType()
 HEADERS = HeadersType()
 GROUPING = GroupingType()
 

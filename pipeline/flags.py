@@ -12,7 +12,7 @@ import click
 
 from pipeline import settings
 from pipeline.doctor_flags import DOCTOR_FLAGS
-from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, SERVING, Flag, flatten_values
+from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, PUSHING, SERVING, Flag, flatten_values
 from pipeline.flag_types import (
     ACCOUNT,
     BINDINGS,
@@ -20,6 +20,7 @@ from pipeline.flag_types import (
     DURATION,
     INTEGER,
     LABELS,
+    LIFETIMES,
     MODE,
     PATH,
     SOURCES,
@@ -192,6 +193,16 @@ GC_INTERVAL = Flag(
     section=METRICS,
     help="The longest time between two sweeps; what expires earlier is swept on time. 0: never sweep.",
 )
+EXPIRE = Flag(
+    of=settings.StoreSettings,
+    name="expire",
+    type=LIFETIMES,
+    section=METRICS,
+    repeatable=True,
+    callback=flatten_values,
+    help="Let series go that were not written for so long: METRIC=DURATION, a name or a pattern, such as "
+    "session_*=24h; metrics without labels stay. The first that fits counts. Comma-separated, repeatable.",
+)
 VERBOSITY = Flag(
     name="v",
     type=INTEGER,
@@ -311,6 +322,7 @@ RUN_FLAGS = (
     ),
     *METRIC_FLAGS,
     NATIVE_HISTOGRAMS,
+    EXPIRE,
     GC_INTERVAL,
     Flag(
         of=settings.ServerSettings,
@@ -386,18 +398,19 @@ RUN_FLAGS = (
     ),
     VERBOSITY,
 )
+REPLAY_LOGS = Flag(
+    name="logs",
+    type=SOURCES,
+    section=LINES,
+    repeatable=True,
+    callback=flatten_values,
+    help="A file to read from its start to its end, or - for standard input. Comma-separated, repeatable.",
+)
 REPLAY_FLAGS = (
     PROGS,
     *RUNTIME_FLAGS,
     BIND,
-    Flag(
-        name="logs",
-        type=SOURCES,
-        section=LINES,
-        repeatable=True,
-        callback=flatten_values,
-        help="A file to read from its start to its end, or - for standard input. Comma-separated, repeatable.",
-    ),
+    REPLAY_LOGS,
     MAX_LINE_BYTES,
     Flag(
         name="format",
@@ -410,6 +423,26 @@ REPLAY_FLAGS = (
     *METRIC_FLAGS,
     VERBOSITY,
 )
+DAEMON_PUSH_FLAGS = ("metric_push_interval", "push_spool_bytes", "pushgateway_delete_on_exit")
+"""What has no meaning where there is one push and no other."""
+PUSH_ONCE_FLAGS = (
+    PROGS,
+    *RUNTIME_FLAGS,
+    BIND,
+    REPLAY_LOGS,
+    MAX_LINE_BYTES,
+    *METRIC_FLAGS,
+    NATIVE_HISTOGRAMS,
+    Flag(
+        of=settings.PushOnceSettings,
+        name="push_timeout",
+        type=DURATION,
+        section=PUSHING,
+        help="How long destinations that fail are tried again.",
+    ),
+    *(flag for flag in PUSH_FLAGS if flag.name not in DAEMON_PUSH_FLAGS),
+    VERBOSITY,
+)
 CHECK_FLAGS = LANGUAGE_FLAGS
 EXPLAIN_FLAGS = (
     *LANGUAGE_FLAGS,
@@ -420,7 +453,7 @@ EXPLAIN_FLAGS = (
         help="Run the program over this log, a file or - for standard input, and show what it costs.",
     ),
 )
-ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS, *SETUP_FLAGS, *DOCTOR_FLAGS)
+ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *PUSH_ONCE_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS, *SETUP_FLAGS, *DOCTOR_FLAGS)
 
 CONFIG = Flag(
     name="config",

@@ -11,6 +11,9 @@ from pipeline.journal_log import make_journal_handler
 COLOURS = {logging.DEBUG: "\x1b[2m", logging.WARNING: "\x1b[33m", logging.ERROR: "\x1b[31m"}
 PLAIN = "\x1b[0m"
 
+HTTP_CLIENT = ("httpx", "httpcore")
+"""Who log each request, and each header, passwords included."""
+
 
 class LineFormatter(logging.Formatter):
     """Writes `LEVEL Message.`, the level in colour on a terminal."""
@@ -43,3 +46,5 @@ def start_logging(verbosity: int) -> None:
     handler.setFormatter(LineFormatter(in_colour=sys.stderr.isatty()))
     level = logging.DEBUG if verbosity > 0 else logging.INFO
     logging.basicConfig(level=level, handlers=[make_journal_handler(handler) or handler], force=True)
+    for name in HTTP_CLIENT:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -137,10 +137,17 @@ class StoreSettings:
     max_series_per_metric: int = 100_000
     max_label_value_bytes: int = 2048
     expired_metrics_gc_interval_seconds: float = 3600.0
+    expire: tuple[tuple[str, float], ...] = ()
+    """Pairs of a metric's name, or a pattern as in fnmatch(3), and how many seconds a series stays unwritten."""
 
     def __post_init__(self) -> None:
         require_at_least("max_series_per_metric", self.max_series_per_metric, 0)
         require_at_least("max_label_value_bytes", self.max_label_value_bytes, 0)
+        for name, seconds in self.expire:
+            if seconds <= 0:
+                raise SettingError(f"--expire: the duration for {name} must be more than 0.")
+        if self.expire and self.expired_metrics_gc_interval_seconds <= 0:
+            raise SettingError("--expire does nothing with --expired_metrics_gc_interval=0, which is never to sweep.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +244,23 @@ class ReplaySettings:
     def __post_init__(self) -> None:
         if self.sources.confirm:
             raise SettingError("--confirm is for the daemon and does not go with --one_shot.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushOnceSettings:
+    """What `push-once` needs; the logs are as for `replay`."""
+
+    programs: ProgramSettings
+    sources: SourceSettings
+    store: StoreSettings
+    formats: FormatSettings
+    push: PushSettings
+    # A Pushgateway that is restarted is back by then; a batch job that hangs for longer is worse than one that fails.
+    push_timeout_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.push_timeout_seconds <= 0:
+            raise SettingError("--push_timeout must be more than 0.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

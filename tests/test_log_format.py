@@ -28,6 +28,15 @@ def test_debug_messages_are_shown_when_asked_for(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "DEBUG Shown.\n"
 
 
+@pytest.mark.parametrize("name", ["httpx", "httpcore.http11"])
+def test_requests_of_pushes_are_never_logged(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is one every minute, and a password in its headers. What is wrong with them is."""
+    start_logging(1)
+    logging.getLogger(name).info("authorization: secret")
+    logging.getLogger(name).warning("Broken.")
+    assert capsys.readouterr().err == "WARNING Broken.\n"
+
+
 def test_log_follows_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A progress bar stands in for it for a while."""
     start_logging(0)

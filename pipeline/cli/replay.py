@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -14,6 +14,9 @@ from pipeline.cli.output import exit_with, print_diagnostic, show_progress
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.flags import REPLAY_FLAGS
 from pipeline.options import FlagCommand, fill, make_options
+
+if TYPE_CHECKING:
+    from pipeline.replay import Replay
 
 
 @main.command(
@@ -70,6 +73,19 @@ def replay_logs(values: Mapping[str, object]) -> None:
             format_name=cast("str", values["format_name"]),
         )
     )
+    print_load_report(job)
+    with show_progress(job.total_bytes) as advance:
+        for bytes_read in job.run():
+            advance(bytes_read)
+    page = job.render()
+    for problem in job.problems:
+        click.echo(f"Warning: {problem}", err=True)
+    print_page(page)
+    exit_with(failed=bool(job.report.failures))
+
+
+def print_load_report(job: Replay) -> None:
+    """Say what is wrong with programs and bindings."""
     for warning in job.report.warnings:
         print_diagnostic(warning)
     for failure in job.report.failures:
@@ -79,14 +95,6 @@ def replay_logs(values: Mapping[str, object]) -> None:
             print_diagnostic(diagnostic)
     for problem in job.unmatched:
         click.echo(f"Warning: {problem}", err=True)
-    with show_progress(job.total_bytes) as advance:
-        for bytes_read in job.run():
-            advance(bytes_read)
-    page = job.render()
-    for problem in job.problems:
-        click.echo(f"Warning: {problem}", err=True)
-    print_page(page)
-    exit_with(failed=bool(job.report.failures))
 
 
 def print_page(page: bytes) -> None:

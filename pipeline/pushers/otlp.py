@@ -98,7 +98,7 @@ class OtlpPusher(Pusher):
                 self.take_refusal(answer, parcel)
             self.spool.take_out()
         if refused and not taken:
-            raise PushError(refusal)
+            raise PushError(refusal, is_final=True)
         if refused:
             problems.append(f"The receiver of OTLP at {self.address} has refused a part of the series: {refusal}.")
         return taken

@@ -205,7 +205,7 @@ class RemoteWritePusher(Pusher):
             taken += await self.send_first()
             sent += 1
         if self.refusal and not taken:
-            raise PushError(self.refusal)
+            raise PushError(self.refusal, is_final=True)
         return taken
 
     async def send_first(self) -> int:

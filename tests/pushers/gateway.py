@@ -1,0 +1,62 @@
+"""The real Pushgateway, and what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, running
+from tests.pushers.awkward import Sample, spell_sample
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A Pushgateway that runs."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def list_groups(self) -> list[dict[str, Any]]:
+        """Return what it says of each group."""
+        groups = httpx.get(f"{self.url}/api/v1/metrics", timeout=DEADLINE_SECONDS).json()["data"]
+        assert isinstance(groups, list)
+        return groups
+
+    def list_keys(self) -> list[dict[str, str]]:
+        """Return the grouping key of each group."""
+        return [group["labels"] for group in self.list_groups()]
+
+    def read_page(self, job: str) -> tuple[dict[Sample, float], dict[str, tuple[str, str]]]:
+        """Return the samples of a job without that label, and type and help text of each family."""
+        page = httpx.get(f"{self.url}/metrics", timeout=DEADLINE_SECONDS).text
+        samples: dict[Sample, float] = {}
+        families = {}
+        for family in text_string_to_metric_families(page):
+            own = [sample for sample in family.samples if sample.labels.get("job") == job]
+            if own and not family.name.startswith("push_"):
+                families[family.name] = (family.type, family.documentation)
+                samples.update((spell_sample(one.name, **{**one.labels, "job": ""}), one.value) for one in own)
+        return samples, families
+
+    def delete_all(self) -> None:
+        """Forget all groups, so that each test begins with none."""
+        httpx.put(f"{self.url}/api/v1/admin/wipe", timeout=DEADLINE_SECONDS).raise_for_status()
+
+
+@contextmanager
+def run_gateway(folder: Path) -> Iterator[Gateway]:
+    """Run a gateway, whose log is in `folder`."""
+    gateway = Gateway(find_free_port())
+    command = ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{gateway.port}", "--web.enable-admin-api"]
+    with running(command, folder / "pushgateway.out", ready=lambda: is_open(gateway.port)):
+        yield gateway

@@ -1,0 +1,240 @@
+"""Push-once: files to their end, then one push to each destination, and a status that says whether all took it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
+from trio.testing import MockClock
+
+from pipeline.push_once import Delivery, PushOnce
+from pipeline.push_settings import PushSettings
+from pipeline.settings import (
+    FormatSettings,
+    LanguageSettings,
+    ProgramSettings,
+    PushOnceSettings,
+    SourceSettings,
+    StoreSettings,
+)
+from tests.pushers.awkward import spell_sample
+from tests.pushers.gateway import Gateway, run_gateway
+from tests.pushers.http_peer import Mischief, Reply, serving
+from tests.pushers.test_http_destinations import DESTINATIONS, Destination
+from tests.test_cli import BROKEN, GOOD, invoke, make_env, run, run_on_terminal
+
+PUSHGATEWAY = DESTINATIONS["pushgateway"]
+UNAVAILABLE = Reply(503, b"not now")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a good program and a log."""
+    monkeypatch.chdir(tmp_path)
+    Path("p.mtail").write_text(GOOD)
+    Path("log").write_text("1\n2\n")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A real Pushgateway."""
+    with run_gateway(tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+def make_job(push: PushSettings) -> PushOnce:
+    """Return a job that has read the log."""
+    job = PushOnce(
+        PushOnceSettings(
+            programs=ProgramSettings(progs=Path("p.mtail"), language=LanguageSettings()),
+            sources=SourceSettings(logs=("log",)),
+            store=StoreSettings(),
+            formats=FormatSettings(),
+            push=push,
+        )
+    )
+    assert sum(job.run()) == 4
+    return job
+
+
+async def deliver(url: str, destination: Destination = PUSHGATEWAY) -> Delivery:
+    """Return how a push to `url` went."""
+    (delivery,) = await make_job(replace(destination.make_settings(url), push_spool_bytes=0)).deliver_all()
+    return delivery
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS.values(), ids=DESTINATIONS)
+async def test_every_destination_can_take_it(destination: Destination) -> None:
+    """The whole value, at once."""
+    async with serving(destination.good) as peer:
+        delivery = await deliver(peer.url, destination)
+    assert (delivery.series, delivery.attempts, delivery.failure) == (1, 1, "")
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS.values(), ids=DESTINATIONS)
+async def test_refusal_for_good_is_not_tried_again(destination: Destination, autojump_clock: MockClock) -> None:
+    """The same would be refused another time."""
+    autojump_clock.autojump_threshold = 0.01  # real connections take a moment
+    async with serving(Reply(400, b"not like this")) as peer:
+        delivery = await deliver(peer.url, destination)
+    assert delivery.describe() == (
+        f"Push to {delivery.name} at {delivery.address} failed: it answered 400: not like this. It was tried once."
+    )
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS.values(), ids=DESTINATIONS)
+async def test_failure_that_may_pass_is_tried_again(destination: Destination, autojump_clock: MockClock) -> None:
+    """After a second, then after two; nothing of the failed ones is sent besides."""
+    autojump_clock.autojump_threshold = 0.01
+    begun = trio.current_time()
+    async with serving(UNAVAILABLE, Mischief.CLOSE_UNANSWERED, destination.good) as peer:
+        delivery = await deliver(peer.url, destination)
+    assert (delivery.series, delivery.attempts, delivery.failure) == (1, 3, "")
+    assert round(trio.current_time() - begun) == 3
+
+
+async def test_pauses_grow_until_the_time_is_over(autojump_clock: MockClock) -> None:
+    """1, 2, 4, 8, then 10 s; it is given up when the next one would come too late."""
+    autojump_clock.autojump_threshold = 0.01
+    begun = trio.current_time()
+    async with serving(UNAVAILABLE) as peer:
+        delivery = await deliver(peer.url)
+    assert (delivery.attempts, delivery.failure) == (9, "it answered 503: not now")
+    assert round(trio.current_time() - begun) == 55
+
+
+@pytest.mark.parametrize(("seconds", "attempts"), [(30, 2), (59, 2), (61, 1)])
+async def test_destination_is_left_alone_as_long_as_it_asks(
+    seconds: int, attempts: int, autojump_clock: MockClock
+) -> None:
+    """If that is too long, it is given up at once."""
+    autojump_clock.autojump_threshold = 0.01
+    begun = trio.current_time()
+    async with serving(Reply(429, headers={"retry-after": str(seconds)}), Reply()) as peer:
+        delivery = await deliver(peer.url)
+    assert (delivery.attempts, delivery.failure) == (attempts, "" if attempts == 2 else "it answered 429")
+    assert round(trio.current_time() - begun) == (seconds if attempts == 2 else 0)
+
+
+async def test_destination_that_hangs_is_given_up_in_time(autojump_clock: MockClock) -> None:
+    """Each attempt has its deadline, and all of them together have theirs."""
+    autojump_clock.autojump_threshold = 0.01
+    begun = trio.current_time()
+    async with serving(Mischief.HANG) as peer:
+        delivery = await deliver(peer.url)
+    assert delivery.failure == "it did not take everything within 0.2 s"
+    assert trio.current_time() - begun <= 60
+
+
+async def test_series_that_were_not_wanted_are_a_failure() -> None:
+    """Although the destination has taken the others."""
+    partial = ExportMetricsPartialSuccess(rejected_data_points=1, error_message="too old")
+    body = ExportMetricsServiceResponse(partial_success=partial).SerializeToString()
+    async with serving(Reply(200, body, {"content-type": "application/x-protobuf"})) as peer:
+        delivery = await deliver(peer.url, DESTINATIONS["otlp"])
+    assert (delivery.attempts, delivery.failure) == (1, "it did not want 1 of the series")
+
+
+def test_values_of_all_lines_are_pushed(gateway: Gateway, folder: Path) -> None:
+    """To each destination, without a word. What only the daemon does is not done, whatever its settings say."""
+    Path("log").write_text("1\n" * 300_000)
+    Path("settings.toml").write_text(
+        f'metric_push_interval = "0"\npushgateway_delete_on_exit = true\npushgateway_url = "{gateway.url}"\n'
+    )
+    job = ["--progs=p.mtail", "--config=settings.toml", "--textfile_path=a.prom", "log"]
+    result = invoke("push-once", *job, "--pushgateway_job=nightly", "--pushgateway_grouping=none")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert gateway.read_page("nightly")[0] == {spell_sample("lines_total", prog="p.mtail"): 300_000.0}
+    assert (folder / "a.prom").read_text().endswith('\nlines_total{prog="p.mtail"} 300000\n')
+
+
+def test_broken_program_does_not_keep_the_values_of_the_others(gateway: Gateway, folder: Path) -> None:
+    """But the status is 1."""
+    Path("q.mtail").write_text(BROKEN)
+    result = invoke("push-once", "--progs=.", "log", f"--pushgateway_url={gateway.url}", "--pushgateway_job=broken")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("q.mtail:3:1: error: ")
+    (value,) = gateway.read_page("broken")[0].values()
+    assert value == 2
+
+
+def test_without_any_program_nothing_is_pushed(gateway: Gateway) -> None:
+    """An empty page would take the place of good values."""
+    push = [f"--pushgateway_url={gateway.url}", "--pushgateway_job=kept", "log"]
+    assert invoke("push-once", "--progs=p.mtail", *push).exit_code == 0
+    Path("p.mtail").write_text(BROKEN)
+    result = invoke("push-once", "--progs=p.mtail", *push)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("\nError: Nothing is pushed, because no program could be loaded.\n")
+    assert list(gateway.read_page("kept")[0].values()) == [2]
+
+
+def test_destination_that_fails_keeps_no_other_one(folder: Path) -> None:
+    """One sentence says which, and the status is 1."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    flags = [f"--pushgateway_url=http://me:secret@127.0.0.1:{port}", "--pushgateway_grouping=none"]
+    result = invoke("push-once", "--progs=p.mtail", "log", *flags, "--textfile_path=a.prom", "--push_timeout=100ms")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: Push to pushgateway at http://127.0.0.1:{port}/metrics/job/syslog-pipeline failed: "
+        "connection refused. It was tried once.\n"
+    )
+    assert (folder / "a.prom").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["log"], "No destination is set. Name one, for example with --pushgateway_url."),
+        (["--textfile_path=a.prom"], "No log is given. Name one with --logs."),
+        (["--textfile_path=a.prom", "nowhere"], "{folder}/nowhere cannot be read: no such file or directory."),
+        (["--textfile_path=a.txt", "log"],
+         "--textfile_path must end in .prom: the node exporter reads no other files."),
+        (["--textfile_path=a.prom", "--push_timeout=0", "log"], "--push_timeout must be more than 0."),
+        (["--pushgateway_url=https://localhost", "--push_ca=log", "log"],
+         "--push_ca 'log' cannot be used: there is no certificate in it."),
+    ],
+)  # fmt: skip
+def test_wrong_use_pushes_nothing(arguments: list[str], told: str, folder: Path) -> None:
+    """One sentence, and status 2."""
+    result = invoke("push-once", "--progs=p.mtail", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"Error: {told.format(folder=folder)}"
+    assert not (folder / "a.prom").exists()
+
+
+@pytest.mark.slow
+def test_person_at_a_terminal_sees_a_bar_and_what_was_pushed(folder: Path) -> None:
+    """A job that nobody looks at has nothing to say."""
+    shown = run_on_terminal("push-once", "--progs=p.mtail", "log", "--textfile_path=a.prom")
+    assert "4/4 bytes" in shown
+    assert "1 series were pushed to textfile at a.prom." in shown
+    assert run("push-once", "--progs=p.mtail", "--logs=-", "--textfile_path=a.prom", stdin="1\n").stdout == ""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it() -> None:
+    """Also while it waits for a destination that hangs."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        command = [sys.executable, "-m", "pipeline", "push-once", "--progs=p.mtail", "log", f"--pushgateway_url={url}"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=make_env()) as process:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1)
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (1, "\nAborted!\n")
