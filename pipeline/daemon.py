@@ -30,16 +30,17 @@ from pipeline.errors import SettingError
 from pipeline.held_signals import release_signals
 from pipeline.life import feed_watchdog, tell_status
 from pipeline.metrics import Snapshot, Store
-from pipeline.pushers import PushContext, Pushes, PushTask, make_pushers
+from pipeline.pushers import PushContext, Pushes, make_pushers
 from pipeline.report import Meter, describe_report, describe_status
 from pipeline.runtime import Dispatcher, LoadReport
-from pipeline.server import Answers, ProgramStatus, PushStatus, SourceStatus, Status, bind_server, make_app, serve
+from pipeline.server import Answers, bind_server, make_app, serve
 from pipeline.settings import DaemonSettings
 from pipeline.sources import Source, Surroundings, count_listeners, parse_items
 from pipeline.state import StateKeeper
 from pipeline.state_file import Capture, State, capture_state, hold_state, read_state
+from pipeline.status import Parts, StatusReader
 from pipeline.supervision import Supervisor
-from pipeline.telemetry import ProgramCounts, SourceCounts, Telemetry
+from pipeline.telemetry import SourceCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
 from pipeline.wiring import make_line_options, make_loader, make_prometheus_options
 
@@ -82,7 +83,6 @@ class Daemon:
         self.sources: list[Source] = []
         self.keeper: StateKeeper | None = None
         self.listening: BoundSocket | None = None
-        self.load_failures: dict[str, str] = {}
         self.reload_wanted = trio.Event()
         self.is_ready = False
         """Everything is open and is read; the end has not begun."""
@@ -109,7 +109,7 @@ class Daemon:
         self.sources = list(dict.fromkeys(self.items.values()))
         now = time.time_ns()
         self.report_load(self.loader.load(now))
-        self.telemetry.reloads.note(successful=not self.load_failures, now=now)
+        self.telemetry.reloads.note(successful=not self.loader.failures, now=now)
         self.dispatcher.use(self.loader.programs)
         stack.callback(descriptors.hand_over)
         for source in self.sources:
@@ -142,7 +142,7 @@ class Daemon:
         """Log which bindings name a program or a source that there is not."""
         parts = [part.name for source in self.sources for part in source.parts]
         names = {*self.items, *(source.name for source in self.sources), *parts}
-        for problem in self.bindings.describe_unmatched({*self.loader.running, *self.load_failures}, names):
+        for problem in self.bindings.describe_unmatched({*self.loader.running, *self.loader.failures}, names):
             logger.warning("%s", problem)
 
     def restore(self, surroundings: Surroundings, stack: ExitStack) -> None:
@@ -169,7 +169,7 @@ class Daemon:
         return capture_state(self.loader.metrics, known)
 
     def report_load(self, report: LoadReport) -> None:
-        """Log what a load did, and remember its failures for the status page."""
+        """Log what a load did."""
         for warning in report.warnings:
             logger.warning("%s", warning.render(), extra={"program": warning.source.name})
         for failure in report.failures:
@@ -180,16 +180,32 @@ class Daemon:
             logger.info("Program %s is loaded.", name, extra={"program": name})
         for name in report.unloaded:
             logger.info("Program %s is unloaded, with its metrics: its file is gone.", name, extra={"program": name})
-        self.load_failures = {failure.name: failure.text for failure in report.failures}
+
+    def make_status_reader(self) -> StatusReader:
+        """Return what reads the status of what runs."""
+        return StatusReader(
+            Parts(
+                os.uname().nodename,
+                self.telemetry,
+                self.store,
+                self.loader,
+                self.bindings,
+                self.sources,
+                self.supervisor,
+                self.pushes,
+                self.keeper,
+            )
+        )
 
     async def run(self) -> None:
         """Run until told to stop, or until every source has ended."""
         shutdown = trio.Event()
+        status = self.make_status_reader()
         async with trio.open_nursery() as server:
             if self.listening is not None:
                 options = make_prometheus_options(self.settings.formats)
                 line_options = make_line_options(self.settings.formats, self.settings.push.graphite.graphite_prefix)
-                answers = Answers(self.take_snapshot, self.read_status, lambda: self.is_ready)
+                answers = Answers(self.take_snapshot, status.read, lambda: self.is_ready, status.read_program)
                 app = make_app(answers, options, line_options)
                 graceful_seconds = self.settings.life.shutdown_timeout_seconds * LAST_SCRAPES_SHARE
                 answer = partial(serve, graceful_seconds=graceful_seconds)
@@ -199,6 +215,7 @@ class Daemon:
                     await services.start(self.keeper.run)
                 await services.start(self.obey_signals)
                 services.start_soon(self.sweep_regularly)
+                services.start_soon(status.run)
                 services.start_soon(feed_watchdog, self.list_reading)
                 services.start_soon(tell_status, self.describe_status)
                 services.start_soon(self.reload_when_wanted)
@@ -312,7 +329,7 @@ class Daemon:
             changes = self.loader.find_changes()
         except SettingError as error:
             logger.error("%s All programs run on as they were.", error)
-            self.note_reload(successful=False)
+            self.note_reload(successful=False, failure=str(error))
             return
         for _ in self.loader.compile_changes(changes):
             await trio.lowlevel.checkpoint()
@@ -324,10 +341,10 @@ class Daemon:
         self.note_reload(successful=not report.failures)
         logger.info("Reload: %s.", report.summarize(self.loader.running.keys()))
 
-    def note_reload(self, *, successful: bool) -> None:
+    def note_reload(self, *, successful: bool, failure: str = "") -> None:
         """Count a reload."""
         counts = self.telemetry.reloads
-        counts.note(successful=successful, now=time.time_ns())
+        counts.note(successful=successful, now=time.time_ns(), failure=failure)
         counts.succeeded += successful
         counts.failed += not successful
 
@@ -352,48 +369,6 @@ class Daemon:
         if self.settings.store.expired_metrics_gc_interval_seconds > 0:
             self.store.sweep(time.time_ns())
         return self.store.view().select_programs()
-
-    def read_status(self) -> Status:
-        """Return what the status page shows."""
-        return Status(
-            programs=tuple(self.describe_program(counts) for _, counts in sorted(self.telemetry.programs.items())),
-            sources=tuple(
-                self.describe_source(part.name, part.counts) for source in self.sources for part in source.parts
-            ),
-            pushes=tuple(describe_push(task) for task in self.pushes.tasks),
-        )
-
-    def describe_source(self, name: str, counts: SourceCounts) -> SourceStatus:
-        """Return what the status page shows of one source."""
-        return SourceStatus(
-            name,
-            self.telemetry.log_lines.get(counts.origin, 0),
-            bytes_read=counts.bytes_read,
-            errors=counts.errors,
-            connections=counts.connections,
-            lag_bytes=counts.lag_bytes,
-        )
-
-    def describe_program(self, counts: ProgramCounts) -> ProgramStatus:
-        """Return what the status page shows of one program."""
-        program = self.loader.running.get(counts.name)
-        failure = program.report(program.last_failure, 0) if program and program.last_failure else ""
-        return ProgramStatus(
-            name=counts.name,
-            is_running=program is not None,
-            load_error=self.load_failures.get(counts.name, ""),
-            runtime_errors=counts.runtime_errors,
-            last_runtime_error=failure,
-            bound_to=self.bindings.find_sources(counts.name),
-        )
-
-
-def describe_push(task: PushTask) -> PushStatus:
-    """Return what the status page shows of one destination."""
-    counts = task.counts
-    return PushStatus(
-        counts.destination, task.pusher.address, counts.pushes, counts.failures, task.last_series, task.failure
-    )
 
 
 def pass_over(_number: int, _frame: FrameType | None) -> None:

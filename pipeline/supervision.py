@@ -29,6 +29,8 @@ class Supervisor:
         """Those that run now."""
         self.failing: list[Source] = []
         """Those that have failed and are to be opened again."""
+        self.failures: dict[str, str] = {}
+        """Why, by their names."""
 
     async def run(self) -> None:
         """Run all sources to their end."""
@@ -51,6 +53,7 @@ class Supervisor:
                 await trio.sleep(pause)
                 pause = min(2 * pause, MAX_RETRY_SECONDS)
             self.failing.remove(source)
+            self.failures.pop(source.name, None)
             began = trio.current_time()
         logger.info("%s has ended.", source.name, extra={"source": source.name})
 
@@ -80,5 +83,6 @@ class Supervisor:
         """Count and log a failure of a source."""
         for part in source.parts:
             part.counts.errors += 1
+        self.failures[source.name] = text
         extra = {"source": source.name}
         logger.error("%s failed: %s. It is opened again in %g s.", source.name, text, pause, extra=extra)

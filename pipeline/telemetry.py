@@ -166,10 +166,15 @@ class ReloadCounts:
     last_successful: bool = False
     last_success: int = 0
     """Of these the start is one."""
+    last_time: int = 0
+    """When it was tried last, and why it could not be; "" where some programs could be loaded."""
+    last_failure: str = ""
 
-    def note(self, *, successful: bool, now: int) -> None:
+    def note(self, *, successful: bool, now: int, failure: str = "") -> None:
         """Note how it went this time."""
         self.last_successful = successful
+        self.last_time = now
+        self.last_failure = failure
         if successful:
             self.last_success = now
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import os
+import re
 import resource
 import signal
 import socket
@@ -202,16 +204,47 @@ def test_next_sweep_is_when_something_expires(next_expiry: int | None, interval:
     assert find_sweep_pause(next_expiry, 0, interval) == pause
 
 
-async def test_status_page_shows_failures(settings: DaemonSettings, tmp_path: Path) -> None:
+async def read_page(client: httpx.AsyncClient, path: str = "/") -> str:
+    """Return what a reader of a page sees, in one line."""
+    await wait_all_tasks_blocked()
+    text = (await client.get(path)).raise_for_status().text.partition("<body>")[2]
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", text)).split())
+
+
+async def test_status_pages_show_failures(settings: DaemonSettings, tmp_path: Path) -> None:
     """Of a program that does not load, and of one that fails on a line."""
     (tmp_path / "progs" / "q.mtail").write_text("counter x /\n")
     async with running(settings) as client:
         (tmp_path / "log.fifo").write_text("date then\n")
-        await wait_all_tasks_blocked()
-        page = (await client.get("/")).text
-    assert "q.mtail:1:11: error: " in page
-    assert "Program p.mtail failed at p.mtail:15:3 on a line from " in page
-    assert f"{tmp_path}/log.fifo" in page
+        page = await read_page(client)
+        broken, torn = await read_page(client, "/program/q.mtail"), await read_page(client, "/program/p.mtail")
+    for text in (page, broken):
+        assert "q.mtail:1:11: error: " in text
+    for text in (page, torn):
+        assert f"Where p.mtail:15:3 When just now Source {tmp_path}/log.fifo 15 | strptime($date" in text
+        assert "The line was: date then" in text
+    assert "counter x / error" in broken
+
+
+async def test_page_of_a_program_shows_what_it_counts(settings: DaemonSettings, tmp_path: Path) -> None:
+    """Its newest series first."""
+    async with running(settings) as client:
+        (tmp_path / "log.fifo").write_text("word a\nword b\nword b\n")
+        text = await read_page(client, "/program/p.mtail")
+        assert (await client.get("/program/x.mtail")).status_code == 404
+    assert 'words_total word="b" 2 just now word="a" 1 just now' in text
+    assert "words_total counter word line 2 2 100,000 by --max_series_per_metric" in text
+
+
+async def test_status_page_of_a_reload_that_finds_nothing_says_so(settings: DaemonSettings, tmp_path: Path) -> None:
+    """The programs run on."""
+    async with running(settings) as client:
+        (tmp_path / "progs" / "p.mtail").unlink()
+        (tmp_path / "progs").rmdir()
+        os.kill(os.getpid(), signal.SIGHUP)
+        page = await read_page(client)
+    assert "The last reload did nothing The programs in " in page
+    assert "p.mtail ✓ running" in page
 
 
 async def test_status_page_shows_what_came_from_each_source(settings: DaemonSettings, tmp_path: Path) -> None:
@@ -220,16 +253,9 @@ async def test_status_page_shows_what_came_from_each_source(settings: DaemonSett
         (tmp_path / "log.fifo").write_text("word a\nword b\n")
         with socket.socket(socket.AF_UNIX) as writer:
             writer.connect(str(tmp_path / "stream"))
-            await wait_all_tasks_blocked()
-            page = (await client.get("/")).text
-    assert f"{tmp_path}/stream <small>1 connected</small>" in page
-    assert (
-        f"""{tmp_path}/log.fifo</th>
-<td class="number" data-unit="lines">2</td>
-<td class="number" data-unit="bytes">14</td>
-<td class="number" data-unit="errors">0</td>"""
-        in page
-    )
+            page = await read_page(client)
+    assert f"{tmp_path}/stream 1 connected ✓ read 0 0 B 0 0 B never 0" in page
+    assert re.search(rf"{tmp_path}/log\.fifo ✓ read \S+ \S+ k?B 2 0 B just now 0", page)
 
 
 async def test_log_tells_the_course_of_things(
@@ -281,7 +307,7 @@ async def test_reload_takes_up_changes_and_keeps_values(
         messages = [message.partition("\n")[0] for message in caplog.messages]
         (tmp_path / "log.fifo").write_text("word a\n")
         values = await scrape(client)
-        page = (await client.get("/")).text
+        page = await read_page(client)
     assert messages == [
         "Program kept.mtail is not loaded. Its old self runs on.",
         "Program new.mtail is loaded.",
@@ -292,7 +318,8 @@ async def test_reload_takes_up_changes_and_keeps_values(
     assert [values.get(name) for name in ("lines_total", "gone_total", "kept_total", "new_total")] == [2, None, 2, 1]
     assert values['syslog_pipeline_reloads_total{outcome="failure"}'] == 1
     assert values["syslog_pipeline_config_last_reload_successful"] == 0
-    assert "running, the last change does not load" in page
+    assert "kept.mtail ✗ running, the last change does not load" in page
+    assert "gone.mtail ✗ unloaded, its file is gone" in page
 
 
 async def test_program_sees_what_it_is_bound_to(
@@ -310,7 +337,7 @@ async def test_program_sees_what_it_is_bound_to(
         (tmp_path / "log.fifo").write_text("c\n")
         values = await scrape(client)
         assert (values["bound_total"], values["lines_total"]) == (2, 3)
-        assert f"unix://{tmp_path}/*, unix:///none" in (await client.get("/")).text
+        assert f"bound.mtail sees only unix://{tmp_path}/*, unix:///none" in await read_page(client)
         (progs / "later.mtail").write_text("counter later_total\nlater_total++\n")
         os.kill(os.getpid(), signal.SIGHUP)
         await wait_all_tasks_blocked()

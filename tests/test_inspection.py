@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.inspection import describe_guard, describe_patterns, inspect_programs, show_probe
+from pipeline.explanation import describe_guard, describe_patterns, show_probe
+from pipeline.inspection import inspect_programs
 from pipeline.language import CompileOptions, Probe, SourceFile, compile_program
 
 OPTIONS = CompileOptions()

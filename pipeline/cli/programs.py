@@ -105,7 +105,7 @@ def check_paths(paths: Sequence[Path], language: settings.LanguageSettings) -> N
 
 def print_explanation(path: Path, compiled: CompiledProgram) -> None:
     """Print how the patterns of a program are searched, what its guard is, and its Python."""
-    from pipeline.inspection import describe_guard, describe_patterns
+    from pipeline.explanation import describe_guard, describe_patterns
 
     print_heading(f"Patterns of {path}")
     click.echo(describe_patterns(compiled))

@@ -22,7 +22,7 @@ from pipeline.language.codegen import (
     note_failure,
 )
 from pipeline.language.descriptions import share_descriptions
-from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity
+from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity, draw_excerpt
 from pipeline.language.guards import Guard, Hits, Probe, derive_guard
 from pipeline.language.layouts import make_strptime
 from pipeline.language.nodes import Block
@@ -49,7 +49,9 @@ __all__ = [
     "ProgramError",
     "Severity",
     "SourceFile",
+    "Span",
     "compile_program",
+    "draw_excerpt",
     "is_faster_anchored",
     "note_failure",
 ]

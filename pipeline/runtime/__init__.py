@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.runtime.dispatch import Dispatcher
 from pipeline.runtime.group import ProgramGroup
 from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader
-from pipeline.runtime.program import LineFailure, Program
+from pipeline.runtime.program import LineFailure, Program, show_bytes
 
 __all__ = [
     "Dispatcher",
@@ -15,4 +15,5 @@ __all__ = [
     "Program",
     "ProgramGroup",
     "ProgramLoader",
+    "show_bytes",
 ]

@@ -101,6 +101,8 @@ class ProgramLoader:
         self.texts: dict[str, bytes] = {}
         self.waiting: dict[str, list[Metric]] = {}
         """Metrics of an earlier run, by program, for programs that have not been loaded since."""
+        self.failures: dict[str, LoadFailure] = {}
+        """What could not be loaded the last time that was tried."""
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -170,6 +172,7 @@ class ProgramLoader:
             report.warnings.extend(candidate.compiled.warnings)
             report.loaded.append(candidate.name)
         self.waiting = {name: metrics for name, metrics in self.waiting.items() if name in changes.names}
+        self.failures = {failure.name: failure for failure in report.failures}
         return report
 
     def refuse_conflicts(self, changes: Changes, gone: Set[str]) -> None:

@@ -63,6 +63,8 @@ class Program:
         self.limit = RateLimit(REPORT_INTERVAL)
         self.origin = b""
         self.now = 0
+        self.loaded = 0
+        """When it was, by the wall clock; 0 before `begin`."""
         self.bind(metrics)
 
     def bind(self, metrics: Sequence[Metric]) -> None:
@@ -78,7 +80,7 @@ class Program:
     def begin(self, now: int) -> None:
         """Run the `begin` blocks; there, the program's own file name is the origin (spec 8.5)."""
         self.origin = self.name.encode("utf-8", "surrogateescape")
-        self.now = now
+        self.now = self.loaded = now
         self.bound.begin(self.origin, now)
 
     @property

@@ -63,9 +63,17 @@ class Shadow:
     def agrees(self) -> bool:
         """Tell whether the metrics are those of the program."""
         pairs = zip(self.program.metrics, self.metrics, strict=True)
-        return all(
-            [*map(describe, ours.data.values())] == [*map(describe, theirs.data.values())] for ours, theirs in pairs
-        )
+        return all(are_equal(list_contents(ours), list_contents(theirs)) for ours, theirs in pairs)
+
+
+def are_equal(ours: object, theirs: object) -> bool:
+    """Compare what metrics hold; what is not a number is equal to itself here."""
+    return ours == theirs or repr(ours) == repr(theirs)
+
+
+def list_contents(metric: Metric) -> tuple[object, ...]:
+    """Return all that a metric holds."""
+    return [*map(describe, metric.data.values())], metric.exemplars
 
 
 def describe(series: Datum | HistogramDatum) -> tuple[object, ...]:

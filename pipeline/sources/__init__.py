@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import Source
+from pipeline.sources.intake import Part, Source
 from pipeline.sources.replay import ReplayFile
 from pipeline.sources.surroundings import Surroundings
 
-__all__ = ["ReplayFile", "Source", "Surroundings", "count_listeners", "parse_items"]
+__all__ = ["Part", "ReplayFile", "Source", "Surroundings", "count_listeners", "parse_items"]
 
 
 def parse_items(settings: SourceSettings, surroundings: Surroundings) -> dict[str, Source]:

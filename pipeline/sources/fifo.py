@@ -25,7 +25,7 @@ from pipeline.descriptors import PIPE_NAME, identify_descriptor
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.ownership import Ownership
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import Intake, drain, widen_pipe
+from pipeline.sources.intake import Intake, count_waiting, drain, widen_pipe
 from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import read_to_end
@@ -68,6 +68,10 @@ class FifoSource(SingleSource):
     @property
     def descriptors(self) -> tuple[int, ...]:
         return tuple(pipe.descriptor for pipe in self.pipes)
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        return count_waiting(self.descriptors)
 
     @property
     def descriptor(self) -> int | None:

@@ -15,7 +15,7 @@ import fcntl
 import os
 import struct
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -67,6 +67,10 @@ class Part(Protocol):
 
     name: str
     counts: SourceCounts
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        """How many bytes are there and not read yet; None where nobody knows."""
 
 
 class Source(Protocol):
@@ -167,6 +171,14 @@ def count_readable(descriptor: int) -> int:
     """Return how many bytes a pipe, or a socket that is connected, holds."""
     number: int = SIZE.unpack(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(SIZE.size)))[0]
     return number
+
+
+def count_waiting(descriptors: Iterable[int]) -> int | None:
+    """Return how many bytes these pipes and connections hold together; None if one cannot tell."""
+    try:
+        return sum(map(count_readable, descriptors))
+    except OSError:
+        return None
 
 
 def widen_pipe(descriptor: int) -> None:

@@ -26,3 +26,7 @@ class SingleSource:
     @property
     def position(self) -> object:
         return None
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        return None

@@ -16,7 +16,7 @@ import trio
 from pipeline.batch import Deliver
 from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import MAX_DRAIN_BYTES, STDIN, Intake, count_readable, widen_pipe
+from pipeline.sources.intake import MAX_DRAIN_BYTES, STDIN, Intake, count_readable, count_waiting, widen_pipe
 from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import yield_after
@@ -39,6 +39,10 @@ class StdinSource(SingleSource):
     @property
     def descriptors(self) -> tuple[int, ...]:
         return (self.descriptor,)
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        return count_waiting(self.descriptors)
 
     def prepare(self) -> None:
         self.surroundings.add_counts(self.counts)

@@ -20,7 +20,7 @@ from pipeline.batch import Deliver
 from pipeline.descriptors import CONNECTION_NAME
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import Intake, drain
+from pipeline.sources.intake import Intake, count_waiting, drain
 from pipeline.sources.octet_framing import StreamFramer
 from pipeline.sources.socket_source import SocketSource
 from pipeline.sources.surroundings import Surroundings
@@ -62,8 +62,14 @@ class StreamSource(SocketSource):
     def __init__(self, name: str, settings: SourceSettings, surroundings: Surroundings | None = None) -> None:
         super().__init__(name, settings, surroundings)
         self.found: list[socket.socket] = []
+        self.open_connections: set[socket.socket] = set()
         self.spare = -1
         """A descriptor that is held to be let go: at the end, who waits can be taken even when there is no other."""
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        """What the connections hold."""
+        return count_waiting(connection.fileno() for connection in self.open_connections)
 
     def prepare(self) -> None:
         self.open(lambda sock: is_listening(sock) and self.is_ours(sock))
@@ -119,6 +125,7 @@ class StreamSource(SocketSource):
     def let_in(self, connection: socket.socket, nursery: trio.Nursery, deliver: Deliver) -> None:
         """Have a connection read. It counts from now on, because the next may be accepted before its task begins."""
         self.counts.connections += 1
+        self.open_connections.add(connection)
         self.counts.arrivals += 1
         nursery.start_soon(self.serve, connection, deliver)
 
@@ -137,6 +144,7 @@ class StreamSource(SocketSource):
                 self.lose_connection(error, intake)
             finally:
                 self.counts.connections -= 1
+                self.open_connections.discard(connection)
 
     def make_intake(self, deliver: Deliver) -> Intake:
         """Return the way of one connection."""

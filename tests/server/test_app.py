@@ -16,11 +16,9 @@ import trio
 
 from pipeline.formats import PrometheusOptions, prometheus
 from pipeline.metrics import Kind, Metric, Store, ValueType
-from pipeline.server import Answers, ProgramStatus, PushStatus, SourceStatus, Status, bind_server, make_app, serve
+from pipeline.server import Answers, Status, bind_server, make_app, serve
 from pipeline.server.pages import MAX_REPORTED_PROBLEMS, ProblemReporter, accepts_gzip
 from pipeline.settings import ServerSettings
-
-EMPTY = Status((), ())
 
 
 def make_store(*names: str) -> Store:
@@ -36,14 +34,12 @@ def make_store(*names: str) -> Store:
 
 
 @asynccontextmanager
-async def serving(
-    tmp_path: Path, store: Store, status: Status = EMPTY, *, is_ready: bool = True
-) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(tmp_path: Path, store: Store, *, is_ready: bool = True) -> AsyncIterator[httpx.AsyncClient]:
     """Serve, and give a client."""
     path = tmp_path / "s"
     bound = bind_server(ServerSettings(unix_socket=path))
     assert bound is not None
-    app = make_app(Answers(store.snapshot, lambda: status, lambda: is_ready), PrometheusOptions())
+    app = make_app(Answers(store.snapshot, Status, lambda: is_ready), PrometheusOptions())
     shutdown = trio.Event()
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, app, bound.socket, shutdown)
@@ -114,7 +110,7 @@ async def test_large_page_of_openmetrics_comes_whole(tmp_path: Path) -> None:
     async with serving(tmp_path, store) as client:
         answer = await client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
     assert "content-length" not in answer.headers
-    assert answer.content == prometheus.render(store.snapshot(), variant=prometheus.VARIANTS[1])
+    assert answer.content == prometheus.render(store.snapshot(), variant=prometheus.TEXTS[1])
 
 
 async def test_page_is_compressed_when_asked(tmp_path: Path) -> None:
@@ -196,86 +192,11 @@ async def test_other_methods_and_paths_are_refused(tmp_path: Path) -> None:
 async def test_every_answer_forbids_scripts_and_guessing(tmp_path: Path) -> None:
     """Errors too."""
     async with serving(tmp_path, make_store()) as client:
-        answers = [await client.get(path) for path in ("/", "/metrics", "/nowhere")]
+        answers = [await client.get(path) for path in ("/", "/program/x", "/metrics", "/nowhere")]
     for answer in answers:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
-
-
-async def test_status_page_names_programs_and_sources(tmp_path: Path) -> None:
-    """With what went wrong; whatever a log line or a program holds is escaped."""
-    status = Status(
-        programs=(
-            ProgramStatus("good.mtail", is_running=True),
-            ProgramStatus("bad.mtail", is_running=False, load_error="bad.mtail:1:1: error: <script>"),
-            ProgramStatus("old.mtail", is_running=True, load_error="old.mtail:1:1: error: x"),
-            ProgramStatus("torn.mtail", is_running=True, runtime_errors=12345, last_runtime_error="on <b>&amp;"),
-            ProgramStatus("bound.mtail", is_running=True, bound_to=("unix://<x>", "-")),
-        ),
-        sources=(
-            SourceStatus("/run/<x>.fifo", 1234567, bytes_read=98765432, errors=1234),
-            SourceStatus("unix:///s", 0, connections=1000),
-            SourceStatus("/var/log/a", 0, lag_bytes=65536),
-        ),
-    )
-    async with serving(tmp_path, make_store(), status) as client:
-        answer = await client.get("/")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    text = re.sub(r"<style>.*</style>", "", answer.text, flags=re.DOTALL)
-    for part in (
-        '<a href="metrics">',
-        '<a href="json">',
-        '<th scope="row">good.mtail</th>\n<td class="good">running</td>',
-        '<th scope="row">bad.mtail</th>\n<td class="bad">not running</td>',
-        "<pre>bad.mtail:1:1: error: &lt;script&gt;</pre>",
-        '<td class="bad">running, the last change does not load</td>',
-        '<td class="number" data-unit="failed lines">12,345</td>',
-        '<pre class="sentence">on &lt;b&gt;&amp;amp;</pre>',
-        '<strong>Sees only</strong><pre class="sentence">unix://&lt;x&gt;, -</pre>',
-        '<th scope="row">/run/&lt;x&gt;.fifo</th>\n<td class="number" data-unit="lines">1,234,567</td>',
-        '<td class="number" data-unit="bytes">98,765,432</td>\n<td class="number bad" data-unit="errors">1,234</td>',
-        '<th scope="row">unix:///s <small>1,000 connected</small></th>',
-        '<th scope="row">/var/log/a <small>65,536 bytes behind</small></th>',
-    ):
-        assert part in text
-    assert text.count("Sees only") == 1
-
-
-async def test_status_page_names_destinations(tmp_path: Path) -> None:
-    """With the last result of each; what a peer made an error say is escaped."""
-    pushes = (
-        PushStatus("graphite", "g.example:2003", 1234, 5, 4321),
-        PushStatus("other", "[::1]:1", 2, 2, 0, "it said <script>"),
-    )
-    async with serving(tmp_path, make_store(), Status((), (), pushes)) as client:
-        page = (await client.get("/")).text
-    for part in (
-        '<th scope="row">graphite <small>g.example:2003</small></th>\n<td class="number" data-unit="pushes">1,234</td>',
-        '<td class="number" data-unit="failures">5</td>\n<td class="number" data-unit="series">4,321</td>',
-        '<th scope="row">other <small>[::1]:1</small></th>',
-        '<td class="number bad" data-unit="failures">2</td>',
-        '<strong>Why the last push failed</strong><pre class="sentence">it said &lt;script&gt;</pre>',
-    ):
-        assert part in page
-    assert page.count("Why the last push failed") == 1
-
-
-async def test_status_page_names_what_is_not_utf8_as_well_as_it_can(tmp_path: Path) -> None:
-    """The path of a pipe may be any bytes."""
-    async with serving(tmp_path, make_store(), Status((), (SourceStatus("/run/caf\udce9", 1),))) as client:
-        answer = await client.get("/")
-    assert '<th scope="row">/run/caf?</th>' in answer.text
-
-
-async def test_status_page_of_nothing_says_so(tmp_path: Path) -> None:
-    """No empty tables."""
-    async with serving(tmp_path, make_store()) as client:
-        answer = await client.get("/")
-    assert "<p>No program is loaded.</p>" in answer.text
-    assert "<p>No source is read.</p>" in answer.text
-    assert "Pushes" not in answer.text
-    assert "<table>" not in answer.text
 
 
 async def test_what_a_page_leaves_out_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,7 @@ async def serving(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
         counter.new((value,), 1_000_000_000)
     bound = bind_server(ServerSettings(unix_socket=folder / "s"))
     assert bound is not None
-    answers = Answers(store.view, lambda: Status((), ()), lambda: True)
+    answers = Answers(store.view, lambda: Status(), lambda: True)
     app = make_app(answers, PrometheusOptions(), LineOptions(instance="host", graphite_prefix="pre."))
     shutdown = trio.Event()
     async with trio.open_nursery() as nursery:

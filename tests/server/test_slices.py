@@ -35,7 +35,7 @@ def make_store() -> Store:
 
 
 def make_large_app(store: Store) -> ASGIApp:
-    app = make_app(Answers(store.view, lambda: Status((), ()), lambda: True), PrometheusOptions())
+    app = make_app(Answers(store.view, lambda: Status(), lambda: True), PrometheusOptions())
     return cast("ASGIApp", app)
 
 
@@ -44,7 +44,7 @@ async def serving(tmp_path: Path, store: Store) -> AsyncIterator[str]:
     """Serve, and tell where."""
     bound = bind_server(ServerSettings(unix_socket=tmp_path / "s"))
     assert bound is not None
-    app = make_app(Answers(store.view, lambda: Status((), ()), lambda: True), PrometheusOptions())
+    app = make_app(Answers(store.view, lambda: Status(), lambda: True), PrometheusOptions())
     shutdown = trio.Event()
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, app, bound.socket, shutdown)

@@ -31,6 +31,10 @@ class FilePart:
     counts: SourceCounts
     gone_since: float | None = None
 
+    @property
+    def waiting_bytes(self) -> int:
+        return self.counts.lag_bytes
+
 
 @dataclass(slots=True)
 class Parts:

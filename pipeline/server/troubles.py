@@ -1,0 +1,85 @@
+"""What needs attention, found in the status: a sentence each, the worst first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.server.status import (
+    MAX_PROBLEMS,
+    DaemonStatus,
+    Listing,
+    ProgramState,
+    ProgramStatus,
+    PushStatus,
+    SourceState,
+    SourceStatus,
+    Status,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that needs attention, and what is known of it."""
+
+    text: str
+    detail: str = ""
+    excerpt: str = ""
+    program: str = ""
+    """Whose page tells more."""
+
+
+def find_troubles(status: Status) -> Listing[Trouble]:
+    """Return what needs attention."""
+    found = [
+        *find_life_troubles(status.daemon),
+        *(trouble for program in status.programs.rows for trouble in find_program_troubles(program)),
+        *(trouble for source in status.sources.rows for trouble in find_source_troubles(source)),
+        *(trouble for push in status.pushes for trouble in find_push_troubles(push)),
+    ]
+    return Listing.cut(found, MAX_PROBLEMS)
+
+
+def find_life_troubles(daemon: DaemonStatus) -> Iterator[Trouble]:
+    """Yield what is wrong with the daemon itself."""
+    if daemon.reload.failure:
+        yield Trouble("The last reload did nothing", daemon.reload.failure)
+    if daemon.state is not None and daemon.state.is_failing:
+        failures = f"{daemon.state.write_failures:,}"
+        yield Trouble(
+            f"The state file {daemon.state.path} cannot be written",
+            f"The one that is there stays, and it is tried again; so far it failed {failures} times. The log says why.",
+        )
+
+
+def find_program_troubles(program: ProgramStatus) -> Iterator[Trouble]:
+    """Yield why a program does not run as its file says."""
+    if program.load_error:
+        stays = program.state is ProgramState.OUTDATED
+        yield Trouble(
+            f"Program {program.name} does not load",
+            "The version that was there before runs on." if stays else "",
+            program.load_error,
+            program.name,
+        )
+
+
+def find_source_troubles(source: SourceStatus) -> Iterator[Trouble]:
+    """Yield why a source is not read."""
+    if source.state is SourceState.FAILING:
+        yield Trouble(f"Source {source.name} fails: {source.failure}", "It is opened again and again.")
+
+
+def find_push_troubles(push: PushStatus) -> Iterator[Trouble]:
+    """Yield why a destination does not get everything."""
+    if push.failure:
+        yield Trouble(f"The last push to {push.destination} at {push.address} failed: {push.failure}")
+    if push.spool_dropped:
+        yield Trouble(
+            f"What waits for {push.destination} is more than there is room for",
+            f"{push.spool_dropped:,} series were dropped; --push_spool_bytes says how much may wait.",
+        )
+    for problem in push.problems.rows:
+        yield Trouble(f"{push.destination} does not get everything as it is", problem)
+    if push.problems.more:
+        yield Trouble(f"{push.destination} does not get everything as it is", f"… and {push.problems.more:,} more.")

@@ -1,0 +1,200 @@
+"""What the status pages show, read out of the parts of the daemon."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from pipeline.bindings import Bindings
+from pipeline.metrics import Store
+from pipeline.process import read_usage
+from pipeline.pushers import Pushes, PushTask
+from pipeline.runtime import ProgramLoader
+from pipeline.server import (
+    MAX_PROBLEMS,
+    MAX_ROWS,
+    DaemonStatus,
+    Listing,
+    ProgramDetails,
+    PushStatus,
+    ReloadStatus,
+    SourceState,
+    SourceStatus,
+    StateStatus,
+    Status,
+    UnknownProgram,
+)
+from pipeline.sources import Part, Source
+from pipeline.state import StateKeeper
+from pipeline.status.history import Window, look_regularly
+from pipeline.status.programs import ProgramReader
+from pipeline.supervision import Supervisor
+from pipeline.telemetry import SourceCounts, Telemetry
+
+NANOSECONDS = 1_000_000_000
+
+LOSSES = {
+    "datagrams_dropped": "{:,} datagrams dropped by the kernel",
+    "lines_truncated": "{:,} lines cut at --max_line_bytes",
+    "connections_refused": "{:,} connections refused",
+}
+"""What the counts of a source mean that tell of losses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of the daemon that are looked at."""
+
+    host: str
+    telemetry: Telemetry
+    store: Store
+    loader: ProgramLoader
+    bindings: Bindings
+    sources: Sequence[Source]
+    supervisor: Supervisor
+    pushes: Pushes
+    keeper: StateKeeper | None
+
+
+@dataclass(slots=True)
+class StatusReader:
+    """Reads the status when a page is asked for, and looks at the counts regularly, for rates. Needs Trio's clock."""
+
+    parts: Parts
+    began: float = field(default_factory=trio.current_time)
+    programs: ProgramReader = field(init=False)
+    window: Window[bytes] = field(init=False)
+    total: Window[str] = field(init=False)
+    started: int = field(default_factory=time.time_ns)
+
+    def __post_init__(self) -> None:
+        parts = self.parts
+        self.programs = ProgramReader(parts.telemetry, parts.loader, parts.bindings, self.began)
+        self.window = Window(self.read_counts, self.began)
+        self.total = Window(lambda: {"": (parts.telemetry.lines,)}, self.began)
+
+    async def run(self) -> None:
+        """Look regularly."""
+        await look_regularly(self.window, self.programs.window, self.total)
+
+    def read_counts(self) -> dict[bytes, tuple[int, ...]]:
+        """Return the lines and the bytes that came from each source."""
+        sizes = Counter[bytes]()
+        for counts in self.parts.telemetry.sources:
+            sizes[counts.origin] += counts.bytes_read
+        origins = self.parts.telemetry.origins
+        return {origin: (origins[origin].lines if origin in origins else 0, size) for origin, size in sizes.items()}
+
+    def read(self) -> Status:
+        """Return what the first page shows."""
+        now = trio.current_time()
+        return Status(
+            self.read_daemon(now),
+            self.programs.read_programs(now),
+            self.read_sources(now),
+            tuple(describe_push(task) for task in self.parts.pushes.tasks),
+        )
+
+    def read_program(self, name: str) -> ProgramDetails | UnknownProgram:
+        """Return what the page of a program shows."""
+        return self.programs.read_details(name, trio.current_time(), time.time_ns())
+
+    def read_daemon(self, now: float) -> DaemonStatus:
+        """Return how it is with the daemon itself."""
+        parts = self.parts
+        telemetry = parts.telemetry
+        usage = read_usage(telemetry.proc)
+        reloads = telemetry.reloads
+        return DaemonStatus(
+            host=parts.host,
+            programs_path=str(parts.loader.path),
+            started=self.started,
+            now=time.time_ns(),
+            lines=telemetry.lines,
+            line_rate=self.total.read_rates("", (telemetry.lines,), now)[0],
+            rate_seconds=self.total.find_seconds(now),
+            programs=len(telemetry.programs),
+            running_programs=len(parts.loader.running),
+            series=sum(len(metric.data) for metric in parts.store if metric.program),
+            resident_bytes=usage.resident_bytes,
+            cpu_seconds=usage.cpu_seconds,
+            reload=ReloadStatus(
+                reloads.last_time,
+                reloads.last_successful,
+                reloads.last_failure,
+                reloads.succeeded + reloads.failed,
+            ),
+            state=describe_state(parts.keeper),
+        )
+
+    def read_sources(self, now: float) -> Listing[SourceStatus]:
+        """Return what the table of sources shows: where there are too many, those that fail before the others."""
+        failing = self.parts.supervisor.failing
+        pairs = [(source, part) for source in self.parts.sources for part in source.parts]
+        pairs.sort(key=lambda pair: pair[0] not in failing)
+        rows = tuple(self.describe_part(source, part, now) for source, part in pairs[:MAX_ROWS])
+        return Listing(rows, len(pairs) - len(rows))
+
+    def describe_part(self, source: Source, part: Part, now: float) -> SourceStatus:
+        """Return what is shown of one origin."""
+        counts = part.counts
+        origin = self.parts.telemetry.origins.get(counts.origin)
+        lines = 0 if origin is None else origin.lines
+        counted = (lines, counts.bytes_read)
+        line_rate, byte_rate = self.window.read_rates(counts.origin, counted, now)
+        return SourceStatus(
+            name=part.name,
+            state=self.find_state(source),
+            failure=self.parts.supervisor.failures.get(source.name, ""),
+            lines=lines,
+            line_rate=line_rate,
+            bytes_read=counts.bytes_read,
+            byte_rate=byte_rate,
+            waiting_bytes=part.waiting_bytes,
+            silent_seconds=self.window.find_silence(counts.origin, counted, now),
+            connections=counts.connections,
+            errors=counts.errors,
+            losses=list_losses(counts),
+        )
+
+    def find_state(self, source: Source) -> SourceState:
+        """Return whether a source is read."""
+        supervisor = self.parts.supervisor
+        if source in supervisor.failing:
+            return SourceState.FAILING
+        return SourceState.READ if source in supervisor.reading else SourceState.ENDED
+
+
+def list_losses(counts: SourceCounts) -> tuple[str, ...]:
+    """Return what did not come through whole."""
+    return tuple(text.format(getattr(counts, name)) for name, text in LOSSES.items() if getattr(counts, name))
+
+
+def describe_push(task: PushTask) -> PushStatus:
+    """Return what is shown of one destination."""
+    counts = task.counts
+    return PushStatus(
+        counts.destination,
+        task.pusher.address,
+        counts.pushes,
+        counts.failures,
+        task.last_series,
+        task.failure,
+        task.last_time,
+        task.last_seconds,
+        counts.rejected,
+        counts.spooled_bytes,
+        counts.spool_dropped,
+        Listing.cut(task.pusher.problems, MAX_PROBLEMS),
+    )
+
+
+def describe_state(keeper: StateKeeper | None) -> StateStatus | None:
+    """Return how it is with the state file, None where there is none."""
+    if keeper is None:
+        return None
+    return StateStatus(str(keeper.path), keeper.counts.last_write, keeper.counts.write_failures, keeper.failing)
