@@ -33,7 +33,8 @@ def read_config(path: Path, types: Mapping[str, FlagType]) -> dict[str, object]:
 
 def convert_value(path: Path, key: str, value: object, type_: FlagType) -> object:
     """Return the value that the TOML `value` gives a flag of `type_`."""
-    failure = SettingError(f"{path}: the setting {key} must be {type_.expectation}, not {spell_toml(value)}.")
+    found = "" if type_.is_secret else f", not {spell_toml(value)}"
+    failure = SettingError(f"{path}: the setting {key} must be {type_.expectation}{found}.")
     if not isinstance(value, type_.config_types) or (isinstance(value, bool) and bool not in type_.config_types):
         raise failure
     if isinstance(value, dict):

@@ -25,6 +25,8 @@ class FlagType(click.ParamType[object]):
     """A type of flags. `config_types` are the TOML types that a file of settings may use for it."""
 
     config_types: tuple[type, ...] = (str,)
+    is_secret = False
+    """Values of it stand in no log and in no message."""
     metavar = ""
     expectation = ""
 
@@ -231,6 +233,7 @@ class HeadersType(LabelsType):
 
     name = "headers"
     expectation = "a header: write NAME=VALUE"
+    is_secret = True
 
     def parse_item(self, text: str) -> object:
         """Return a pair of a name and a value, whatever they are."""

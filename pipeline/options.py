@@ -22,6 +22,9 @@ from pipeline.push_settings import DESTINATIONS, PushSettings
 
 ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 
+CREDENTIALS = re.compile(r"(?<=://)[^/\s]*(?=@)")
+HIDDEN = "***"
+
 T = TypeVar("T")
 
 
@@ -115,6 +118,24 @@ def normalize_arguments(arguments: Sequence[str], takes_value: Mapping[str, bool
         else:
             normal.append(argument)
     return [*normal, *rest]
+
+
+def hide_secrets(arguments: Sequence[str], flags: Sequence[Flag]) -> list[str]:
+    """Return `arguments` for people to read: without the values of `flags` that are secrets, and passwords of URLs."""
+    secrets = {flag.name for flag in flags if flag.type.is_secret}
+    shown: list[str] = []
+    rest = deque(arguments)
+    while rest:
+        argument = rest.popleft()
+        match = ARGUMENT.fullmatch(argument)
+        if match and match[1].replace("-", "_") in secrets:
+            shown.append(argument[: match.end(1)] + (f"={HIDDEN}" if match[2] else ""))
+            if not match[2] and rest:
+                rest.popleft()
+                shown.append(HIDDEN)
+        else:
+            shown.append(CREDENTIALS.sub(HIDDEN, argument))
+    return shown
 
 
 def make_options(flags: Sequence[Flag]) -> list[click.Parameter]:

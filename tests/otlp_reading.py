@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
@@ -14,6 +15,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     NumberDataPoint,
 )
 
+from tests.pushers.http_peer import Received
+
 Point: TypeAlias = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint
 Sample: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 """A name and labels, as `tests.pushers.awkward` has them."""
@@ -24,6 +27,12 @@ def read_request(body: bytes) -> ExportMetricsServiceRequest:
     request = ExportMetricsServiceRequest()
     request.ParseFromString(body)
     return request
+
+
+def read_received(received: Received) -> ExportMetricsServiceRequest:
+    """Return the request that a peer has got, compressed or not."""
+    is_compressed = received.headers.get("content-encoding") == "gzip"
+    return read_request(gzip.decompress(received.body) if is_compressed else received.body)
 
 
 def list_metrics(requests: Iterable[ExportMetricsServiceRequest]) -> list[Metric]:

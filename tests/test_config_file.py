@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config_file import read_config
 from pipeline.errors import SettingError
-from pipeline.flag_types import ACCOUNT, BINDINGS, BOOLEAN, DURATION, INTEGER, LABELS, MODE, SOURCES
+from pipeline.flag_types import ACCOUNT, BINDINGS, BOOLEAN, DURATION, HEADERS, INTEGER, LABELS, MODE, SOURCES
 
 TYPES = {
     "emit_prog_label": BOOLEAN,
@@ -135,3 +135,13 @@ def test_labels_are_an_array_or_as_on_a_command_line(text: str, pairs: list[obje
     path.write_text('constant_labels = "site"')
     with pytest.raises(SettingError, match="must be a label: write NAME=VALUE"):
         read_config(path, {"constant_labels": LABELS})
+
+
+@pytest.mark.parametrize("text", ['headers = [["x-key", "s3cret"]]', 'headers = { x-key = "s3cret" }', "headers = 53"])
+def test_secret_is_not_shown(text: str, tmp_path: Path) -> None:
+    """Only where it stands, and how it is written."""
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(SettingError) as caught:
+        read_config(path, {"headers": HEADERS})
+    assert str(caught.value) == f"{path}: the setting headers must be a header: write NAME=VALUE."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import settings
 from pipeline.flags import ACCEPTED_FLAGS, ALL_FLAGS, RUN_FLAGS
-from pipeline.options import FlagCommand, fill, make_accepted_options, make_options, normalize_arguments
+from pipeline.options import FlagCommand, fill, hide_secrets, make_accepted_options, make_options, normalize_arguments
 
 TAKES_VALUE = {"help": False, "unix_socket": True, "logs": True, "one_shot": False, "v": True}
 SWITCHES = {"one_shot"}
@@ -252,3 +252,19 @@ def test_no_two_flags_of_one_name_differ_in_type() -> None:
     """A file of settings would not know which is meant."""
     types = {flag.name: flag.type for flag in ALL_FLAGS}
     assert [flag.name for flag in ALL_FLAGS if type(flag.type) is not type(types[flag.name])] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--otlp_headers=x-key=s3cret", "a"], ["--otlp_headers=***", "a"]),
+        (["--otlp-headers", "x-key=s3cret", "a"], ["--otlp-headers", "***", "a"]),
+        (["-otlp_headers", "x-key=s3cret"], ["-otlp_headers", "***"]),
+        (["--otlp_headers"], ["--otlp_headers"]),
+        (["--otlp_endpoint=https://me:s3@cret@host/x@y"], ["--otlp_endpoint=https://***@host/x@y"]),
+        (["--otlp_endpoint", "https://host:4318/x@y", "/a@b"], ["--otlp_endpoint", "https://host:4318/x@y", "/a@b"]),
+    ],
+)
+def test_secrets_are_hidden_from_who_reads_the_log(arguments: list[str], shown: list[str]) -> None:
+    """However the flag is written; the rest of the command line stays as it is."""
+    assert hide_secrets(arguments, RUN_FLAGS) == shown

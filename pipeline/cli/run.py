@@ -14,7 +14,7 @@ from pipeline.cli.programs import check_paths
 from pipeline.cli.replay import make_program_settings, make_source_settings, replay_logs, start_log
 from pipeline.flags import ACCEPTED_FLAGS, RUN_FLAGS
 from pipeline.held_signals import release_signals
-from pipeline.options import FlagCommand, fill, make_accepted_options, make_options, make_push_settings
+from pipeline.options import FlagCommand, fill, hide_secrets, make_accepted_options, make_options, make_push_settings
 
 
 @main.command(
@@ -59,7 +59,7 @@ def run(
 
         from pipeline.daemon import logger, run_daemon
 
-        logger.info("%s starts as: %s", VERSION, shlex.join(sys.argv))
+        logger.info("%s starts as: %s", VERSION, shlex.join(hide_secrets(sys.argv, RUN_FLAGS)))
         run_daemon(
             settings.DaemonSettings(
                 programs=make_program_settings(values),

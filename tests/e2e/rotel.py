@@ -27,13 +27,13 @@ class Rotel:
 
 
 @contextmanager
-def run_rotel(folder: Path) -> Iterator[Rotel]:
-    """Run rotel with its files in `folder`."""
+def run_rotel(folder: Path, again: Rotel | None = None) -> Iterator[Rotel]:
+    """Run rotel with its files in `folder`: a new one, or one `again`."""
     package = importlib.util.find_spec("rotel")
     assert package is not None
     assert package.origin is not None
     log = folder / "rotel.out"
-    receiver = Rotel(find_free_port(), find_free_port(), log)
+    receiver = again or Rotel(find_free_port(), find_free_port(), log)
     command = [
         str(Path(package.origin).with_name("rotel-agent")),
         "start",

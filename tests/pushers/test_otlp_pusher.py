@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -24,9 +23,9 @@ from pipeline.pushers.otlp import MIN_POINTS, OtlpPusher
 from tests.e2e.rotel import Rotel, run_rotel
 from tests.e2e.web import Web, prepare_nginx, write_nginx_conf
 from tests.e2e.web import serving as serving_nginx
-from tests.otlp_reading import list_metrics, read_attributes, read_request, read_samples
+from tests.otlp_reading import list_metrics, read_attributes, read_received, read_request, read_samples
 from tests.pushers.awkward import NOW, list_expected, make_awkward_store
-from tests.pushers.http_peer import HttpPeer, Mischief, Received, Reply, serving
+from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
 KEY = "s3cret-key-of-an-api"
 
@@ -96,15 +95,9 @@ async def pushing(url: str, **rest: Any) -> AsyncIterator[Push]:  # noqa: ANN401
         await push.task.disconnect()
 
 
-def read(received: Received) -> ExportMetricsServiceRequest:
-    """Return the request that a peer has got."""
-    is_compressed = received.headers.get("content-encoding") == "gzip"
-    return read_request(gzip.decompress(received.body) if is_compressed else received.body)
-
-
 def list_values(peer: HttpPeer) -> list[list[float]]:
     """Return the values of each request that a peer has got."""
-    return [list(read_samples(list_metrics([read(received)])).values()) for received in peer.received]
+    return [list(read_samples(list_metrics([read_received(received)])).values()) for received in peer.received]
 
 
 # The real receiver
@@ -132,7 +125,7 @@ async def wait_points(peer: HttpPeer, points: int) -> list[ExportMetricsServiceR
     """Return what the receiver has sent on, once that is so many data points, or more."""
     with trio.fail_after(60):
         while True:
-            requests = [read(received) for received in peer.received]
+            requests = [read_received(received) for received in peer.received]
             if sum(one.ByteSize() > 0 for one in requests) and count_points(requests) >= points:
                 return requests
             await trio.sleep(0.01)
@@ -242,7 +235,7 @@ async def test_request_is_as_the_protocol_has_it() -> None:
         "accept-encoding": "identity",
     }
     times = [
-        {point.time_unix_nano for metric in list_metrics([read(one)]) for point in metric.sum.data_points}
+        {point.time_unix_nano for metric in list_metrics([read_received(one)]) for point in metric.sum.data_points}
         for one in (first, second)
     ]
     assert times == [{NOW}, {NOW + 60 * 10**9}]
@@ -280,7 +273,9 @@ async def test_what_could_not_be_sent_goes_first_the_next_time(step: Reply | Mis
             assert bool(push.task.failure) == (number < 2)
             push.now += 10**9
         assert (push.task.last_series, push.task.counts.rejected, push.task.counts.spooled_bytes) == (9, 0, 0)
-    times = [read(one).resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0] for one in peer.received]
+    times = [
+        read_received(one).resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0] for one in peer.received
+    ]
     assert [(point.time_unix_nano - NOW) // 10**9 for point in times] == [0, 0, 0, 1, 2]
 
 
