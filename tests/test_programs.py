@@ -8,7 +8,7 @@ A case opens with its title. Then come sections, each under a line `== name`:
                          very end says that the last line is not ended by a line feed
     == metrics           the metrics afterwards, sorted by name: `name{label="value"} = value @seconds`;
                          the time is left out when it is the time of the run; buckets are not cumulative;
-                         then its help text and its unit, if it has them
+                         each with its exemplars, by bucket; then its help text and its unit, if it has them
     == runtime errors    one per line that failed, in order: `line:column: message`
     == diagnostics       errors, or else warnings, of the compiler, whole
     == differs           the program means something else in mtail, and why; listed in docs/mtail.md
@@ -36,7 +36,8 @@ from pipeline.language import (
     compile_program,
     note_failure,
 )
-from pipeline.metrics import Datum, HistogramDatum, Metric, Store, wrap_int64
+from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Store, wrap_int64
+from pipeline.metrics.exemplars import read_notes
 from pipeline.settings import SieveMode
 from pipeline.sources.framing import LineFramer
 from tests.sieving import run_sieved
@@ -139,12 +140,24 @@ def show_datum(metric: Metric, datum: Datum | HistogramDatum) -> str:
     return f"{name}: {buckets} count={datum.count} sum={datum.total:g}{show_time(datum.time)}"
 
 
+def show_exemplars(metric: Metric, labels: tuple[bytes, ...]) -> list[str]:
+    """Return the exemplars of one series as a case shows them; a bucket is named by its upper bound."""
+    exemplars = read_notes((metric.exemplars or {}).get(labels, {}))
+    buckets = [f"{bound:g}:" for bound in metric.bounds] + ["+Inf:"] if metric.kind is Kind.HISTOGRAM else [""]
+    shown = []
+    for place, exemplar in sorted(exemplars.items()):
+        text = ",".join(f'{name}="{show_text(value.encode())}"' for name, value in exemplar.labels)
+        shown.append(f"    exemplar {buckets[place]}{{{text}}} {exemplar.value!r}{show_time(exemplar.time)}\n")
+    return shown
+
+
 def show_metrics(metrics: tuple[Metric, ...]) -> str:
     """Return all metrics as a case shows them; one that two declarations share comes once."""
     lines: list[str] = []
     for metric in sorted(dict.fromkeys(metrics), key=lambda metric: metric.name):
         hidden = " (hidden)" if metric.hidden else ""
-        lines.extend(f"{show_datum(metric, datum)}{hidden}\n" for datum in metric.data.values())
+        for datum in metric.data.values():
+            lines += [f"{show_datum(metric, datum)}{hidden}\n", *show_exemplars(metric, datum.labels)]
         if not metric.data:
             lines.append(f"{metric.name}: no data{hidden}\n")
         if metric.help_text:

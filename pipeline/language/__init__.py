@@ -199,6 +199,7 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
     metrics = tuple(make_metric(symbol, source, native=native) for symbol in checked.metrics)
     warn_split_metrics(checked.metrics, metrics, report)
     share_descriptions(checked.metrics, metrics, report)
+    share_exemplars(metrics)
     return CompiledProgram(
         source=source,
         warnings=report.in_order(),
@@ -249,8 +250,17 @@ def make_metric(symbol: MetricSymbol, source: SourceFile, *, native: bool) -> Me
         hidden=node.hidden,
         limit=node.limit,
         buckets=node.buckets or (),
+        has_exemplars=symbol.has_exemplars,
         native=native and kind is Kind.HISTOGRAM,
     )
+
+
+def share_exemplars(metrics: Sequence[Metric]) -> None:
+    """Let all metrics of one name have exemplars if one of them has: they may be one metric in the store."""
+    names = {metric.name for metric in metrics if metric.exemplars is not None}
+    for metric in metrics:
+        if metric.name in names:
+            metric.exemplars = {}
 
 
 def collect_filter(checked: CheckedProgram) -> frozenset[bytes] | None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NoReturn, TypeAlias
 
+from pipeline.language.attributes import Attribute, Buckets, Exemplar, Exported, Help, Labels, Limit, Unit
 from pipeline.language.automaton import Token
 from pipeline.language.diagnostics import ProgramError
 from pipeline.language.literals import LiteralError, read_duration, read_number, read_pattern, read_string
@@ -29,6 +30,8 @@ from pipeline.language.nodes import (
     DecoratorDefinition,
     DecoratorUse,
     Delete,
+    ExemplarLabel,
+    ExemplarStatement,
     Expression,
     ExpressionStatement,
     FloatLiteral,
@@ -55,57 +58,8 @@ Children: TypeAlias = list[Any]
 LOGICAL = frozenset({"&&", "||"})
 MATCHES = frozenset({"=~", "!~"})
 RELATIONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """The attribute `by`."""
-
-    span: Span
-    names: tuple[LabelName, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """The attribute `as`."""
-
-    span: Span
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Buckets:
-    """The attribute `buckets`."""
-
-    span: Span
-    bounds: tuple[int | float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """The attribute `limit`."""
-
-    span: Span
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """The attribute `help`."""
-
-    span: Span
-    text: StringLiteral
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """The attribute `unit`."""
-
-    span: Span
-    text: StringLiteral
-
-
-Attribute: TypeAlias = Labels | Exported | Buckets | Limit | Help | Unit
+EXEMPLAR_LABEL = "trace_id"
+"""What a label of an exemplar is called that the program does not name."""
 
 
 class Builder:
@@ -125,22 +79,36 @@ class Builder:
     def block(self, children: Children) -> Block:
         return Block(span_of(children[0]) | span_of(children[-1]), without_tokens(children))
 
-    def expression_statement(self, children: Children) -> ExpressionStatement:
+    def expression_statement(self, children: Children) -> ExpressionStatement | ExemplarStatement:
         expression: Expression = children[0]
         if expression in self.patterns:
             self.refuse(expression.span, "this pattern has no block", self.suggest_block(expression))
         if self.is_compound(expression):
             self.refuse(expression.span, "this statement has no effect", self.suggest_effect(expression))
-        return ExpressionStatement(expression.span, expression)
+        statement = ExpressionStatement(expression.span, expression)
+        return children[1].of(statement) if isinstance(children[1], Exemplar) else statement
 
-    def assignment(self, children: Children) -> Assignment:
+    def assignment(self, children: Children) -> Assignment | ExemplarStatement:
+        exemplar = children.pop(-2) if isinstance(children[-2], Exemplar) else None
         target: Expression = children[0]
         value: Expression = children[-2]
         if target in self.patterns or (isinstance(target, Binary) and target not in self.grouped):
             self.refuse(target.span, "only a metric can be assigned to", suggest_target(target))
         if value in self.patterns:
             self.refuse(value.span, "a pattern cannot be assigned", "declare it with `const`, without `=`")
-        return Assignment(target.span | value.span, str(children[1]), target, value)
+        statement = Assignment(target.span | value.span, str(children[1]), target, value)
+        return statement if exemplar is None else exemplar.of(statement)
+
+    def exemplar(self, children: Children) -> Exemplar:
+        labels: tuple[ExemplarLabel, ...] = without_tokens(children)
+        return Exemplar(span_of(children[0]) | labels[-1].span, labels)
+
+    def exemplar_label(self, children: Children) -> ExemplarLabel:
+        value: Expression = children[-1]
+        if len(children) == 1:
+            return ExemplarLabel(value.span, EXEMPLAR_LABEL, value.span, value)
+        name: Token = children[0]
+        return ExemplarLabel(span_of(name) | value.span, self.check_letters(name), span_of(name), value)
 
     def conditional(self, children: Children) -> Conditional:
         condition = self.regroup(children[0])

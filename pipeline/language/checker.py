@@ -17,6 +17,7 @@ from typing import assert_never
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.descriptions import check_description
 from pipeline.language.diagnostics import Note
+from pipeline.language.exemplars import check_exemplar
 from pipeline.language.inference import NAME_A_GROUP, ExpressionChecker
 from pipeline.language.nodes import (
     Assignment,
@@ -29,6 +30,7 @@ from pipeline.language.nodes import (
     DecoratorDefinition,
     DecoratorUse,
     Delete,
+    ExemplarStatement,
     Expression,
     ExpressionStatement,
     Index,
@@ -112,6 +114,9 @@ class ProgramChecker:
                 self.check_expression_statement(node)
             case Assignment():
                 self.check_assignment(node)
+            case ExemplarStatement():
+                self.check_statement(node.change)
+                check_exemplar(node, self.expressions)
             case Conditional():
                 self.check_conditional(node)
             case MetricDeclaration():

@@ -26,6 +26,7 @@ from pipeline.language.nodes import (
     DecoratorDefinition,
     DecoratorUse,
     Delete,
+    ExemplarStatement,
     Expression,
     ExpressionStatement,
     FloatLiteral,
@@ -105,6 +106,8 @@ class StatementGenerator:
                 return self.with_resets(self.evaluate(expression))
             case Assignment():
                 return [*self.lines.mark_line(), *self.with_resets(self.assignment(node))]
+            case ExemplarStatement():
+                return [*self.lines.mark_line(), *self.with_resets(self.exemplar(node))]
             case Conditional():
                 return self.conditional(node, seen_later=seen_later)
             case DecoratorUse():
@@ -162,12 +165,13 @@ class StatementGenerator:
         operator = "+" if node.operator == "++" else "-"
         return [*code, py.add_to_attribute(target, "value", operator, py.constant(1)), self.stamp(target)]
 
-    def assignment(self, node: Assignment) -> list[ast.stmt]:
+    def assignment(self, node: Assignment, *, noted: bool = False) -> list[ast.stmt]:
+        """Return the code that changes or observes; if it is `noted`, the local `x` holds the value afterwards."""
         symbol = self.values.metrics.symbol(node.target)
         want = self.values.value_type(symbol)
         code, target = self.target(node.target)
         if symbol.node.kind == "histogram":
-            return [*code, *self.observation(node, symbol, target, want)]
+            return [*code, *self.observation(node, symbol, target, want, noted=noted)]
         if want is Type.INT and not self.values.reads_metric(node.value):
             value = self.values.raw_int(node.value)
         else:
@@ -175,7 +179,7 @@ class StatementGenerator:
         if node.operator == "=":
             return [*code, py.set_attribute(target, "value", self.kept(symbol, value, want)), self.stamp(target)]
         written = self.values.text(node.value)
-        if "++" in written or "--" in written:
+        if noted or "++" in written or "--" in written:
             # The value may change the target itself, and Python reads a target before the value.
             code.append(py.assign("x", value))
             value = py.name("x")
@@ -188,8 +192,13 @@ class StatementGenerator:
         """Return the code for what a series keeps of a value: texts have a limit."""
         return py.call(self.values.metrics.member(symbol, "cut_text"), value) if want is Type.STRING else value
 
-    def observation(self, node: Assignment, symbol: MetricSymbol, target: ast.expr, want: Type) -> list[ast.stmt]:
-        """Return the code that counts a value in its bucket (spec section 12.5), or in both of its buckets."""
+    def observation(
+        self, node: Assignment, symbol: MetricSymbol, target: ast.expr, want: Type, *, noted: bool
+    ) -> list[ast.stmt]:
+        """Return the code that counts a value in its bucket (spec section 12.5), or in both of its buckets.
+
+        If it is `noted`, the locals `x` and `b` hold the value and the place of its bucket afterwards.
+        """
         if node.operator == "+=" or want is Type.STRING:
             message = "a histogram can only be assigned to" if node.operator == "+=" else "a histogram observes numbers"
             return [py.statement(self.values.fail(message, node.value))]
@@ -200,6 +209,10 @@ class StatementGenerator:
             if want is Type.INT:
                 bounds = tuple(int(bound) if bound.is_integer() else bound for bound in bounds)
         place = find_bucket(bounds) if len(bounds) <= MAX_COMPARED_BOUNDS else self.bisection(symbol)
+        before = [py.assign("x", value)]
+        if noted:
+            before.append(py.assign("b", place))
+            place = py.name("b")
         counts = ast.Subscript(py.attribute(target, "counts"), place, ast.Store())
         count: ast.stmt = ast.AugAssign(counts, ast.Add(), py.constant(1))
         if want is Type.FLOAT and not self.values.is_number(node.value):
@@ -207,7 +220,7 @@ class StatementGenerator:
             count = py.conditional(py.compare(py.name("x"), "==", py.name("x")), [count], [])
         by_powers = py.attribute(py.attribute(target, "native"), "observe")
         return [
-            py.assign("x", value),
+            *before,
             count,
             *([py.statement(py.call(by_powers, py.name("x")))] if self.native else []),
             py.add_to_attribute(target, "count", "+", py.constant(1)),
@@ -233,6 +246,27 @@ class StatementGenerator:
             f"bounds_{self.values.metrics.name(symbol)}", lambda environment: environment.metrics[index].bounds
         )
         return self.values.call("bisect_left", py.name(bounds), py.name("x"))
+
+    def exemplar(self, node: ExemplarStatement) -> list[ast.stmt]:
+        """Return the code of a change, and behind it what keeps its exemplar: that may fail, and the change stays."""
+        match node.change:
+            case Assignment(target=target) as change:
+                code, value = self.assignment(change, noted=True), py.name("x")
+            case ExpressionStatement(expression=Postfix(operand=target) as step):
+                code, value = self.step(step), py.constant(1)
+            case _:
+                raise AssertionError(node.change)
+        symbol = self.values.metrics.symbol(target)
+        series = py.name("d") if isinstance(target, Index) else self.values.metrics.scalar(symbol)
+        place = py.name("b") if symbol.node.kind == "histogram" else py.constant(0)
+        names = py.make_tuple(*(py.constant(label.name) for label in node.labels))
+        texts = py.make_tuple(*(self.exemplar_value(label.value) for label in node.labels))
+        note = py.make_tuple(names, texts, value, py.name("t"))
+        return [*code, py.statement(py.call(self.values.metrics.member(symbol, "keep_exemplar"), series, place, note))]
+
+    def exemplar_value(self, node: Expression) -> ast.expr:
+        """Return code for the value of a label: of a group its text, as the zeros before a number are part of an id."""
+        return self.values.group_text(node) if isinstance(node, Capture) else self.values.label_value(node)
 
     def deletion(self, node: Delete) -> list[ast.stmt]:
         assert isinstance(node.target, Index)

@@ -24,6 +24,7 @@ from pipeline.language.nodes import (
     DecoratorDefinition,
     DecoratorUse,
     Delete,
+    ExemplarStatement,
     Expression,
     ExpressionStatement,
     IntLiteral,
@@ -160,7 +161,7 @@ class GuardFinder:
                 return self.of_conditional(node, known)
             case ExpressionStatement(expression=expression):
                 return self.of_evaluation(expression, known)
-            case Assignment() | Delete():
+            case Assignment() | ExemplarStatement() | Delete():
                 return Guard(None, node.span)
             case DecoratorUse(block=block):
                 return self.of_decorator(node, block, known)

@@ -153,6 +153,26 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ExemplarLabel:
+    """`name = value` after `exemplar`; without a name the label is `trace_id`, and `name_span` that of the value."""
+
+    span: Span
+    name: str
+    name_span: Span
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExemplarStatement:
+    """`change exemplar label, …`; `exemplar_span` begins with the word."""
+
+    span: Span
+    change: ExpressionStatement | Assignment
+    exemplar_span: Span
+    labels: tuple[ExemplarLabel, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditional:
     """`condition { … } else { … }`; the condition of an `otherwise` is None."""
 
@@ -265,6 +285,7 @@ Statement: TypeAlias = (
     Block
     | ExpressionStatement
     | Assignment
+    | ExemplarStatement
     | Conditional
     | MetricDeclaration
     | ConstDeclaration
@@ -277,4 +298,4 @@ Statement: TypeAlias = (
     | LogFilter
 )
 
-Node: TypeAlias = Expression | Statement | LabelName
+Node: TypeAlias = Expression | Statement | LabelName | ExemplarLabel

@@ -19,6 +19,8 @@ from pipeline.language.nodes import (
     DecoratorDefinition,
     DecoratorUse,
     Delete,
+    ExemplarLabel,
+    ExemplarStatement,
     Expression,
     ExpressionStatement,
     FloatLiteral,
@@ -99,11 +101,15 @@ class Folder:
                 self.visit_expression(node)
             case ExpressionStatement() | Assignment() | Delete():
                 self.visit_simple(node)
+            case ExemplarStatement():
+                self.visit_exemplar(node)
             case Conditional() | DecoratorDefinition() | DecoratorUse() | Begin():
                 self.visit_compound(node)
             case IntLiteral() | FloatLiteral() | StringLiteral() | PatternLiteral() | Name() | Capture():
                 pass
-            case ConstDeclaration() | MetricDeclaration() | LabelName() | LogFilter() | Next() | Stop():
+            case ConstDeclaration() | MetricDeclaration() | LabelName() | ExemplarLabel() | LogFilter():
+                pass
+            case Next() | Stop():
                 pass
             case _:
                 assert_never(node)
@@ -127,6 +133,16 @@ class Folder:
                     self.statements[node] = replace(node, target=self.expression(node.target))
             case _:
                 assert_never(node)
+
+    def visit_exemplar(self, node: ExemplarStatement) -> None:
+        change = self.statements.get(node.change, node.change)
+        assert isinstance(change, ExpressionStatement | Assignment)
+        labels = tuple(
+            replace(label, value=self.expression(label.value)) if label.value in self.expressions else label
+            for label in node.labels
+        )
+        if change is not node.change or labels != node.labels:
+            self.statements[node] = replace(node, change=change, labels=labels)
 
     def visit_compound(self, node: Conditional | DecoratorDefinition | DecoratorUse | Begin) -> None:
         block = self.blocks.get(node.block, node.block)

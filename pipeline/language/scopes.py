@@ -29,7 +29,7 @@ from pipeline.language.types import Type, TypeTerm, Unknown
 
 @dataclass(slots=True, eq=False)
 class MetricSymbol:
-    """A metric: its unknowns, and whether the program names and writes it."""
+    """A metric: its unknowns, and whether the program names it, writes it, and says where its counts came from."""
 
     node: MetricDeclaration
     value_type: TypeTerm
@@ -37,6 +37,7 @@ class MetricSymbol:
     index: int
     used: bool = False
     written: bool = False
+    has_exemplars: bool = False
 
     @property
     def name_span(self) -> Span:

@@ -92,7 +92,12 @@ EXPECTED = {
     "BUILTIN": "`(`",
 }
 EXPECTED_AFTER_NAME = {"CONST": "a pattern", "DEF": "`{`"}
-EXPECTED_AFTER_COMMA = {"BY": "another label name", "BUCKETS": "another number", "LOG_FILTER": "another name"}
+EXPECTED_AFTER_COMMA = {
+    "BY": "another label name",
+    "BUCKETS": "another number",
+    "LOG_FILTER": "another name",
+    "EXEMPLAR": "another label",
+}
 
 NAMED_THINGS = {
     "KIND": "a metric's name",
@@ -100,6 +105,7 @@ NAMED_THINGS = {
     "DEF": "a decorator's name",
     "CONST": "a constant's name",
     "LOG_FILTER": "a log's name without quotes",
+    "EXEMPLAR": "a label's name",
 }
 
 PATTERN_FLAGS = re.compile(r"[gimsUux]+")

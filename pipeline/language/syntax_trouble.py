@@ -11,7 +11,7 @@ from typing import get_args
 from pipeline.language.automaton import Repeated, Token, UnexpectedTokenError
 from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, span_of
 from pipeline.language.diagnostics import Note, quote
-from pipeline.language.nodes import Binary, Block, Expression, Name, Node, PatternLiteral
+from pipeline.language.nodes import Binary, Block, ExemplarLabel, Expression, Name, Node, PatternLiteral
 from pipeline.language.source import SourceFile, Span
 from pipeline.language.traversal import walk
 
@@ -37,7 +37,7 @@ WORD = re.compile(
 
 EXPRESSIONS = get_args(Expression)
 NODES = get_args(Node)
-SKIPPED = (Repeated, *EXPRESSIONS)
+SKIPPED = (Repeated, ExemplarLabel, *EXPRESSIONS)
 
 
 @dataclass(frozen=True, slots=True)

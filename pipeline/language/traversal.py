@@ -17,6 +17,8 @@ from pipeline.language.nodes import (
     DecoratorDefinition,
     DecoratorUse,
     Delete,
+    ExemplarLabel,
+    ExemplarStatement,
     ExpressionStatement,
     FloatLiteral,
     Index,
@@ -44,6 +46,10 @@ def child_nodes(node: Node) -> tuple[Node, ...]:
             return (node.expression,)
         case Assignment():
             return (node.target, node.value)
+        case ExemplarStatement():
+            return (node.change, *node.labels)
+        case ExemplarLabel():
+            return (node.value,)
         case Conditional():
             blocks = (node.block,) if node.else_block is None else (node.block, node.else_block)
             return blocks if node.condition is None else (node.condition, *blocks)

@@ -16,6 +16,10 @@ gauge g by help # no attribute
 help["c", "d"]++
 gauge h by a, unit # nor here
 unit++
+counter exemplar by exemplar
+counter exemplars exemplar["x"]++
+const EXEMPLAR /t/ exemplar["x"]++
+exemplar["x"]++
 
 /(?P<help>\\w+) (?P<unit>\\w+)/ {
   help[$help][$unit]++
@@ -27,12 +31,18 @@ unit++
   help["c", "d"] > 3 {
     unit++
   }
+  exemplars++
+  exemplar[$help]++
+  del exemplar["x"] exemplar[$unit] += 2
+  exemplar["two"] > 1 && EXEMPLAR {
+    exemplars += exemplar[$unit]
+  }
 }
 """
 
 
-def test_words_for_help_text_and_unit_are_names_in_mtail(tmp_path: Path) -> None:
-    """Of metrics, labels and capture groups, also behind a declaration; both count the same."""
+def test_words_for_help_text_unit_and_exemplar_are_names_in_mtail(tmp_path: Path) -> None:
+    """Of metrics, labels and capture groups, also behind a declaration or a `del`; both count the same."""
     lines = ("one two", "three four", "one", "five six", "one two")
     assert compare_case(RandomCase(NAMES, lines)) == []
     program, log = tmp_path / "names.mtail", tmp_path / "names.log"
@@ -40,3 +50,4 @@ def test_words_for_help_text_and_unit_are_names_in_mtail(tmp_path: Path) -> None
     log.write_text("".join(f"{line}\n" for line in lines))
     outcome, _ = run_mtail(program, [log])
     assert (outcome.rejection, len(outcome.metrics["help"][0].series)) == ("", 5)
+    assert len(outcome.metrics["exemplar"][0].series) == 6

@@ -27,9 +27,10 @@ def timed {
 }
 @timed {
   LINE && $code >= 400 || $ip !~ /^10\\./ {
-    requests[$code][subst("\\"", "", $2)]++ # one more
+    requests[$code][subst("\\"", "", $2)]++ exemplar $ip # one more
     sizes[$code] = $code / 2 * (~1 & 3) ** 2 -
-      int($code) << 1
+      int($code) << 1 exemplar trace_id = "no" + $ip, code =
+      $code
     del requests["1", "2"] after 1h30m
   } else {
     last = "no" + tolower($0)

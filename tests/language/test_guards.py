@@ -30,6 +30,8 @@ def find_probes(text: str) -> set[str] | None:
         ("/apple/ { c++ }", {"apple"}),
         ("/apple|pear/ { c++ }", {"apple", "pear"}),
         ("/apple/ { c++ }\n/pear/ { c++ }", {"apple", "pear"}),
+        ("/apple(?P<x>.*)/ { c++ exemplar $x }\n/(?P<x>.*)pear/ { c += 2 exemplar $x }", {"apple", "pear"}),
+        ("c++ exemplar 5", None),
         ("/apple/ && /pears/ { c++ }", {"pears"}),
         ("/apple/ || /pears/ { c++ }", {"apple", "pears"}),
         ("/apple/ { /pears/ { c++ } }", {"pears"}),

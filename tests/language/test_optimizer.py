@@ -177,6 +177,19 @@ def test_literal_zero_divisors_are_told_together() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["c++ exemplar 1 + 2", "c[2 * 2]++ exemplar $a", "h = 2 * 3 exemplar $a, b = 5 - 1"])
+def test_exemplars_are_folded(text: str) -> None:
+    """The statement, and the values of the labels."""
+    assert find_operators(fold(text + "\n")) == []
+
+
+def test_exemplar_without_arithmetic_stays_as_it_is() -> None:
+    """The node is the same."""
+    source = SourceFile("a.mtail", "c++ exemplar $a, b = $c + 1\n")
+    program = parse(source)
+    assert fold_constants(program, source) is program
+
+
 def test_folding_does_not_recurse() -> None:
     """It runs on anything that was parsed."""
     assert find_operators(fold("g = " + "(1 + " * 5000 + "1" + ")" * 5000 + "\n")) == []

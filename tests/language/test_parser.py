@@ -22,6 +22,7 @@ from pipeline.language.nodes import (
     DecoratorDefinition,
     DecoratorUse,
     Delete,
+    ExemplarStatement,
     Expression,
     ExpressionStatement,
     FloatLiteral,
@@ -60,6 +61,9 @@ def show_statement(statement: Statement) -> str:
             return show(expression)
         case Assignment(operator=operator, target=target, value=value):
             return f"{show(target)} {operator} {show(value)}"
+        case ExemplarStatement(change=change, labels=labels):
+            shown = ", ".join(f"{label.name}={show(label.value)}" for label in labels)
+            return f"{show_statement(change)} exemplar {shown}"
         case Conditional(condition=condition, block=block, else_block=else_block):
             opening = "otherwise" if condition is None else show(condition)
             return f"{opening} {show_block(block)}" + (f" else {show_block(else_block)}" if else_block else "")
@@ -270,6 +274,9 @@ def test_all_statements() -> None:
         del c[1] after 1h30m
         log_filter "/a b", c, "d"
         g += 1
+        c++ exemplar $t
+        g = 1 + 2 exemplar trace = $t + "x", "a" && $b, n =
+          3
         const X /a/ + Y
     """
     assert show_program(text) == [
@@ -282,8 +289,36 @@ def test_all_statements() -> None:
         f"del c[1] after {90 * 60 * 10**9}",
         "log_filter /a b, c, d",
         "g += 1",
+        "(c++) exemplar trace_id=$t",
+        'g = (1 + 2) exemplar trace=($t + "x"), trace_id=("a" && $b), n=3',
         "const X (/a/ + Y)",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "counter a exemplar[1]++",
+        "del c[1] exemplar++",
+        "del c[1] after 5m exemplar = 3",
+        "const X /a/ exemplar += 1",
+        "next exemplar[2] = 3",
+        "c++\nexemplar++",
+        "c++ # note\nexemplar[1]++",
+        "exemplar > 3 { }",
+        "exemplar\nexemplar",
+        "g = exemplar",
+        "g = 1 + exemplar + exemplars",
+        "counter exemplar by exemplar, exemplars",
+        "/x/ { exemplar --\n}",
+    ],
+)
+def test_exemplar_is_a_name_where_it_has_no_value(text: str) -> None:
+    """No program of mtail's has a value right behind a name."""
+    nodes = [node for node, _ in walk(parse_text(text))]
+    assert not any(isinstance(node, ExemplarStatement) for node in nodes)
+    names = (node.name for node in nodes if isinstance(node, Name | MetricDeclaration))
+    assert any(name.startswith("exemplar") for name in names)
 
 
 def test_metric_attributes() -> None:
@@ -475,6 +510,7 @@ def test_spans_cover_what_was_written() -> None:
         "const X /a/ + /b/\nhistogram h buckets 1, 2 by k\ndef d { next }\n"
         "/x/ && (1 + 2) * 3 > len($1) {\n  c[1][~2]++ # note\n} else {\n}\n"
         'otherwise { stop }\n@d { del c[1] after 5m\n}\nlog_filter a, "b"\nbegin { }\ng += -1\n'
+        "c++ exemplar $1, (n) # no\ng = 1 exemplar size = $2 + 3\n"
     )
     nodes = [node for node, _ in walk(parse_text(text))]
     spans = [text[node.span.start : node.span.end] for node in nodes]
@@ -486,6 +522,8 @@ def test_spans_cover_what_was_written() -> None:
         *("len($1)", "$1", "c[1][~2]++", "c[1][~2]++", "c[1][~2]", "c", "1", "~2", "2"),
         *("otherwise { stop }", "{ stop }", "stop", "del c[1] after 5m", "c[1]", "c", "1"),
         *('log_filter a, "b"', "begin { }", "{ }", "g += -1", "g", "-1"),
+        *("c++ exemplar $1, (n)", "c++", "c++", "c", "$1", "$1", "(n)", "(n)"),
+        *("g = 1 exemplar size = $2 + 3", "g = 1", "g", "1", "size = $2 + 3", "$2 + 3", "$2", "3"),
     ]
 
 
