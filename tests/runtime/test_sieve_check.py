@@ -14,7 +14,7 @@ from pipeline.language import CompileOptions, Guard, Probe, SourceFile, compile_
 from pipeline.metrics import HistogramDatum, Store
 from pipeline.runtime import Dispatcher, Program
 from pipeline.runtime.sieve import load_hyperscan
-from pipeline.runtime.sieve_check import describe
+from pipeline.runtime.sieve_check import Shadow, describe
 from pipeline.settings import SieveMode
 from pipeline.telemetry import Telemetry
 
@@ -101,6 +101,28 @@ def test_check_needs_hyperscan(monkeypatch: pytest.MonkeyPatch) -> None:
             check([b"-"])
     finally:
         load_hyperscan.cache_clear()
+
+
+EXEMPLARS = "counter c\n/an apple (?P<t>\\S+)/ {\n  c++ exemplar $t\n}\n"
+
+
+def test_exemplars_are_compared() -> None:
+    """A line without effect on any series may still be the newest."""
+    program = check([b"an apple x", b"-", b"an apple y"], text=EXEMPLARS)
+    assert program.counts.sieve_faults == 0
+    shadow = Shadow(program, program.probes or ())
+    shadow.follow()
+    assert shadow.agrees()
+    series = program.metrics[0].data[()]
+    program.metrics[0].keep_exemplar(series, 0, (("trace_id",), (b"z",), 1, NOW))
+    assert not shadow.agrees()
+
+
+def test_what_is_not_a_number_is_no_fault() -> None:
+    """Though it is not equal to itself."""
+    text = "gauge g\nhistogram h buckets 1, 2\n/an apple (?P<x>\\S+)/ {\n  g = float($x)\n  h = float($x)\n}\n"
+    program = check([b"an apple NaN", b"an apple 1.5"], text=text)
+    assert (program.counts.sieve_faults, program.counts.runtime_errors) == (0, 0)
 
 
 def test_buckets_by_powers_are_compared() -> None:
