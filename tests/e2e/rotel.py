@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,5 +48,7 @@ def run_rotel(folder: Path, again: Rotel | None = None) -> Iterator[Rotel]:
         f"--pid-file={folder / 'rotel.pid'}",
         f"--log-file={folder / 'rotel.log'}",
     ]
-    with running(command, log, ready=lambda: is_open(receiver.port), environment={"ROTEL_LOG_FORMAT": "text"}):
+    # Asked to end, it would try for long to send on what came last, to a test that is over.
+    end = signal.SIGKILL
+    with running(command, log, ready=lambda: is_open(receiver.port), stop=end, status=-end):
         yield receiver
