@@ -459,3 +459,13 @@ async def test_what_there_is_no_time_for_is_counted(path: Path) -> None:
         nursery.cancel_scope.cancel()
     assert source.counts.bytes_left == 50
     assert source.position is None
+
+
+def test_what_waits_in_the_pipe_is_known(path: Path) -> None:
+    """As long as nobody reads it."""
+    source = FifoSource(path, SETTINGS)
+    source.prepare()
+    assert source.waiting_bytes == 0
+    write(path, b"x" * 1000)
+    assert source.waiting_bytes == 1000
+    source.close()

@@ -213,3 +213,14 @@ def test_folder_as_standard_input_is_one_sentence(tmp_path: Path) -> None:
         StdinSource("-", SETTINGS, descriptor=descriptor).prepare()
     os.close(descriptor)
     assert str(caught.value) == "Standard input is a directory, so no lines can be read from it."
+
+
+def test_what_waits_is_known_where_the_system_tells(pipe: tuple[int, int], tmp_path: Path) -> None:
+    """Of a pipe it does, of a folder not."""
+    reading, writing = pipe
+    os.write(writing, b"x" * 1000)
+    os.close(writing)
+    assert StdinSource("-", SETTINGS, descriptor=reading).waiting_bytes == 1000
+    folder = os.open(tmp_path, os.O_RDONLY)
+    assert StdinSource("-", SETTINGS, descriptor=folder).waiting_bytes is None
+    os.close(folder)

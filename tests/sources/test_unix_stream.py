@@ -372,3 +372,29 @@ def test_connection_that_fails_is_counted_and_delivers_its_rest(path: Path) -> N
     assert collector.lines == [b"rest", b"rest"]
     assert source.counts.errors == 1
     assert source.position is None
+
+
+async def test_what_waits_on_the_connections_is_known(path: Path) -> None:
+    """Of those that are open, as long as nobody reads it."""
+    source = UnixStreamSource(UnixAddress(str(path)), SETTINGS)
+    waiting: list[int | None] = []
+    clients: list[socket.socket] = []
+
+    def deliver(batch: Batch) -> None:
+        waiting.append(source.waiting_bytes)
+        if len(waiting) == 1:
+            clients[0].sendall(b"x" * 1000 + b"\n")
+            waiting.append(source.waiting_bytes)
+
+    source.prepare()
+    assert source.waiting_bytes == 0
+    async with trio.open_nursery() as nursery:
+        await nursery.start(source.run, deliver)
+        with connect(path) as client:
+            clients.append(client)
+            client.sendall(b"first\n")
+            await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert waiting == [0, 1001, 0]
+    assert source.open_connections == set()
