@@ -41,6 +41,7 @@ RUN_BY: dict[str, dict[str, str]] = {
         "Scraping": "e2e/test_prometheus_page.py::test_scraping_is_set_up_as_the_page_says",
         "Rules and route": "test_prometheus_files.py::test_alerts_fire_where_they_should",
     },
+    "pushing.md": {"Batch jobs": "test_push_once.py::test_values_of_all_lines_are_pushed"},
     "rsyslog.md": {
         "Install": f"{INSTALL}test_the_steps_for_rsyslog_lead_to_metrics",
         "What a line looks like": f"{INSTALL}test_the_steps_for_rsyslog_lead_to_metrics",

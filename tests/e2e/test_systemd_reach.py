@@ -179,6 +179,28 @@ def test_the_network_is_open_with_the_drop_in(machine: Machine, counting: Counti
         machine.ctl("restart", SERVICE)
 
 
+def test_file_for_the_node_exporter_is_written_with_the_drop_in(machine: Machine, counting: Counting) -> None:
+    """That of the documentation; the exporter, which is another user, may read it."""
+    drop_in = next(block for block in find_blocks("pushing.md", "ini") if "ReadWritePaths=" in block)
+    folder = machine.root / "var/lib/prometheus/node-exporter"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chown(folder, 0, find_ids(machine, "syslog-pipeline")[1])
+    folder.chmod(0o775)
+    settings = "[Service]\nEnvironment=SYSLOG_PIPELINE_METRIC_PUSH_INTERVAL=100ms SYSLOG_PIPELINE_TEXTFILE_PATH="
+    try:
+        add_drop_in(machine, SERVICE, "push", f"{settings}/var/lib/prometheus/node-exporter/a.prom\n")
+        machine.ctl("restart", SERVICE)
+        told = "Push to textfile at /var/lib/prometheus/node-exporter/a.prom failed: read-only file system."
+        wait_until(lambda: told in machine.log_of(SERVICE), "the folder is closed")
+        add_drop_in(machine, SERVICE, "textfile", drop_in)
+        machine.ctl("restart", SERVICE)
+        wait_until((folder / "a.prom").exists, "the file is there")
+        assert stat.filemode((folder / "a.prom").stat().st_mode) == "-rw-r--r--"
+    finally:
+        remove_drop_ins(machine, SERVICE)
+        machine.ctl("restart", SERVICE)
+
+
 def test_logs_and_the_journal_are_read_with_groups(machine: Machine, counting: Counting, log_file: Path) -> None:
     """With the drop-in that the documentation shows, the daemon reads what is there for its groups."""
     drop_in = next(block for block in find_blocks("systemd.md", "ini") if "SupplementaryGroups=" in block)

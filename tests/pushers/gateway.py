@@ -54,9 +54,10 @@ class Gateway:
 
 
 @contextmanager
-def run_gateway(folder: Path) -> Iterator[Gateway]:
-    """Run a gateway, whose log is in `folder`."""
-    gateway = Gateway(find_free_port())
+def run_gateway(folder: Path, port: int = 0) -> Iterator[Gateway]:
+    """Run a gateway, whose log is in `folder`, on any port if none is named."""
+    gateway = Gateway(port or find_free_port())
     command = ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{gateway.port}", "--web.enable-admin-api"]
+    command += ["--persistence.file="]  # Debian's keeps its groups in /var/lib
     with running(command, folder / "pushgateway.out", ready=lambda: is_open(gateway.port)):
         yield gateway
