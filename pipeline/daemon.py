@@ -29,7 +29,7 @@ from pipeline.descriptors import show_address
 from pipeline.errors import SettingError
 from pipeline.held_signals import release_signals
 from pipeline.life import feed_watchdog, tell_status
-from pipeline.metrics import Snapshot, Store
+from pipeline.metrics import Snapshot
 from pipeline.pushers import PushContext, Pushes, make_pushers
 from pipeline.report import Meter, describe_report, describe_status
 from pipeline.runtime import Dispatcher, LoadReport
@@ -42,7 +42,7 @@ from pipeline.status import Parts, StatusReader
 from pipeline.supervision import Supervisor
 from pipeline.telemetry import SourceCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
-from pipeline.wiring import make_line_options, make_loader, make_prometheus_options
+from pipeline.wiring import make_line_options, make_loader, make_prometheus_options, make_store
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Daemon:
 
     def __init__(self, settings: DaemonSettings) -> None:
         self.settings = settings
-        self.store = Store(settings.store.max_series_per_metric, settings.store.max_label_value_bytes)
+        self.store = make_store(settings.store)
         self.telemetry = Telemetry(self.store)
         self.loader = make_loader(settings.programs, self.store, self.telemetry)
         self.bindings = Bindings(settings.programs.bind, self.read_origins)
@@ -121,7 +121,7 @@ class Daemon:
         for name in descriptors.settle():
             logger.warning("What systemd passed as %s belongs to nothing that is set. It is closed.", name)
         self.supervisor = Supervisor(self.sources, self.deliver)
-        self.report_bindings()
+        self.report_unmatched()
         shortage = describe_shortage(
             raise_descriptor_limit(), self.settings.sources.max_connections, count_listeners(self.sources)
         )
@@ -138,11 +138,12 @@ class Daemon:
         self.telemetry.remove_source(counts)
         self.dispatcher.forget(counts.origin)
 
-    def report_bindings(self) -> None:
-        """Log which bindings name a program or a source that there is not."""
+    def report_unmatched(self) -> None:
+        """Log which bindings name a program or a source that there is not, and which lifetimes no metric."""
         parts = [part.name for source in self.sources for part in source.parts]
         names = {*self.items, *(source.name for source in self.sources), *parts}
-        for problem in self.bindings.describe_unmatched({*self.loader.running, *self.loader.failures}, names):
+        unbound = self.bindings.describe_unmatched({*self.loader.running, *self.loader.failures}, names)
+        for problem in (*unbound, *self.store.lifetimes.describe_unmatched(self.loader.metrics)):
             logger.warning("%s", problem)
 
     def restore(self, surroundings: Surroundings, stack: ExitStack) -> None:
@@ -337,7 +338,7 @@ class Daemon:
         if report.loaded or report.unloaded:
             self.dispatcher.use(self.loader.programs)
         self.report_load(report)
-        self.report_bindings()
+        self.report_unmatched()
         self.note_reload(successful=not report.failures)
         logger.info("Reload: %s.", report.summarize(self.loader.running.keys()))
 

@@ -61,6 +61,11 @@ OF_LIMITS = {
     "evictions": OwnMetric(
         "series_evicted_total", "Series that made room at the `limit` of their metric.", ("prog", "metric")
     ),
+    "expirations": OwnMetric(
+        "series_expired_total",
+        "Series that went because nothing was written to them for as long as `del … after` or --expire says.",
+        ("prog", "metric"),
+    ),
     "overflows": OwnMetric(
         "series_overflows_total",
         "New series that were not kept, because their metric has --max_series_per_metric already.",

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 from pipeline.bindings import Bindings
 from pipeline.formats import json, prometheus
-from pipeline.metrics import Store
 from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.settings import ReplaySettings
 from pipeline.sources import ReplayFile
 from pipeline.telemetry import Telemetry
-from pipeline.wiring import make_loader, make_prometheus_options
+from pipeline.wiring import make_loader, make_prometheus_options, make_store
 
 
 class Replay:
@@ -25,7 +24,7 @@ class Replay:
         self.settings = settings
         self.files = [ReplayFile(spec, settings.sources) for spec in settings.sources.logs]
         self.total_bytes = sum(file.measure() for file in self.files)
-        self.store = Store(settings.store.max_series_per_metric, settings.store.max_label_value_bytes)
+        self.store = make_store(settings.store)
         telemetry = Telemetry(self.store)
         loader = make_loader(settings.programs, self.store, telemetry)
         self.report: LoadReport = loader.load(time.time_ns())

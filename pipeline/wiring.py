@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING
 
 from pipeline.language import CompileOptions
-from pipeline.metrics import Store
-from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings, SieveMode
+from pipeline.metrics import Lifetimes, Store
+from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings, SieveMode, StoreSettings
 
 if TYPE_CHECKING:
     from pipeline.formats import LineOptions, PrometheusOptions
@@ -33,6 +33,12 @@ def make_compile_options(
         listed=listed,
         native_histograms=native,
     )
+
+
+def make_store(settings: StoreSettings) -> Store:
+    """Return an empty store with the bounds that `settings` name."""
+    lifetimes = Lifetimes.of_seconds(settings.expire)
+    return Store(settings.max_series_per_metric, settings.max_label_value_bytes, lifetimes)
 
 
 def make_loader(settings: ProgramSettings, store: Store, telemetry: Telemetry) -> ProgramLoader:

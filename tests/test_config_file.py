@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config_file import read_config
 from pipeline.errors import SettingError
-from pipeline.flag_types import ACCOUNT, BINDINGS, BOOLEAN, DURATION, HEADERS, INTEGER, LABELS, MODE, SOURCES
+from pipeline.flag_types import ACCOUNT, BINDINGS, BOOLEAN, DURATION, HEADERS, INTEGER, LABELS, LIFETIMES, MODE, SOURCES
 
 TYPES = {
     "emit_prog_label": BOOLEAN,
@@ -118,6 +118,24 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
         read_config(tmp_path / "c.toml", TYPES)
     assert str(caught.value) == f"The file of settings {tmp_path}/c.toml cannot be read: no such file or directory."
+
+
+@pytest.mark.parametrize("text", ["'session_*=24h,a=1m30s'", "['session_*=24h', 'a=1m30s']"])
+def test_lifetimes_are_an_array_or_as_on_a_command_line(text: str, tmp_path: Path) -> None:
+    """Each is a name or a pattern, and a duration."""
+    path = tmp_path / "c.toml"
+    path.write_text(f"expire = {text}")
+    assert read_config(path, {"expire": LIFETIMES}) == {"expire": ((("session_*", 86400.0), ("a", 90.0)),)}
+
+
+@pytest.mark.parametrize("item", ["session", "session=", "=24h", "session=24", "session=long", "session=24h=1"])
+def test_lifetime_without_a_name_or_a_duration_is_refused(item: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(f'expire = ["{item}"]')
+    with pytest.raises(SettingError) as caught:
+        read_config(path, {"expire": LIFETIMES})
+    expected = "a metric and a duration: write for example session_*=24h"
+    assert str(caught.value) == f"{path}: the setting expire must be {expected}, not {[item]}."
 
 
 @pytest.mark.parametrize(

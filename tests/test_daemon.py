@@ -162,6 +162,37 @@ async def test_expired_series_is_not_served(settings: DaemonSettings, tmp_path: 
         assert [name for name in await scrape(client) if name.startswith("words_total")] == ['words_total{word="y"}']
 
 
+async def test_series_whose_lifetime_is_over_is_not_served(settings: DaemonSettings, tmp_path: Path) -> None:
+    """A scrape counts what it did not find any more."""
+    store = StoreSettings(expire=(("words_*", 0.001), ("*", 3600.0)))
+    async with running(replace(settings, store=store)) as client:
+        (tmp_path / "log.fifo").write_text("word x\nword y\n")
+        await wait_all_tasks_blocked()
+        await trio.sleep(0.002)
+        lines = await scrape(client)
+        assert [name for name in lines if name.startswith("words_total")] == []
+        assert lines["lines_total"] == 2
+        assert lines['syslog_pipeline_series_expired_total{metric="words_total",prog="p.mtail"}'] == 2
+
+
+async def test_lifetime_of_no_metric_is_told_at_the_start_and_at_a_reload(
+    settings: DaemonSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once each time: a program that is not there yet may have it."""
+    store = StoreSettings(expire=(("words_*", 60.0), ("word_total", 60.0), ("x_*", 60.0)))
+    told = [
+        f"--expire does nothing for {name}: no program has a metric of that name that has labels. {suggestion}"
+        "Programs are looked at again at a reload."
+        for name, suggestion in (("word_total", "Did you mean words_total? "), ("x_*", ""))
+    ]
+    with ExitStack() as stack:
+        daemon = Daemon(replace(settings, store=store))
+        daemon.prepare(stack)
+        assert [record.getMessage() for record in caplog.records if "--expire" in record.getMessage()] == told
+        await daemon.reload()
+    assert [record.getMessage() for record in caplog.records if "--expire" in record.getMessage()] == [*told, *told]
+
+
 async def test_expired_series_stays_where_sweeping_is_off(settings: DaemonSettings, tmp_path: Path) -> None:
     """As with mtail."""
     store = StoreSettings(expired_metrics_gc_interval_seconds=0.0)

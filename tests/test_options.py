@@ -102,6 +102,7 @@ def test_every_flag_reaches_its_setting() -> None:
         *("--constant_labels", "site=north,rack=7", "--constant-labels=a=b=c"),
         *("--unix-socket", "/s", "--unix-socket-mode=666", "--unix-socket-group=adm"),
         "--native-histograms",
+        *("--expire", "session_*=24h,logins=90s", "--expire=*=720h"),
     )
     assert fill(settings.LanguageSettings, values) == settings.LanguageSettings(
         max_regexp_length=20, max_recursion_depth=7, override_timezone="Local", syslog_use_current_year=False
@@ -110,7 +111,10 @@ def test_every_flag_reaches_its_setting() -> None:
         logs=("a", "b", "c"), max_line_bytes=16, poll_interval_seconds=1.0
     )
     assert fill(settings.StoreSettings, values) == settings.StoreSettings(
-        max_series_per_metric=8, max_label_value_bytes=9, expired_metrics_gc_interval_seconds=1800.0
+        max_series_per_metric=8,
+        max_label_value_bytes=9,
+        expired_metrics_gc_interval_seconds=1800.0,
+        expire=(("session_*", 86400.0), ("logins", 90.0), ("*", 2592000.0)),
     )
     assert fill(settings.FormatSettings, values) == settings.FormatSettings(
         emit_prog_label=False,

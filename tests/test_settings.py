@@ -170,6 +170,26 @@ def test_state_file_may_be_nothing_else(logs: tuple[str, ...], socket: Path | No
 
 
 @pytest.mark.parametrize(
+    ("expire", "interval", "message"),
+    [
+        ((("a", 5.0), ("b_*", 0.0)), 60.0, "--expire: the duration for b_* must be more than 0."),
+        ((("a", -5.0),), 60.0, "--expire: the duration for a must be more than 0."),
+        (
+            (("a", 5.0),),
+            0.0,
+            "--expire does nothing with --expired_metrics_gc_interval=0, which is never to sweep.",
+        ),
+    ],
+)
+def test_lifetimes_that_cannot_be_are_refused(
+    expire: tuple[tuple[str, float], ...], interval: float, message: str
+) -> None:
+    with pytest.raises(SettingError) as raised:
+        settings.StoreSettings(expire=expire, expired_metrics_gc_interval_seconds=interval)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
     ("labels", "message"),
     [
         ((("9a", "x"),), "'9a' is no name of a label: it may have letters, digits and _, "),

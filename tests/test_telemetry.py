@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import __version__
-from pipeline.metrics import HistogramValue, Kind, Metric, Store, ValueType
+from pipeline.metrics import HistogramValue, Kind, Lifetimes, Metric, Store, ValueType
 from pipeline.own_metrics import OF_PROCESS, OF_PROGRAMS, OF_SOURCES, OWN_METRICS, PREFIX
 from pipeline.telemetry import PushCounts, SourceCounts, StateCounts, Telemetry
 
@@ -168,6 +168,23 @@ def make_limited(name: str, limit: int = 0, value_type: ValueType = ValueType.IN
         label_names=labels,
         limit=limit,
     )
+
+
+def test_what_expires_is_counted_where_anything_can() -> None:
+    """From zero on, whether the program says so or the operator."""
+    store = Store(lifetimes=Lifetimes((("lasting", 5),)))
+    telemetry = Telemetry(store)
+    metrics = [make_limited(name, 0, ValueType.INT, "k") for name in ("lasting", "marked", "plain")]
+    metrics[1].expires = True
+    store.register(metrics)
+    for metric in metrics:
+        metric.new((b"1",), NOW)
+    metrics[1].expire_after((b"1",), 7)
+    for later, lasting, marked in ((0, 0, 0), (6, 1, 0), (8, 1, 1), (100, 1, 1)):
+        store.sweep(NOW + later)
+        telemetry.collect(NOW + later)
+        expected = {(b"a.mtail", b"lasting"): lasting, (b"a.mtail", b"marked"): marked}
+        assert read_series(telemetry, "series_expired_total") == expected
 
 
 def test_what_limits_do_is_counted_per_metric_from_zero_on() -> None:

@@ -7,7 +7,7 @@ its diagnostics; only warnings let the next pass begin.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.language.bindings import Environment
@@ -25,13 +25,14 @@ from pipeline.language.descriptions import share_descriptions
 from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity, draw_excerpt
 from pipeline.language.guards import Guard, Hits, Probe, derive_guard
 from pipeline.language.layouts import make_strptime
-from pipeline.language.nodes import Block
+from pipeline.language.nodes import Block, Call, Delete, Index
 from pipeline.language.optimizer import fold_constants
 from pipeline.language.parser import check_depth, find_deepest, parse
 from pipeline.language.patterns import Engine, is_faster_anchored
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, MetricSymbol
 from pipeline.language.source import Position, SourceFile, Span
+from pipeline.language.traversal import walk
 from pipeline.language.types import Type, known_type
 from pipeline.metrics import Kind, Metric, ValueType
 
@@ -196,7 +197,7 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
                 "this pattern can never match",
                 hint="look for text after `$` or before `^`, and for a class that holds no character",
             )
-    metrics = tuple(make_metric(symbol, source, native=native) for symbol in checked.metrics)
+    metrics = tuple(make_metrics(checked, source, native=native))
     warn_split_metrics(checked.metrics, metrics, report)
     share_descriptions(checked.metrics, metrics, report)
     share_exemplars(metrics)
@@ -235,13 +236,31 @@ def warn_split_metrics(symbols: Sequence[MetricSymbol], metrics: Sequence[Metric
             )
 
 
-def make_metric(symbol: MetricSymbol, source: SourceFile, *, native: bool) -> Metric:
-    """Return a fresh metric for a declaration; a type that nothing decided is Int (spec section 12.2)."""
+def make_metrics(checked: CheckedProgram, source: SourceFile, *, native: bool) -> Iterator[Metric]:
+    """Yield a fresh metric for each declaration; a type that nothing decided is Int (spec section 12.2)."""
+    nodes = [node for node, _ in walk(checked.block)]
+    marks = [node.target for node in nodes if isinstance(node, Delete) and node.after_nanoseconds]
+    expiring = {name_metric(checked.metric_names[target.target]) for target in marks if isinstance(target, Index)}
+    follows_clock = not any(isinstance(node, Call) and node.name in ("strptime", "settime") for node in nodes)
+    for symbol in checked.metrics:
+        expires = name_metric(symbol) in expiring
+        yield make_metric(symbol, source, native=native, expires=expires, follows_clock=follows_clock)
+
+
+def name_metric(symbol: MetricSymbol) -> str:
+    """Return the name that a metric is exported by. Declarations that share it may be one metric in the store."""
+    return symbol.node.exported or symbol.node.name
+
+
+def make_metric(
+    symbol: MetricSymbol, source: SourceFile, *, native: bool, expires: bool, follows_clock: bool
+) -> Metric:
+    """Return the metric of a declaration."""
     node = symbol.node
     kind = Kind[node.kind.upper()]
     value_type = VALUE_TYPES[known_type(symbol.value_type) or Type.INT]
     return Metric(
-        node.exported or node.name,
+        name_metric(symbol),
         kind=kind,
         value_type=ValueType.BUCKETS if kind is Kind.HISTOGRAM else value_type,
         program=source.name,
@@ -252,6 +271,8 @@ def make_metric(symbol: MetricSymbol, source: SourceFile, *, native: bool) -> Me
         buckets=node.buckets or (),
         has_exemplars=symbol.has_exemplars,
         native=native and kind is Kind.HISTOGRAM,
+        expires=expires,
+        follows_clock=follows_clock,
     )
 
 

@@ -6,6 +6,7 @@ from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import INT64_LIMIT, Datum, HistogramDatum, HistogramValue, wrap_int64
 from pipeline.metrics.exemplars import MAX_CHARACTERS as MAX_EXEMPLAR_CHARACTERS
 from pipeline.metrics.exemplars import Exemplar, SeriesExemplars
+from pipeline.metrics.lifetimes import Lifetimes
 from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_SERIES, Kind, Metric, ValueType
 from pipeline.metrics.native import NativeBuckets, NativeCounts, merge_buckets
 from pipeline.metrics.numbers import format_go_float
@@ -24,6 +25,7 @@ __all__ = [
     "HistogramDatum",
     "HistogramValue",
     "Kind",
+    "Lifetimes",
     "Metric",
     "MetricCapture",
     "MetricSnapshot",

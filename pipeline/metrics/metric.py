@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from enum import Enum
+from operator import attrgetter
 
 from pipeline.errors import LineError
 from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum
 from pipeline.metrics.eviction import EvictionQueue, Labels, LimitedDatum, LimitedHistogramDatum, Series
-from pipeline.metrics.exemplars import Note, Notes, are_too_long
+from pipeline.metrics.exemplars import MAX_CHARACTERS, Note, Notes, are_too_long
 from pipeline.metrics.native import NativeCounts
 
 # mtail stops answering scrapes above 70,000 series (google/mtail#903), so no program that works
@@ -25,6 +26,8 @@ DEFAULT_MAX_SERIES = 100_000
 # Cortex, Mimir and Loki refuse longer label values unless told otherwise. Without a limit, a stranger whose
 # lines are as long as they may be fills the memory with 100,000 series of 64 KiB.
 DEFAULT_MAX_LABEL_VALUE_BYTES = 2048
+
+STAMP = attrgetter("time")
 
 
 class Kind(Enum):
@@ -77,21 +80,27 @@ class Metric:
         "evictions",
         "exemplars",
         "exemplars_too_long",
+        "expirations",
+        "expires",
         "expiring",
+        "follows_clock",
         "help_text",
         "hidden",
         "kind",
         "label_names",
+        "lifetime",
         "limit",
         "lower",
         "max_label_value_bytes",
         "name",
         "native",
+        "next_idle",
         "overflows",
         "program",
         "queue",
         "rows",
         "source",
+        "swept",
         "texts_cut",
         "unit",
         "value_type",
@@ -114,6 +123,8 @@ class Metric:
         limit: int = 0,
         buckets: Sequence[float] = (),
         native: bool = False,
+        expires: bool = False,
+        follows_clock: bool = False,
         has_exemplars: bool = False,
     ) -> None:
         """Start without series.
@@ -121,8 +132,9 @@ class Metric:
         `name` is the exported name, `program` the file name of the program or "" for the daemon's
         own, `source` where it is declared (`a.mtail:3:9-13`). `help_text`, if given, takes the place
         of "defined at …". `unit` is a word such as `seconds`, or "": the name need not end in it. A `limit` of zero
-        or less is none. `buckets` are the bounds as declared; a `native` histogram has
-        buckets by powers besides. Without `has_exemplars` none are ever kept.
+        or less is none. `buckets` are the bounds as declared; a `native` histogram has buckets by powers besides.
+        `expires` says that the program may give a series an expiry, `follows_clock` that it stamps them with the
+        clock and nothing else. Without `has_exemplars` none are ever kept.
         """
         self.name = name
         self.kind = kind
@@ -143,6 +155,13 @@ class Metric:
         """Where the series are also found, together with those of other metrics (`Rows`)."""
         self.exemplars: Notes | None = {} if has_exemplars else None
         self.queue = EvictionQueue(self.data) if limit > 0 else None
+        self.expires = expires
+        self.follows_clock = follows_clock
+        self.lifetime = 0
+        """How many nanoseconds a series stays after its last stamp if it has no expiry of its own; 0 is for ever."""
+        self.swept = self.next_idle = 0
+        """When all series were looked at for the lifetime of one to have passed, and when that must be done again."""
+        self.expirations = 0
         self.evictions = 0
         self.overflows = 0
         self.values_too_long = 0
@@ -168,6 +187,8 @@ class Metric:
         limits = ["texts_cut"] if self.value_type is ValueType.STRING else []
         if self.label_names:
             limits += ["values_too_long", "overflows" if self.queue is None else "evictions"]
+        if self.expires or self.lifetime or self.expiring:
+            limits.append("expirations")
         return limits if self.exemplars is None else [*limits, "exemplars_too_long"]
 
     def is_too_long(self, key: Labels) -> bool:
@@ -192,14 +213,16 @@ class Metric:
         series is one that is not kept.
         """
         names, values, value, _ = note
-        if self.exemplars is None or not any(values) or value != value or self.data.get(series.labels) is not series:
+        size = len(b"".join(values))
+        if self.exemplars is None or not size or value != value:
             return
-        if are_too_long(names, values):
+        if size + len("".join(names)) > MAX_CHARACTERS and are_too_long(names, values):
             self.exemplars_too_long += 1
             return
-        try:
-            self.exemplars[series.labels][place] = note
-        except KeyError:
+        held = self.exemplars.get(series.labels)
+        if held is not None:
+            held[place] = note
+        elif self.data.get(series.labels) is series:
             self.exemplars[series.labels] = {place: note}
 
     def new(self, key: Labels, now: int) -> Series:
@@ -283,20 +306,49 @@ class Metric:
             self.add((), 0, now)
 
     def sweep(self, now: int) -> None:
-        """Delete every series whose expiry has passed, then what is over the limit (spec 12.7)."""
-        expired = [key for key, series in self.expiring.items() if now - series.time > series.expiry]
+        """Delete every series whose expiry or lifetime has passed, then what is over the limit (spec 12.7)."""
+        if self.expiring:
+            self.drop([key for key, series in self.expiring.items() if now - series.time > series.expiry])
+        if self.lifetime:
+            self.drop(self.find_idle(now))
+        self.evict_oldest(self.capacity)
+
+    def drop(self, expired: Sequence[Labels]) -> None:
+        """Delete series that have expired."""
         for key in expired:
             self.delete(key)
-        self.evict_oldest(self.capacity)
+        self.expirations += len(expired)
+
+    def find_idle(self, now: int) -> list[Labels]:
+        """Return the series whose lifetime has passed; one with an expiry of its own has none.
+
+        To look at 100,000 series takes 3 ms (measured). Where stamps follow the clock that need not be done before the
+        oldest has had its time, as a line that comes later does not write an older one. If the clock is set back it
+        is done again.
+        """
+        if self.swept <= now < self.next_idle:
+            return []
+        oldest = self.find_oldest_stamp(now)
+        if now - oldest > self.lifetime:
+            return [key for key, one in self.data.items() if now - one.time > self.lifetime and not one.expiry]
+        if self.follows_clock:
+            self.swept, self.next_idle = now, min(oldest, now) + self.lifetime + 1
+        return []
+
+    def find_oldest_stamp(self, default: int) -> int:
+        """Return the oldest stamp of a series that has no expiry of its own."""
+        lasting = [one for one in self.data.values() if not one.expiry] if self.expiring else self.data.values()
+        return min(map(STAMP, lasting), default=default)
 
     def next_expiry(self) -> int | None:
         """Return when the next series will have expired, in nanoseconds since 1970.
 
-        It looks at every series with an expiry, because stamps move without notice.
+        It looks at every series that can expire, because stamps move without notice.
         """
-        if not self.expiring:
-            return None
-        return min(series.time + series.expiry for series in self.expiring.values()) + 1
+        times = [series.time + series.expiry for series in self.expiring.values()]
+        if self.lifetime and len(self.data) > len(self.expiring):
+            times.append(self.next_idle - 1 if self.next_idle else self.find_oldest_stamp(0) + self.lifetime)
+        return min(times) + 1 if times else None
 
     def continues(self, other: Metric) -> bool:
         """Tell whether the series of `other` mean the same in this metric.
@@ -327,6 +379,7 @@ class Metric:
         if self.exemplars is not None and other.exemplars is not None:
             self.exemplars.update((key, notes) for key, notes in other.exemplars.items() if key in self.data)
         self.evictions += other.evictions
+        self.expirations += other.expirations
         self.overflows += other.overflows
         self.values_too_long += other.values_too_long
         self.texts_cut += other.texts_cut

@@ -14,8 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from pipeline.errors import StoreConflictError
+from pipeline.metrics.lifetimes import Lifetimes
 from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_SERIES, Metric
 from pipeline.metrics.snapshot import Snapshot, copy_metric, view_metric
+
+NO_LIFETIMES = Lifetimes()
 
 
 class Store:
@@ -25,8 +28,10 @@ class Store:
         self,
         max_series: int = DEFAULT_MAX_SERIES,
         max_label_value_bytes: int = DEFAULT_MAX_LABEL_VALUE_BYTES,
+        lifetimes: Lifetimes = NO_LIFETIMES,
     ) -> None:
         """Bound the metrics of programs: `max_series` those without a `limit` (see `Metric`); 0 is no bound."""
+        self.lifetimes = lifetimes
         self.max_series = max_series
         self.max_label_value_bytes = max_label_value_bytes
         self.by_name: dict[str, list[Metric]] = {}
@@ -47,6 +52,7 @@ class Store:
             if metric.program:
                 metric.cap_series(self.max_series)
                 metric.cap_label_values(self.max_label_value_bytes)
+                metric.lifetime = self.lifetimes.find(metric)
             for predecessor in predecessors:
                 if metric.continues(predecessor) and predecessor is not metric:
                     metric.adopt(predecessor)
@@ -112,7 +118,7 @@ class Store:
     def next_expiry(self) -> int | None:
         """Return when the next `sweep` will find something to expire, in ns since 1970; None for never.
 
-        It costs a step for each series with an expiry, so ask at intervals, not for each line. A
+        It costs a step for each series that can expire, so ask at intervals, not for each line. A
         line may bring an earlier expiry than the last answer.
         """
         times = [time for metric in self if (time := metric.next_expiry()) is not None]
