@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -99,9 +100,14 @@ def is_stale(one: Read) -> bool:
 def read_scrape(snapshot: Snapshot, options: PrometheusOptions) -> dict[Labels, str]:
     """Return what a scraper stores of our page: a label without a value is none, and of equal series the first."""
     found: dict[Labels, str] = {}
+    ended: set[tuple[str, Labels]] = set()
     for name, labels, value in parse_page(prometheus.render(snapshot, replace(options, emit_metric_timestamp=False))):
-        pairs = [("__name__", name), *(pair for pair in labels if pair[1])]
-        found.setdefault(tuple(sorted(pairs)), value)
+        pairs = [pair for pair in labels if pair[1]]
+        own = (re.sub("_(bucket|sum|count)$", "", name), tuple(pair for pair in pairs if pair[0] != "le"))
+        if own not in ended:
+            found[tuple(sorted([("__name__", name), *pairs]))] = value
+        if not name.endswith(("_bucket", "_sum")):  # with its count a histogram ends, and so does what is none
+            ended.add(own)
     return found
 
 
@@ -229,11 +235,14 @@ def test_family_says_what_it_is(version: str) -> None:
     histogram.new((), NOW)
     series = Pusher(version).push(take_view(counter, gauge, timer, histogram))
     place = "defined at a.mtail:1:9"
-    expected: dict[str, tuple[int, str, str]] = {
+    of_histogram: dict[str, tuple[int, str, str]] = {
+        f"histogram_{suffix}": (3, place, "") for suffix in ("bucket", "sum", "count")
+    }
+    expected = {
+        **of_histogram,
         "c_total": (1, 'Wörter "und"\n\\', "words"),
         "gauge": (2, place, ""),
         "timer": (2, place, ""),
-        **{f"histogram_{suffix}": (3, place, "") for suffix in ("bucket", "sum", "count")},
     }
     assert {dict(labels)["__name__"]: one.metadata for labels, one in series.items()} == expected
 
@@ -247,13 +256,9 @@ def test_start_of_a_counter_is_told() -> None:
     histogram = make_metric("h", kind=Kind.HISTOGRAM)
     histogram.new((), NOW).start = START
     series = Pusher("2.0", emit_prog_label=False).push(take_view(counter, gauge, histogram))
-    starts = {(dict(labels)["__name__"], dict(labels).get("k")): one.samples[0][2] for labels, one in series.items()}
-    assert starts == {
-        ("c", "known"): START // 10**6,
-        ("c", "unknown"): 0,
-        ("g", None): 0,
-        **{(f"h_{suffix}", None): START // 10**6 for suffix in ("bucket", "sum", "count")},
-    }
+    found = {(dict(labels)["__name__"], dict(labels).get("k", "")): one.samples[0][2] for labels, one in series.items()}
+    assert found.pop(("c", "unknown")) == found.pop(("g", "")) == 0
+    assert found == dict.fromkeys([("c", "known"), ("h_bucket", ""), ("h_sum", ""), ("h_count", "")], START // 10**6)
 
 
 @every_version
