@@ -40,7 +40,7 @@ Notes: TypeAlias = dict[tuple[bytes, ...], dict[int, Note]]
 
 def read_labels(names: Names, values: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
     """Return the labels that have a value, as text: an invalid byte becomes U+FFFD."""
-    return tuple((name, value.decode("utf-8", "replace")) for name, value in zip(names, values, strict=True) if value)
+    return tuple([(name, value.decode("utf-8", "replace")) for name, value in zip(names, values, strict=True) if value])
 
 
 def are_too_long(names: Names, values: tuple[bytes, ...]) -> bool:
@@ -66,8 +66,13 @@ def wrap_number(value: int | float) -> int | float:
     return wrap_int64(value) if isinstance(value, int) else value
 
 
+def copy_notes(notes: Notes) -> Notes:
+    """Return notes that do not change with the others."""
+    return {labels: dict(held) for labels, held in notes.items()}
+
+
 class ExemplarsView(Mapping[tuple[bytes, ...], SeriesExemplars]):
-    """The exemplars that there are whenever one looks, made for the series that is asked for."""
+    """The exemplars in some notes whenever one looks, made for the series that is asked for."""
 
     __slots__ = ("notes",)
 

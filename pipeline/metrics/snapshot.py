@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.metrics.datum import INT64_LIMIT, Datum, HistogramDatum, HistogramValue, wrap_int64
-from pipeline.metrics.exemplars import ExemplarsView, SeriesExemplars, read_notes
+from pipeline.metrics.exemplars import ExemplarsView, SeriesExemplars, copy_notes
 from pipeline.metrics.metric import Kind, Metric, ValueType
 
 
@@ -84,7 +84,7 @@ class Snapshot:
 
 def copy_metric(metric: Metric) -> MetricSnapshot:
     """Return a copy of `metric` as it is now."""
-    exemplars = {labels: read_notes(notes) for labels, notes in (metric.exemplars or {}).items()}
+    exemplars = {} if metric.exemplars is None else ExemplarsView(copy_notes(metric.exemplars))
     return describe_metric(metric, copy_data(metric.data.values()), exemplars)
 
 
