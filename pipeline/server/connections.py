@@ -16,13 +16,14 @@ from typing import cast
 import h11
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Event, RawData, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState
 
+from pipeline.server.targets import find_origin_form, find_refusal
 from pipeline.telemetry import ServerCounts
 
 # A scraper opens one connection, a proxy a few.
@@ -185,16 +186,34 @@ class PlainHttp(H11Protocol):
         """Take what has arrived, or the end."""
         if isinstance(event, RawData):
             self.note_bytes()
+            data = self.skip_empty_lines(event.data)
+            if not data:  # which would mean the end
+                return
+            event = RawData(data=data)
         await super().handle(event)
+
+    def skip_empty_lines(self, data: bytes) -> bytes:
+        """Return `data` without what some send behind the body before: RFC 9112 section 2.2 has servers ignore it."""
+        is_between = self.connection.their_state is h11.IDLE and not self.connection.trailing_data[0]
+        return data.lstrip(b"\r\n") if is_between else data
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay with HTTP/1.1."""
 
     async def _create_stream(self, request: h11.Request) -> None:
+        """Have a request answered, or refuse it and close the connection."""
+        status = find_refusal(request, self.config.h11_max_incomplete_size)
+        if status is not None:
+            await self._send_error_response(status)
+            await self.send(Closed())
+            return
         headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
         await super()._create_stream(
             h11.Request(
-                method=request.method, target=request.target, headers=headers, http_version=request.http_version
+                method=request.method,
+                target=find_origin_form(request.target),
+                headers=headers,
+                http_version=request.http_version,
             )
         )
 

@@ -69,7 +69,7 @@ def list_html_routes(pages: Pages, read_status: ReadStatus, read_program: ReadPr
 
     async def answer_html(request: Request, pieces: Iterator[bytes]) -> Response:
         if request.method == "HEAD":
-            return answer_head(CONTENT_TYPE)
+            return answer_head(request, CONTENT_TYPE)
         return await pages.answer_page(request, CONTENT_TYPE, pieces)
 
     async def answer_status(request: Request) -> Response:

@@ -20,7 +20,7 @@ def list_line_routes(pages: Pages, options: LineOptions) -> list[Route]:
 
     async def answer(request: Request, content_type: str, write: Write) -> Response:
         if request.method == "HEAD":
-            return answer_head(content_type)
+            return answer_head(request, content_type)
         problems: list[str] = []
         pieces = write(pages.take_snapshot(), options, problems)
         return await pages.answer_page(request, content_type, report_behind(pieces, pages, problems))

@@ -40,7 +40,7 @@ class Pages:
         variant, escaping = choose_variant(",".join(request.headers.getlist("accept")))
         content_type = variant.spell_content_type(escaping)
         if request.method == "HEAD":
-            return answer_head(content_type, METRICS_VARY)
+            return answer_head(request, content_type, METRICS_VARY)
         async with self.refreshing:
             names = variant.list_names(request.query_params.getlist("name[]"))
             steps = self.metrics.refresh(self.take_snapshot(), names)
@@ -53,27 +53,34 @@ class Pages:
     async def answer_json(self, request: Request) -> Response:
         """Return all metrics as JSON."""
         if request.method == "HEAD":
-            return answer_head(json.CONTENT_TYPE)
+            return answer_head(request, json.CONTENT_TYPE)
         return await self.answer_page(request, json.CONTENT_TYPE, json.write(self.take_snapshot()))
 
     async def answer_page(
         self, request: Request, content_type: str, pieces: Iterator[bytes], vary: str = VARY
     ) -> Response:
         """Return the page, compressed if the client takes that. One of several slices is sent while it is made."""
-        headers = {"Content-Type": content_type, "Vary": vary}
+        headers = make_headers(request, content_type, vary)
         slices = gather(pieces)
         first = await take_slice(slices, self.turn)
         second = await take_slice(slices, self.turn)
         body: Iterator[bytes] = chain((first, second), slices)
-        if accepts_gzip(request.headers.get("accept-encoding", "")):
-            headers["Content-Encoding"] = "gzip"
+        if "Content-Encoding" in headers:
             body = compress(body)
         return SlicedResponse(body, self.turn, headers) if second else Response(b"".join(body), headers=headers)
 
 
-def answer_head(content_type: str, vary: str = VARY) -> Response:
+def make_headers(request: Request, content_type: str, vary: str) -> dict[str, str]:
+    """Return the headers of a page, but for its length; one that names an encoding is to be compressed."""
+    headers = {"Content-Type": content_type, "Vary": vary}
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
+        headers["Content-Encoding"] = "gzip"
+    return headers
+
+
+def answer_head(request: Request, content_type: str, vary: str = VARY) -> Response:
     """Return the headers of a page that is not made, so that its length is not known."""
-    response = Response(headers={"Content-Type": content_type, "Vary": vary})
+    response = Response(headers=make_headers(request, content_type, vary))
     del response.headers["content-length"]
     return response
 
