@@ -178,6 +178,16 @@ def test_histogram_that_is_kept_by_powers_is_exponential() -> None:
     assert list(point.negative.bucket_counts) == []
 
 
+def test_series_without_powers_is_left_out_among_those_that_have_some() -> None:
+    """It could not stand there."""
+    metric = make_metric("h", "k", kind=Kind.HISTOGRAM, buckets=(1, 2))
+    put_histogram(metric, b"a", counts=[1, 1, 1], total=1.0, is_native=True)
+    put_histogram(metric, b"b", counts=[1, 1, 1], total=1.0)
+    written = write(metric)
+    assert [len(one.exponential_histogram.data_points) for one in written.metrics] == [1]
+    assert written.points == [1]
+
+
 @given(st.lists(st.floats(), max_size=30))
 @example([math.inf, -math.inf, math.nan, -0.0, 5e-324, 1.7e308, -1.0])
 @example([2.0**number for number in range(-20, 20)])

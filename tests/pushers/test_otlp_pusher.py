@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from pipeline.errors import SettingError
 from pipeline.formats import PrometheusOptions
 from pipeline.formats.otlp import MAX_POINTS
-from pipeline.metrics import Datum, Kind, Metric, Store, ValueType
+from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Store, ValueType
 from pipeline.push_settings import OtlpSettings, PushSettings
 from pipeline.pushers import PushContext, PushTask, make_pushers
 from pipeline.pushers.otlp import MIN_POINTS, OtlpPusher
@@ -27,6 +27,7 @@ from tests.otlp_reading import list_metrics, read_attributes, read_received, rea
 from tests.pushers.awkward import NOW, list_expected, make_awkward_store
 from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 KEY = "s3cret-key-of-an-api"
 
 NGINX_SITE = """server {{
@@ -169,6 +170,46 @@ async def test_every_value_arrives(receiver: Rotel) -> None:
     }
     counters = [point for metric in metrics for point in metric.sum.data_points]
     assert {point.time_unix_nano for point in counters} == {NOW}
+
+
+async def test_buckets_of_powers_and_exemplars_arrive(receiver: Rotel) -> None:
+    """As an exponential histogram: what was observed is in the bucket that ends there."""
+    metric = Metric(
+        "sizes",
+        kind=Kind.HISTOGRAM,
+        value_type=ValueType.BUCKETS,
+        program="a.mtail",
+        buckets=(1, 2),
+        native=True,
+        has_exemplars=True,
+    )
+    store = Store()
+    store.register([metric])
+    series = metric.new((), NOW)
+    assert isinstance(series, HistogramDatum)
+    assert series.native is not None
+    for value in (0.5, 4.0, 4.0, -1.0, 0.0):
+        series.native.observe(value)
+    series.total, series.count = 7.5, 5
+    metric.keep_exemplar(series, 2, (("trace_id", "user"), (TRACE.encode(), b"caf\xc3\xa9"), 4.0, NOW - 5))
+    async with serving(GOOD, port=receiver.sink_port) as sink, pushing(receiver.url, store=store) as push:
+        await push()
+        (found,) = list_metrics(await wait_points(sink, 1))
+    (point,) = found.exponential_histogram.data_points
+    base = 2.0 ** (2.0**-point.scale)
+    counts = [
+        {
+            round(base ** (buckets.offset + place + 1), 9): count
+            for place, count in enumerate(buckets.bucket_counts)
+            if count
+        }
+        for buckets in (point.positive, point.negative)
+    ]
+    assert counts == [{0.5: 1, 4.0: 2}, {1.0: 1}]
+    assert (point.count, point.zero_count, point.sum) == (5, 1, 7.5)
+    (exemplar,) = point.exemplars
+    assert (exemplar.trace_id.hex(), exemplar.as_double, exemplar.time_unix_nano) == (TRACE, 4.0, NOW - 5)
+    assert read_attributes(exemplar.filtered_attributes) == {"user": "café"}
 
 
 @pytest.mark.slow

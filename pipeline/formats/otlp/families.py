@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import assert_never
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Metric
 
@@ -93,6 +94,8 @@ class Family:
                 described.histogram.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
             case DataType.EXPONENTIAL:
                 described.exponential_histogram.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
+            case _:
+                assert_never(self.data_type)
         return described
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import assert_never, cast
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1 import metrics_pb2
@@ -120,6 +120,8 @@ class PointWriter:
                 return self.add_histograms(target.histogram, series)
             case DataType.EXPONENTIAL:
                 return self.add_exponentials(target.exponential_histogram, series)
+            case _:
+                assert_never(data_type)
 
     def go_through(self, series: Sequence[SeriesView]) -> Iterator[tuple[SeriesView, list[KeyValue], int]]:
         """Yield each series that has attributes of its own, with these, and its time."""
@@ -174,7 +176,7 @@ class PointWriter:
         return len(points) - before
 
     def add_exponentials(self, data: metrics_pb2.ExponentialHistogram, series: Sequence[SeriesView]) -> int:
-        """Add histograms by powers."""
+        """Add histograms by powers; a series that has none is left out."""
         points = data.data_points
         before = len(points)
         for one, attributes, time in self.go_through(series):
