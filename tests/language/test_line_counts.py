@@ -37,6 +37,8 @@ def test_line_is_matched_where_its_block_changes_a_metric() -> None:
     """By any of the statements that do; a pattern whose block does nothing matches none."""
     text = "counter c by k\n/add/ {\n  c[$0]++\n}\n/set/ {\n  c[$0] = 1\n}\n/del/ {\n  del c[$0]\n}\n/none/ {\n}\n"
     assert list_matched(text, b"add", b"set", b"del", b"none", b"-") == [b"add", b"set", b"del"]
+    text = "counter c\nhistogram h buckets 1, 2\n/add/ {\n  c++ exemplar $0\n}\n/set/ {\n  h = 1 exemplar $0\n}\n"
+    assert list_matched(text, b"add", b"set", b"-") == [b"add", b"set"]
 
 
 def test_line_is_counted_once() -> None:

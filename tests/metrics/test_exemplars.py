@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics import Datum, Exemplar, HistogramDatum, Kind, Metric, SeriesExemplars, Store, ValueType
+from pipeline.metrics import (
+    Datum,
+    Exemplar,
+    HistogramDatum,
+    Kind,
+    Metric,
+    SavedMetrics,
+    SeriesExemplars,
+    Store,
+    ValueType,
+    capture_metric,
+    write_records,
+)
 from pipeline.metrics.exemplars import MAX_CHARACTERS, Note
 
 NOW = 1_700_000_000_000_000_000
@@ -215,6 +227,20 @@ def test_reload_that_drops_a_series_drops_its_exemplar() -> None:
         count(old, (name,), b"t")
     (new,) = Store(max_label_value_bytes=1).register([make_counter()], [old])
     assert read_traces(new) == {b"s": "t"}
+
+
+def test_exemplars_do_not_outlive_a_run() -> None:
+    """They are not saved: a trace is gone before a value is. The series goes on without."""
+    metric = make_counter()
+    count(metric, KEY, b"t")
+    saved = SavedMetrics()
+    for record in write_records(capture_metric(metric)):
+        assert "exemplars" not in record
+        saved.read_record(record)
+    (live,) = Store().register([make_counter()], saved.metrics)
+    assert (read(live), list(live.data)) == ({}, [KEY])
+    count(live, KEY, b"u")
+    assert read_traces(live) == {b"x": "u"}
 
 
 def test_snapshot_stays_and_a_view_goes_on() -> None:

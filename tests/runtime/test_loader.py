@@ -361,6 +361,23 @@ def test_help_and_unit_may_change_without_loss(tmp_path: Path) -> None:
     ]
 
 
+def test_exemplars_stay_as_long_as_the_program_gives_some(tmp_path: Path) -> None:
+    """A version without them shows none of the version before, and keeps the values."""
+    path = tmp_path / "a.mtail"
+    loader = make_loader(tmp_path)
+    kept = []
+    for statement in ("lines++ exemplar $0", "lines += 2 exemplar line = $0", "lines++", "lines++ exemplar $0"):
+        path.write_text(COUNTER.replace("/$/", "/.+/").replace("lines++", statement))
+        loader.reload(NOW)
+        (metric,) = loader.store.snapshot().select_programs().metrics
+        kept.append([(one.labels, one.value) for series in metric.exemplars.values() for one in series.values()])
+        run_line(loader, b"line %d" % len(kept))
+    assert kept == [[], [((("trace_id", "line 1"),), 1.0)], [], []]
+    assert read_values(loader) == {"lines a.mtail": [5]}
+    (metric,) = loader.store.snapshot().select_programs().metrics
+    assert metric.exemplars[()][0].labels == (("trace_id", "line 4"),)
+
+
 def test_program_goes_on_with_the_values_of_an_earlier_run(tmp_path: Path) -> None:
     """In the place of what `begin` sets; a metric that no program declares is dropped."""
     (tmp_path / "a.mtail").write_text(COUNTER + "begin {\n  lines += 5\n}\n")
