@@ -9,12 +9,12 @@ A histogram with native buckets stands in messages of its own, so that a receive
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
 from pipeline.formats.prometheus import Page
-from pipeline.formats.prometheus.blocks import Block
+from pipeline.formats.prometheus.blocks import Block, cut
 from pipeline.formats.prometheus.remote_write.kept import Kept, Value, list_native_labels
 from pipeline.formats.prometheus.remote_write.message import (
     STALE,
@@ -47,6 +47,14 @@ class Shelf(Generic[L]):
 
     about: About
     blocks: dict[Block, Kept[L]] = field(default_factory=dict)
+    written: dict[L, None] | None = None
+    """The labels of all samples, where not all that are in the blocks were written."""
+
+    def list_written(self) -> Iterable[L]:
+        """Return the labels of all samples."""
+        if self.written is not None:
+            return self.written
+        return (own for kept in self.blocks.values() for own in kept.labels)
 
     def list_stamps(self, blocks: Sequence[Block]) -> dict[L, int]:
         """Return the times of the series that were in other blocks than these, by the labels of their first sample."""
@@ -104,19 +112,19 @@ class Draft(Generic[L]):
     def add_family(self, shown: ShownFamily, before: Shelf[L] | None) -> Iterator[Request | None]:
         """Add all series of a family, and markers for those that it had `before` and has no more."""
         about = describe(shown)
-        before = before or Shelf(about)
-        shelf = self.shelves[shown.name] = Shelf(about)
-        known = before.list_stamps(shown.blocks) if self.has_stamps else {}
         # Without its empty labels a series of one metric may be that of another, which has not got these.
-        seen: set[L] | None = set() if len({form.label_names for form in shown.forms}) > 1 else None
+        is_mixed = len({form.label_names for form in shown.forms}) > 1
+        before = before or Shelf(about)
+        shelf = self.shelves[shown.name] = Shelf(about, written={} if is_mixed else None)
+        known = before.list_stamps(shown.blocks) if self.has_stamps else {}
         for block in shown.blocks:
             kept = before.blocks.get(block) or Kept(self.make_message, shown, block)
             shelf.blocks[block] = kept
-            self.add_block(shown, kept, known, seen)
+            self.add_block(shown, shelf, kept, known)
             yield from self.pass_on(len(kept.labels))
-        yield from self.add_stale(before, shelf, is_mixed=seen is not None)
+        yield from self.add_stale(before, shelf)
 
-    def add_block(self, shown: ShownFamily, kept: Kept[L], known: Mapping[L, int], seen: set[L] | None) -> None:
+    def add_block(self, shown: ShownFamily, shelf: Shelf[L], kept: Kept[L], known: Mapping[L, int]) -> None:
         """Add the series of a block."""
         values = [one.value for one in kept.block.shown]
         times: Sequence[int] = [self.time] * len(values)
@@ -124,18 +132,21 @@ class Draft(Generic[L]):
         if self.has_stamps:
             times = [find_milliseconds(one.time) for one in kept.block.shown]
             spots = self.choose_newer(kept, times, known)
-        if seen is not None:
-            spots = [spot for spot in spots if is_new(kept.find_first(spot), seen)]
-        about, exemplars = self.shelves[shown.name].about, shown.find_exemplars(kept.block)
+        if shelf.written is not None:
+            new = {kept.find_first(spot): spot for spot in reversed(spots)}
+            spots = sorted(spot for labels, spot in new.items() if labels not in shelf.written)
+        exemplars = shown.find_exemplars(kept.block)
         if len(spots) == len(values) and not self.has_stamps:
             rows = kept.read_all(values, self.time, exemplars)
         else:
             rows = kept.read_some(values, spots, [times[spot] for spot in spots], exemplars)
         if rows.labels:
-            self.numbers.add_samples(about, rows)
+            self.numbers.add_samples(shelf.about, rows)
+        if shelf.written is not None:
+            shelf.written.update(dict.fromkeys(rows.labels))
         natives = [spot for spot in spots if find_native(values[spot]) is not None]
         if natives:
-            self.add_natives(about, kept, natives, shown, values, times)
+            self.add_natives(shelf.about, kept, natives, shown, values, times)
 
     def choose_newer(self, kept: Kept[L], times: Sequence[int], known: Mapping[L, int]) -> Sequence[int]:
         """Return which series have a later time than they had when they were written last."""
@@ -164,23 +175,26 @@ class Draft(Generic[L]):
         ]
         self.natives.add_histograms(about, [kept.natives[spot] for spot in spots], histograms)
 
-    def add_stale(self, before: Shelf[L], now: Shelf[L], *, is_mixed: bool = False) -> Iterator[Request | None]:
+    def add_stale(self, before: Shelf[L], now: Shelf[L]) -> Iterator[Request | None]:
         """Add a marker for each series of a family that is gone."""
         gone = [kept for block, kept in before.blocks.items() if block not in now.blocks]
-        if not gone or self.has_stamps:
+        fresh = [kept for block, kept in now.blocks.items() if block not in before.blocks]
+        if self.has_stamps or not (gone or fresh):
             return
-        current = [kept for block, kept in now.blocks.items() if is_mixed or block not in before.blocks]
-        labels = {own for kept in current for own in kept.labels}
-        natives = {own for kept in current for own in kept.natives}
-        for kept in gone:
-            ended = [own for own in kept.labels if own not in labels]
-            if ended:
-                self.numbers.add_samples(now.about, Rows(ended, STALE * len(ended), self.time))
-            ended = [own for own in kept.natives if own not in natives]
-            if ended:
-                marker = spell_stale_histogram(self.time)
-                self.natives.add_histograms(now.about, ended, [marker] * len(ended))
-            yield from self.pass_on(len(kept.labels))
+        if before.written is None and now.written is None:
+            labels = {own for kept in fresh for own in kept.labels}
+            ended = [own for kept in gone for own in kept.labels if own not in labels]
+        else:
+            labels = {*now.list_written()}
+            ended = [own for own in before.list_written() if own not in labels]
+        for own in cut(ended, STEP_SAMPLES):
+            self.numbers.add_samples(now.about, Rows(own, STALE * len(own), self.time))
+            yield from self.pass_on(len(own))
+        labels = {own for kept in fresh for own in kept.natives}
+        ended = [own for kept in gone for own in kept.natives if own not in labels]
+        for own in cut(ended, STEP_SAMPLES):
+            self.natives.add_histograms(now.about, own, [spell_stale_histogram(self.time)] * len(own))
+            yield from self.pass_on(len(own))
 
     def pass_on(self, fresh: int) -> Iterator[Request | None]:
         """Yield what is full, and None when it is time for others."""
@@ -205,14 +219,6 @@ class Draft(Generic[L]):
 def is_full(message: Message[L]) -> bool:
     """Return whether a message is to be sent before anything is added to it."""
     return message.samples + message.histograms >= MAX_REQUEST_SAMPLES or message.measure() >= MAX_REQUEST_BYTES
-
-
-def is_new(labels: L, seen: set[L]) -> bool:
-    """Return whether labels are not among those `seen`, and put them there."""
-    if labels in seen:
-        return False
-    seen.add(labels)
-    return True
 
 
 def find_native(value: Value) -> NativeBuckets | None:
