@@ -146,14 +146,15 @@ def render_prometheus(folder: Path, name: str, web: Web, *, alertmanager_port: i
 
 
 @contextmanager
-def serve_prometheus(config: Path) -> Iterator[Monitor]:
-    """Run Prometheus with a configuration, and its data beside it."""
+def serve_prometheus(config: Path, *features: str) -> Iterator[Monitor]:
+    """Run Prometheus with a configuration, and its data beside it; some features must be asked for."""
     port = find_free_port()
     command = [
         "prometheus",
         f"--config.file={config}",
         f"--storage.tsdb.path={config.parent}/data",
         f"--web.listen-address=127.0.0.1:{port}",
+        *(f"--enable-feature={feature}" for feature in features),
     ]
     with connect(port) as client, running(command, config.with_suffix(".out"), ready=partial(is_ready, client)):
         yield Monitor(client)
