@@ -231,8 +231,10 @@ class MetricStatus:
     is_hidden: bool = False
     series: int = 0
     limit: str = ""
-    refused: tuple[str, ...] = ()
-    """What its limits did, in words."""
+    notes: tuple[str, ...] = ()
+    """What its limits did as the program wants it, in words."""
+    losses: tuple[str, ...] = ()
+    """What they have kept out."""
     newest: Listing[SeriesStatus] = Listing()
 
 

@@ -41,13 +41,19 @@ MAX_BOUND_SHOWN = 20
 PLACE = re.compile(r":(\d+):[\d-]+\Z")
 """Where in its file a metric is declared, behind the file's name."""
 
-LIMITS = {
+NOTES = {
     "evictions": "{:,} series made room for newer ones at the limit",
+    "expirations": "{:,} series went, because nothing was written to them for long enough",
+}
+"""What the counts of a metric's limits mean, of those that do what the program or a flag asked for."""
+
+LOSSES = {
     "overflows": "{:,} new series were not kept, because there are too many",
     "values_too_long": "{:,} new series were not kept, because a label value is too long",
     "texts_cut": "{:,} texts were cut, because they are too long",
+    "exemplars_too_long": "{:,} exemplars were not kept, because they are too long",
 }
-"""What the counts of a metric's limits mean."""
+"""And of those where something is lost."""
 
 
 @dataclass(slots=True)
@@ -199,7 +205,7 @@ def list_patterns(compiled: CompiledProgram) -> Listing[PatternStatus]:
 def describe_metric(metric: Metric) -> MetricStatus:
     """Return what is shown of a metric. Of 100,000 series the newest ten are found at once."""
     place = PLACE.search(metric.source)
-    refused = {name: getattr(metric, name) for name in metric.list_limits()}
+    counts = {name: getattr(metric, name) for name in metric.list_limits()}
     newest = (describe_series(metric, series) for series in reversed(metric.data.values()))
     return MetricStatus(
         name=metric.name,
@@ -211,7 +217,8 @@ def describe_metric(metric: Metric) -> MetricStatus:
         is_hidden=metric.hidden,
         series=len(metric.data),
         limit=describe_limit(metric),
-        refused=tuple(LIMITS[name].format(count) for name, count in refused.items() if count),
+        notes=tuple(NOTES[name].format(count) for name, count in counts.items() if count and name in NOTES),
+        losses=tuple(LOSSES[name].format(count) for name, count in counts.items() if count and name in LOSSES),
         newest=Listing.take(newest, MAX_SERIES_SHOWN, len(metric.data)),
     )
 

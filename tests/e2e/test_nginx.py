@@ -20,26 +20,32 @@ import httpx
 import pytest
 
 from pipeline.life import is_readable
+from pipeline.shipped import substitute
 from tests.e2e.counting import PROGRAM, Counting, make_messages, run_counting
-from tests.e2e.daemons import DAEMON_PATH, wait_until
+from tests.e2e.daemons import DAEMON_PATH, ROOT, wait_until
 from tests.e2e.manager import Manager, managing
 from tests.e2e.web import (
     AUTHORIZATION,
     BASIC_AUTH,
     CLIENT_CERTIFICATE,
     CONNECTIONS,
+    LOCATIONS,
     PASSWORD,
     USER,
     Certificate,
     Web,
     make_authority,
     make_nginx_command,
+    prepare_nginx,
+    render_nginx,
     run_nginx,
+    serving,
 )
 
 MESSAGES = 20_000
 SERIES = 4_000
 PAGES = ("/metrics", "/-/healthy", "/-/ready")
+PAGE = ROOT / "docs" / "nginx.md"
 
 THINGS = """
 counter e2e_messages_total by route
@@ -54,6 +60,8 @@ counter things_total by thing
 
 DENIED = (
     "/",
+    "/program/",
+    "/program/p.mtail",
     "/json",
     "/quitquitquit",
     "/debug",
@@ -232,6 +240,27 @@ def test_other_pages_are_denied(web: Web, path: str) -> None:
     status, text = ask(web, "GET", path)
     assert status in (400, 404)
     assert "<center>nginx</center>" in text
+
+
+def test_pages_for_people_are_served_where_the_page_of_documents_says_how(counting: Counting) -> None:
+    """With its lines in the configuration, and nothing else besides."""
+    (lines,) = re.findall(
+        r"^## The pages for people\n.*?^```nginx\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
+    web = prepare_nginx(counting.folder / "people")
+    render_nginx(web, counting.folder, BASIC_AUTH)
+    locations = web.folder / "locations.conf"
+    locations.write_text(substitute(locations.read_text(), {"location / {": f"{lines}location / {{"}, LOCATIONS))
+    with serving(web):
+        assert "p.mtail</a>" in ask(web, "GET", "/")[1]
+        status, page = ask(web, "GET", "/program/p.mtail")
+        assert (status, "things_total by thing" in page) == (200, True)
+        assert ask(web, "GET", "/program/%3Cb%3E%0A")[0] == 404
+        for path in ("/json", "/program", "/programs/", "/program/../json", "/program/..%2fjson", "//program/p.mtail"):
+            status, page = ask(web, "GET", path)
+            assert (path, status, "<center>nginx</center>" in page) == (path, 404, True)
+        with web.connect(auth=None) as client:
+            assert [client.get(path).status_code for path in ("/", "/program/p.mtail")] == [401, 401]
 
 
 def test_only_our_pages_are_served(web: Web) -> None:

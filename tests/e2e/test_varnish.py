@@ -38,6 +38,7 @@ PAGES = ("/metrics", "/-/healthy", "/-/ready")
 
 DENIED = (
     "/",
+    "/program/p.mtail",
     "/json",
     "/quitquitquit",
     "/debug/pprof/",
@@ -219,7 +220,8 @@ def test_varnish_stands_behind_nginx(keeping: Varnish, counting: Counting) -> No
     """As the document has it: nginx terminates TLS, asks for the password, and asks varnish instead of our daemon."""
     web = prepare_nginx(keeping.folder / "nginx")
     render_nginx(web, counting.folder, BASIC_AUTH, user="www-data")
-    (shown,) = [block["text"] for block in BLOCK.finditer(PAGE.read_text()) if block["language"] == "nginx"]
+    section = PAGE.read_text().partition("\n## varnish\n")[2]
+    (shown,) = [block["text"] for block in BLOCK.finditer(section) if block["language"] == "nginx"]
     conf = web.folder / "syslog-pipeline.conf"
     before = "upstream syslog_pipeline {\n" + f"    server unix:{counting.folder}/metrics.sock;\n"
     after = substitute(shown, {"/run/syslog-pipeline/": f"{keeping.folder}/"}, PAGE.name)

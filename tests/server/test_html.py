@@ -330,7 +330,8 @@ DETAILS = ProgramDetails(
                 is_hidden=True,
                 series=12_345,
                 limit="limit 20,000",
-                refused=("7 series made room for newer ones at the limit",),
+                notes=("7 series made room for newer ones at the limit",),
+                losses=("8 new series were not kept",),
                 newest=Listing(
                     (SeriesStatus('k="v", l="w"', "17", NOW - 2 * SECOND), SeriesStatus("", "3", 0)), 12_343
                 ),
@@ -351,7 +352,8 @@ def test_page_of_a_program_tells_all_of_it() -> None:
         "Lines a second 2.0 Matched a second 1.0 Lines 7 Share of time 50 % Time per line 12 µs Failed lines 2",
         "it failed Where a.mtail:3:7 When 5 s ago Source /log 3 | x | ^ The line was: the line",
         "Warnings a.mtail:1:1: warning: w … and 3 more warnings.",
-        "a What it is. 7 series made room for newer ones at the limit counter, hidden, in seconds k, l line 1 12,345"
+        "a What it is. 7 series made room for newer ones at the limit 8 new series were not kept"
+        " counter, hidden, in seconds k, l line 1 12,345"
         " limit 20,000 ",
         "b gauge none line 1 0 – ",
         "… and 4 more metrics.",
@@ -452,7 +454,8 @@ async def test_everything_is_escaped(tmp_path: Path) -> None:
         evil,
         series=1,
         limit=evil,
-        refused=(evil,),
+        notes=(evil,),
+        losses=(evil,),
         newest=Listing((SeriesStatus(evil, evil, 1),)),
     )
     details = ProgramDetails(

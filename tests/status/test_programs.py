@@ -12,6 +12,7 @@ from pipeline.batch import Batch
 from pipeline.bindings import Bindings
 from pipeline.language import CompileOptions
 from pipeline.metrics import Store
+from pipeline.own_metrics import OF_LIMITS
 from pipeline.runtime import Dispatcher, ProgramLoader
 from pipeline.runtime.program import BATCHES_PER_SAMPLE
 from pipeline.server import (
@@ -25,7 +26,7 @@ from pipeline.server import (
     SeriesStatus,
     UnknownProgram,
 )
-from pipeline.status.programs import MAX_BOUND_SHOWN, MAX_SERIES_SHOWN, ProgramReader
+from pipeline.status.programs import LOSSES, MAX_BOUND_SHOWN, MAX_SERIES_SHOWN, NOTES, ProgramReader
 from pipeline.telemetry import Telemetry
 
 NOW = 1_700_000_000 * 10**9
@@ -162,19 +163,23 @@ def test_metrics_are_read_with_their_newest_series(machine: Machine) -> None:
     metrics = {metric.name: metric for metric in machine.read("a.mtail").metrics.rows}
     fruit = metrics["fruit"]
     assert (fruit.kind, fruit.labels, fruit.line, fruit.series, fruit.limit) == ("counter", ("name",), 1, 3, "limit 3")
-    assert fruit.refused == (
-        "1 new series were not kept, because a label value is too long",
-        "2 series made room for newer ones at the limit",
-    )
+    assert fruit.notes == ("2 series made room for newer ones at the limit",)
+    assert fruit.losses == ("1 new series were not kept, because a label value is too long",)
     assert fruit.newest.rows[0] == SeriesStatus('name="4"', "1", NOW)
     assert metrics["last"].newest.rows[0].value == '"' + "x" * 20 + '"'
-    assert metrics["last"].refused == ("1 texts were cut, because they are too long",)
+    assert metrics["last"].losses == ("1 texts were cut, because they are too long",)
     assert (metrics["last"].limit, metrics["last"].line) == ("", 2)
     sizes = metrics["sizes"]
     assert (sizes.help_text, sizes.unit, sizes.limit) == ("How large.", "bytes", "4 by --max_series_per_metric")
-    assert sizes.refused == ("2 new series were not kept, because there are too many",)
+    assert sizes.losses == ("2 new series were not kept, because there are too many",)
     assert sizes.newest.rows[0] == SeriesStatus('k="4"', "count 1, sum 4", NOW)
     assert (metrics["half"].is_hidden, metrics["half"].newest.rows[0].value) == (True, "3")
+
+
+def test_every_limit_has_words() -> None:
+    """Each is told in one of the two ways."""
+    assert {*NOTES, *LOSSES} >= set(OF_LIMITS)
+    assert not {*NOTES} & {*LOSSES}
 
 
 def test_series_are_shown_up_to_a_limit(machine: Machine) -> None:
