@@ -249,13 +249,13 @@ class StatementGenerator:
 
     def exemplar(self, node: ExemplarStatement) -> list[ast.stmt]:
         """Return the code of a change, and behind it what keeps its exemplar: that may fail, and the change stays."""
-        match node.change:
-            case Assignment(target=target) as change:
-                code, value = self.assignment(change, noted=True), py.name("x")
-            case ExpressionStatement(expression=Postfix(operand=target) as step):
-                code, value = self.step(step), py.constant(1)
-            case _:
-                raise AssertionError(node.change)
+        if isinstance(node.change, Assignment):
+            target = node.change.target
+            code, value = self.assignment(node.change, noted=True), py.name("x")
+        else:
+            assert isinstance(node.change.expression, Postfix)
+            target = node.change.expression.operand
+            code, value = self.step(node.change.expression), py.constant(1)
         symbol = self.values.metrics.symbol(target)
         series = py.name("d") if isinstance(target, Index) else self.values.metrics.scalar(symbol)
         place = py.name("b") if symbol.node.kind == "histogram" else py.constant(0)

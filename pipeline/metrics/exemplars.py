@@ -45,10 +45,7 @@ def read_labels(names: Names, values: tuple[bytes, ...]) -> tuple[tuple[str, str
 
 def are_too_long(names: Names, values: tuple[bytes, ...]) -> bool:
     """Tell whether labels have more than MAX_CHARACTERS together. A long text is not read to find that out."""
-    size = sum(map(len, values))
-    if size + sum(map(len, names)) <= MAX_CHARACTERS:
-        return False
-    if size > MAX_CHARACTERS * MAX_CHARACTER_BYTES:
+    if sum(map(len, values)) > MAX_CHARACTERS * MAX_CHARACTER_BYTES:
         return True
     return sum(len(name) + len(value) for name, value in read_labels(names, values)) > MAX_CHARACTERS
 

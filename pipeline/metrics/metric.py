@@ -154,6 +154,7 @@ class Metric:
         self.rows: dict[Labels, list[Series | None]] | None = None
         """Where the series are also found, together with those of other metrics (`Rows`)."""
         self.exemplars: Notes | None = {} if has_exemplars else None
+        """Where counts of the series came from, as far as the program tells; None if it never does."""
         self.queue = EvictionQueue(self.data) if limit > 0 else None
         self.expires = expires
         self.follows_clock = follows_clock
