@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from math import frexp, inf, isqrt
 
 FIRST_SCHEMA = 3
-"""Each bound is 1.09 times the one before (2^(1/8)), so that a quantile is at most 9 % wrong."""
+"""Each bound is 1.09 times the one before (2^(1/8)), so that a quantile is at most 9 % wrong. That is what
+client_golang calls a good trade-off."""
 
 LAST_SCHEMA = -4
 """They grow by 65,536; 146 such buckets hold all that a double can be."""
 
 MAX_NATIVE_BUCKETS = 160
-"""That is OpenTelemetry's default; client_golang recommends it too. 160 buckets of the first schema span 20 octaves,
-which is from 1 ms to 17 minutes."""
+"""As many as an SDK of OpenTelemetry keeps; with the first schema they span 20 octaves, say from 1 ms to 17 minutes."""
 
 ZERO_THRESHOLD = 2.0**-128
 """As in client_golang. Smaller values than this, on either side, are counted as zero."""

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow
 PROGRAM = """counter requests_total by code
 histogram request_seconds by code buckets 0.1, 1, 10
 gauge odd_value by name
+histogram odd_observed by name buckets 1, 2
 counter plain by code
 
 /^request code=(?P<code>\\S+) seconds=(?P<seconds>\\S+) trace=(?P<trace>\\S+)$/ {
@@ -39,6 +40,7 @@ counter plain by code
 
 /^odd (?P<name>.+) is (?P<value>\\S+)$/ {
   odd_value[$name] = float($value)
+  odd_observed[$name] = float($value)
 }
 """
 
@@ -201,6 +203,20 @@ def test_native_histogram_can_be_asked(site: Site) -> None:
         exact = statistics.quantiles(SECONDS, n=10, method="inclusive")[round(quantile * 10) - 1]
         assert found == pytest.approx(exact, rel=0.1)
     assert "request_seconds_bucket" not in read_names(site.native)
+
+
+def test_odd_values_are_in_native_buckets(site: Site) -> None:
+    """Each alone in its own: infinities behind the greatest numbers, and what is not a number in none."""
+    rows = {row["metric"]["name"]: row["histogram"][1] for row in site.native.query("odd_observed")}
+    assert {name: row["count"] for name, row in rows.items()} == dict.fromkeys([*ODD, "invalid \ufffd"], "1")
+    for name, text in ODD.items():
+        value, buckets = float(text), rows[name].get("buckets", [])
+        assert repr(float(rows[name]["sum"])) == repr(value + 0.0)
+        assert len(buckets) == (not math.isnan(value))
+        for _, low, high, count in buckets:
+            assert count == "1"
+            assert float(low) <= value <= float(high)
+            assert math.isinf(value) or value == 0 or float(high) / float(low) == pytest.approx(2 ** (1 / 8))
 
 
 def test_buckets_by_bounds_are_kept_where_native_ones_are_not(site: Site) -> None:
