@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.language.test_codegen import compile_text
+from pipeline.metrics import Lifetimes, Store
+from tests.language.test_codegen import NOW, compile_text
 
 COUNTS = "counter c by k\ncounter d by k\n/(\\w+)/ {{\n  c[$1]++\n  d[$1]++\n  {}\n}}\n"
 
@@ -43,3 +44,18 @@ def test_program_that_sets_the_time_in_a_decorator_does_so() -> None:
     definition = 'counter c by k\ndef dated {\n  /(\\d+)/ {\n    strptime($1, "2006")\n    next\n  }\n}\n'
     (metric,) = compile_text(definition + text).metrics
     assert not metric.follows_clock
+
+
+def test_series_that_expired_is_new_on_its_next_line() -> None:
+    """Also where it was found in a row together with that of a metric that stays."""
+    compiled = compile_text(COUNTS.format(""))
+    store = Store(lifetimes=Lifetimes((("c", 10),)))
+    metrics = store.register(compiled.metrics)
+    bound = compiled.bind(metrics, lambda _error, _line: None)
+    assert metrics[0].rows is metrics[1].rows is not None
+    for now in (NOW, NOW + 5, NOW + 16):
+        store.sweep(now)
+        bound.process_ascii([b"x", b"y"] if now == NOW + 5 else [b"x"], b"", now)
+    counts = [{labels[0]: series.value for labels, series in metric.data.items()} for metric in metrics]
+    assert counts == [{b"x": 1}, {b"x": 3, b"y": 1}]
+    assert metrics[0].data[b"x",].start == NOW + 16
