@@ -10,7 +10,7 @@ takes it for an empty one of 1.0 and has no headers in its answer that say how m
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -104,6 +104,9 @@ class RemoteWritePusher(Pusher):
         self.is_behind = False
         """Something waits although the last push went well: there was no time for it."""
         self.refusal = ""
+        """What was said of series that were refused; of the first, if there were more."""
+        self.is_silent = False
+        """The receiver did not say how much it has written, which version 2.0 asks of it."""
 
     async def connect(self) -> None:
         """Have the connection of the last push, or let the next request make one."""
@@ -111,8 +114,8 @@ class RemoteWritePusher(Pusher):
 
     async def write(self, snapshot: Snapshot) -> int:
         """Send what waits, then all of `snapshot`; return how many series were taken."""
-        self.is_behind = False
         self.refusal = ""
+        self.is_silent = False
         failure = None if self.version is not None else await self.try_to_choose()
         self.spool.put(await self.pack(snapshot))
         if failure is not None:
@@ -124,13 +127,15 @@ class RemoteWritePusher(Pusher):
             self.spool.put(await self.pack(snapshot))
             return await self.send()
         finally:
-            self.report([*self.writer.problems, *self.describe_refusal()])
+            self.report([*self.writer.problems, *self.describe_answers()])
 
-    def describe_refusal(self) -> list[str]:
-        """Return a sentence if a part of what was sent was refused."""
-        if not self.refusal:
-            return []
-        return [f"The receiver of remote write at {self.address} has refused some series: {self.refusal}."]
+    def describe_answers(self) -> Iterator[str]:
+        """Yield a sentence for each thing that was said, or was not, of what was sent."""
+        receiver = f"The receiver of remote write at {self.address}"
+        if self.refusal:
+            yield f"{receiver} has refused some series: {self.refusal}."
+        if self.is_silent:
+            yield f"{receiver} does not say how much it has written, as if it knew version 1.0 only."
 
     async def finish(self) -> None:
         """Send what there was no time for."""
@@ -218,6 +223,7 @@ class RemoteWritePusher(Pusher):
         if not answer.is_good and not is_refusal(answer):
             raise answer.make_error(self.read_clock())
         self.spool.take_out()
+        self.is_silent |= answer.is_good and parcel.version is VERSION_2 and not tells_written(answer)
         written = count_written(answer, parcel)
         self.counts.rejected += parcel.series - written
         if answer.is_good or answer.status in REFUSED_CONTENT:

@@ -146,9 +146,12 @@ def render_prometheus(folder: Path, name: str, web: Web, *, alertmanager_port: i
 
 
 @contextmanager
-def serve_prometheus(config: Path, *features: str) -> Iterator[Monitor]:
-    """Run Prometheus with a configuration, and its data beside it; some features must be asked for."""
-    port = find_free_port()
+def serve_prometheus(config: Path, *features: str, port: int = 0) -> Iterator[Monitor]:
+    """Run Prometheus with a configuration, and its data beside it; some features must be asked for.
+
+    It has a port that is free, unless one is given.
+    """
+    port = port or find_free_port()
     command = [
         "prometheus",
         f"--config.file={config}",

@@ -1,0 +1,564 @@
+"""Pushes by remote write: to the real Prometheus, and to servers that answer as they like."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cramjam import snappy
+
+from pipeline.errors import SettingError
+from pipeline.formats import PrometheusOptions
+from pipeline.metrics import Datum, Exemplar, HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
+from pipeline.push_settings import PushSettings, RemoteWriteSettings
+from pipeline.pushers import PushContext, PushTask, make_pushers
+from pipeline.pushers.remote_write import RemoteWritePusher
+from tests.e2e.daemons import find_free_port
+from tests.e2e.monitoring import Monitor, serve_prometheus
+from tests.formats.write_messages import Series, read_requests
+from tests.pushers.awkward import Sample, list_expected, make_awkward_store, show
+from tests.pushers.http_peer import HttpPeer, Mischief, Received, Reply, serving
+
+NOW = 1_700_000_000 * 10**9
+SECOND = 10**9
+PATH = "/api/v1/write"
+KEY = "s3cret"
+RECEIVER = "remote-write-receiver"
+"""The feature of Prometheus that takes remote writes."""
+
+CONTENT_TYPES = {
+    "application/x-protobuf": "1.0",
+    "application/x-protobuf;proto=io.prometheus.write.v2.Request": "2.0",
+}
+VERSION_HEADERS = {"1.0": "0.1.0", "2.0": "2.0.0"}
+
+
+def make_metric(name: str = "hits_total", *label_names: str, kind: Kind = Kind.COUNTER, **rest: Any) -> Metric:  # noqa: ANN401
+    """Return a metric of a program."""
+    value_type = ValueType.BUCKETS if kind is Kind.HISTOGRAM else ValueType.INT
+    return Metric(name, kind=kind, value_type=value_type, program="a.mtail", label_names=label_names, **rest)
+
+
+def make_store(series: int = 3) -> Store:
+    """Return a counter in so many series."""
+    metric = make_metric("hits_total", "id")
+    for number in range(series):
+        key = (b"%d" % number,)
+        metric.data[key] = Datum(key, number, NOW)
+    store = Store(max_series=0)
+    store.register([metric])
+    return store
+
+
+def find_datum(store: Store) -> Datum:
+    """Return the first series of a counter."""
+    datum = find_metric(store).data[b"0",]
+    assert isinstance(datum, Datum)
+    return datum
+
+
+def find_metric(store: Store) -> Metric:
+    """Return the only metric of a store."""
+    (metric,) = store
+    return metric
+
+
+@dataclass
+class Push:
+    """A push by remote write, as settings and metrics say."""
+
+    url: str
+    store: Store = field(default_factory=make_store)
+    settings: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+    options: PrometheusOptions = field(default_factory=PrometheusOptions)
+    host: str = "web1"
+    now: int = NOW
+    task: PushTask = field(init=False)
+    pusher: RemoteWritePusher = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = PushSettings(
+            remote_write=RemoteWriteSettings(remote_write_url=self.url, **self.settings), **self.more
+        )
+        (pusher,) = make_pushers(settings, PushContext(self.host, self.options, lambda: self.now))
+        assert isinstance(pusher, RemoteWritePusher)
+        self.pusher = pusher
+        self.task = PushTask(pusher, settings, lambda: self.store.view().select_programs(), lambda: self.now)
+
+    async def __call__(self, told: str = "") -> None:
+        """Push, which fails as `told`, or goes well; the next push is a second later."""
+        await self.task.push()
+        assert self.task.failure == told
+        self.now += SECOND
+
+
+@asynccontextmanager
+async def pushing(url: str, **rest: Any) -> AsyncIterator[Push]:  # noqa: ANN401 - of several types
+    """Give a push whose connection is closed in the end."""
+    push = Push(url, **rest)
+    try:
+        yield push
+    finally:
+        await push.task.disconnect()
+
+
+# The real receiver
+
+
+def write_config(folder: Path) -> Path:
+    """Return a configuration in which nothing is scraped."""
+    config = folder / "prometheus.yml"
+    config.write_text("global: {scrape_interval: 1h}\n")
+    return config
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitor]:
+    """The Prometheus of all tests; what they write has another instance in each."""
+    config = write_config(tmp_path_factory.mktemp("prometheus"))
+    with serve_prometheus(config, RECEIVER, "native-histograms", "exemplar-storage") as monitor:
+        yield monitor
+
+
+def find_url(monitor: Monitor) -> str:
+    """Return where a Prometheus takes remote writes."""
+    return f"{str(monitor.client.base_url).rstrip('/')}{PATH}"
+
+
+def read_samples(monitor: Monitor, selector: str) -> dict[Sample, float]:
+    """Return what there is now, by name and the labels that are the metric's own."""
+    found = {}
+    for row in monitor.query(selector):
+        labels = {name: text for name, text in row["metric"].items() if name not in ("__name__", "job", "instance")}
+        found[row["metric"]["__name__"], tuple(sorted(labels.items()))] = float(row["value"][1])
+    return found
+
+
+def read_history(monitor: Monitor, selector: str) -> list[tuple[int, float]]:
+    """Return the times, in ms, and the values of the only series that a selector finds in the last minutes."""
+    (row,) = monitor.query(f"{selector}[10m]")
+    return [(round(float(when) * 1000), float(text)) for when, text in row["values"]]
+
+
+@pytest.mark.slow
+async def test_every_value_arrives(prometheus: Monitor, caplog: pytest.LogCaptureFixture) -> None:
+    """As a scrape would have it. This Prometheus knows version 1.0 only, which is found out before anything is sent."""
+    caplog.set_level(logging.INFO)
+    async with pushing(find_url(prometheus), store=make_awkward_store(), host="values", now=time.time_ns()) as push:
+        await push()
+        assert read_samples(prometheus, '{instance="values"}').keys() == list_expected().keys()
+        assert show(read_samples(prometheus, '{instance="values",job="syslog-pipeline"}')) == show(list_expected())
+        assert push.task.counts.series == len(list_expected())
+    assert f"The receiver of remote write at {push.url} takes version 1.0." in caplog.messages
+    assert push.pusher.problems == ()
+
+
+@pytest.mark.slow
+async def test_quantile_of_a_histogram_can_be_asked_for(prometheus: Monitor) -> None:
+    """Of its buckets, and of its native ones: the greatest of three sizes is 200."""
+    metric = make_metric("sizes", "kind", kind=Kind.HISTOGRAM, buckets=(0, 10, 100, 1000), native=True)
+    store = Store()
+    store.register([metric])
+    series = metric.new((b"a",), NOW)
+    assert isinstance(series, HistogramDatum)
+    assert series.native is not None
+    for size in (5, 7, 200):
+        series.native.observe(size)
+    series.counts, series.total, series.count = [2, 0, 1, 0], 212.0, 3
+    async with pushing(find_url(prometheus), store=store, host="sizes", now=time.time_ns() - 5 * SECOND) as push:
+        await push()
+        assert prometheus.read('histogram_quantile(1, sizes_bucket{instance="sizes"})') == {"sizes": 1000.0}
+        assert prometheus.read('sizes_sum{instance="sizes"}') == {"sizes": 212.0}
+        assert prometheus.read('histogram_count(sizes{instance="sizes"})') == {"sizes": 3.0}
+        assert prometheus.read('histogram_sum(sizes{instance="sizes"})') == {"sizes": 212.0}
+        ((_, quantile),) = prometheus.read('histogram_quantile(1, sizes{instance="sizes"})').items()
+        assert 200 <= quantile < 200 * 2 ** (1 / 8)
+        metric.delete((b"a",))
+        await push()
+        assert prometheus.query('{instance="sizes"}') == []
+
+
+@pytest.mark.slow
+async def test_series_that_is_gone_is_gone_at_once(prometheus: Monitor) -> None:
+    """The others are not; and it can come again."""
+    async with pushing(find_url(prometheus), host="gone", now=time.time_ns() - 5 * SECOND) as push:
+        await push()
+        assert prometheus.read('count({instance="gone"})') == {"": 3.0}
+        metric = find_metric(push.store)
+        metric.delete((b"1",))
+        await push()
+        assert {row["metric"]["id"] for row in prometheus.query('{instance="gone"}')} == {"0", "2"}
+        metric.new((b"1",), NOW)
+        await push()
+        assert prometheus.read('count({instance="gone"})') == {"": 3.0}
+
+
+@pytest.mark.slow
+async def test_samples_of_an_outage_are_there_afterwards(tmp_path: Path) -> None:
+    """Each with its time and its value, before there was any answer and between two runs of Prometheus."""
+    config, port = write_config(tmp_path), find_free_port()
+    expected: list[tuple[int, float]] = []
+    store = make_store(1)
+    datum = find_datum(store)
+    begin = time.time_ns() // SECOND * SECOND - 20 * SECOND
+    async with pushing(f"http://127.0.0.1:{port}{PATH}", store=store, now=begin) as push:
+
+        async def count(told: str = "") -> None:
+            datum.value = len(expected) + 1
+            expected.append((push.now // 10**6, datum.value))
+            await push(told)
+
+        for _ in range(2):
+            await count("connection refused")
+            await count("connection refused")
+            with serve_prometheus(config, RECEIVER, port=port) as monitor:
+                await count()
+                assert read_history(monitor, "hits_total") == expected
+        assert (push.task.counts.spooled_bytes, push.task.counts.spool_dropped) == (0, 0)
+        assert len(expected) == 6
+
+
+@pytest.mark.slow
+async def test_clock_that_goes_back_is_refused_and_told(prometheus: Monitor) -> None:
+    """The samples are dropped, and counted; when the clock is right again, all is well."""
+    async with pushing(find_url(prometheus), host="clock", now=time.time_ns() - 30 * SECOND) as push:
+        await push()
+        push.now -= 20 * SECOND
+        await push("it answered 400: out of order sample")
+        assert (push.task.counts.rejected, push.task.counts.spooled_bytes) == (3, 0)
+        push.now += 30 * SECOND
+        await push()
+        assert len(read_history(prometheus, 'hits_total{instance="clock",id="1"}')) == 2
+
+
+@pytest.mark.slow
+async def test_exemplars_arrive(prometheus: Monitor) -> None:
+    """With what leads to the trace."""
+    metric = make_metric("traced_total")
+    store = Store()
+    store.register([metric])
+    metric.new((), NOW)
+    now = time.time_ns() // 10**6 * 10**6
+    mark = Exemplar((("trace_id", "abc\u00e9"),), 2.0, now)
+    async with pushing(find_url(prometheus), store=store, host="traced", now=now) as push:
+        (shape,) = store.view().metrics
+        await push.pusher.connect()
+        await push.pusher.write(Snapshot((replace(shape, exemplars={(): {0: mark}}),)))
+        end = now / SECOND
+        found = prometheus.ask(
+            "/api/v1/query_exemplars", query='{instance="traced"}', start=str(end - 60), end=str(end + 60)
+        )
+    assert [(one["labels"], one["value"]) for row in found for one in row["exemplars"]] == [
+        ({"trace_id": "abc\u00e9"}, "2")
+    ]
+
+
+@pytest.mark.slow
+async def test_times_of_the_series_are_those_of_their_last_change(prometheus: Monitor) -> None:
+    """With --emit_metric_timestamp. What has not changed is not sent again."""
+    now = time.time_ns() // 10**6 * 10**6 - 10 * SECOND
+    store = make_store(1)
+    datum = find_datum(store)
+    options = PrometheusOptions(emit_metric_timestamp=True)
+    async with pushing(find_url(prometheus), store=store, host="stamped", options=options, now=now) as push:
+        datum.time = now
+        await push()
+        await push()
+        datum.time, datum.value = now + SECOND, 7
+        await push()
+        assert push.task.counts.series == 2
+    assert read_history(prometheus, 'hits_total{instance="stamped"}') == [
+        (now // 10**6, 0.0),
+        (now // 10**6 + 1000, 7.0),
+    ]
+
+
+# The version
+
+
+def find_version(received: Received) -> str:
+    """Return the version of a request, as its headers say."""
+    version = CONTENT_TYPES[received.headers["content-type"]]
+    assert received.headers["content-encoding"] == "snappy"
+    assert received.headers["x-prometheus-remote-write-version"] == VERSION_HEADERS[version]
+    assert received.headers["user-agent"].startswith("syslog-pipeline/")
+    return version
+
+
+def read_received(received: Received) -> Series:
+    """Return the series of a request."""
+    return read_requests(find_version(received), [bytes(snappy.decompress_raw(received.body))])
+
+
+def list_requests(peer: HttpPeer) -> list[tuple[str, int]]:
+    """Return version and series of each request that a peer has got."""
+    return [(find_version(received), len(read_received(received))) for received in peer.received]
+
+
+def written(samples: object = 3, status: int = 204, body: bytes = b"") -> Reply:
+    """Return the answer of somebody who knows version 2.0."""
+    return Reply(status, body, {"X-Prometheus-Remote-Write-Samples-Written": str(samples)})
+
+
+async def test_version_that_the_receiver_knows_is_taken() -> None:
+    """It is asked for once."""
+    async with serving(written(0), written(3)) as peer, pushing(peer.url) as push:
+        await push()
+        await push()
+        assert list_requests(peer) == [("2.0", 0), ("2.0", 3), ("2.0", 3)]
+        assert push.task.counts.series == 6
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(415, b"no"), Reply(400, b"no"), Reply(204), Reply(200)], ids=lambda one: one.status
+)
+async def test_receiver_that_does_not_know_the_new_version_gets_the_old_one(reply: Reply) -> None:
+    """It refuses it, or takes it for nothing and does not say how much it has written."""
+    async with serving(reply, Reply(204)) as peer, pushing(peer.url) as push:
+        await push()
+        await push()
+        assert list_requests(peer) == [("2.0", 0), ("1.0", 3), ("1.0", 3)]
+        assert push.task.counts.series == 6
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+async def test_version_that_is_set_is_not_asked_for(version: str) -> None:
+    """Whatever the answers say."""
+    settings = {"remote_write_version": version}
+    async with serving(Reply(204)) as peer, pushing(peer.url, settings=settings) as push:
+        await push()
+        assert list_requests(peer) == [(version, 3)]
+        assert push.pusher.problems == (
+            ()
+            if version == "1.0"
+            else (
+                f"The receiver of remote write at {peer.url} does not say how much it has written, as if it knew "
+                "version 1.0 only.",
+            )
+        )
+
+
+@pytest.mark.slow
+async def test_samples_are_kept_while_the_version_is_not_known() -> None:
+    """In the version that all take; it was refused, and then not answered, when it was asked for."""
+    plan = (Reply(503, b"not yet"), Mischief.HANG, written(0), Reply(204), Reply(204), written(3))
+    more = {"metric_push_write_deadline_seconds": 0.4}
+    async with serving(*plan) as peer, pushing(peer.url, more=more) as push:
+        await push("it answered 503: not yet")
+        await push("it did not say within 0.2 s which version of remote write it takes")
+        await push()
+        assert list_requests(peer) == [("2.0", 0)] * 3 + [("1.0", 3), ("1.0", 3), ("2.0", 3)]
+        times = [{one.samples[0][1] for one in read_received(received).values()} for received in peer.received[3:]]
+        assert times == [{NOW // 10**6}, {NOW // 10**6 + 1000}, {NOW // 10**6 + 2000}]
+        assert push.task.counts.spooled_bytes == 0
+
+
+@pytest.mark.parametrize("reply", [Reply(415), Reply(204)], ids=["415", "204"])
+async def test_receiver_that_is_exchanged_for_an_old_one_gets_the_old_version(
+    reply: Reply, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What waited for the new one is dropped, counted and told; the values of the moment arrive."""
+    plan = (written(0), written(), Reply(503), reply, Reply(204))
+    async with serving(*plan) as peer, pushing(peer.url) as push:
+        await push()
+        await push("it answered 503")
+        await push()
+        assert list_requests(peer)[3:] == [("2.0", 3), ("1.0", 3)]
+        assert (push.task.counts.rejected, push.task.counts.spooled_bytes, push.task.counts.series) == (6, 0, 6)
+    assert (
+        f"The receiver of remote write at {peer.url} does not take version 2.0 any longer. 6 samples are dropped, and "
+        "version 1.0 is sent from now on." in caplog.messages
+    )
+
+
+# Answers
+
+
+async def test_request_that_was_written_in_part_is_counted_so() -> None:
+    """It is not sent again, and what was said of it is told."""
+    plan = (written(0), written(1, 400, b"too old"), written())
+    async with serving(*plan) as peer, pushing(peer.url) as push:
+        await push()
+        assert (push.task.last_series, push.task.counts.rejected) == (1, 2)
+        assert push.pusher.problems == (
+            f"The receiver of remote write at {peer.url} has refused some series: it answered 400: too old.",
+        )
+        await push()
+        assert len(peer.received) == 3
+        assert push.task.counts.rejected == 2
+        assert list(push.pusher.problems) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "series"),
+    [("2", 2), ("99", 3), ("-1", 3), ("all", 3), ("9" * 1000, 3), ("٣".encode().decode("latin-1"), 3)],
+)
+async def test_number_that_was_written_is_believed_if_it_is_one(told: str, series: int) -> None:
+    """And never more than was sent."""
+    async with serving(written(0), written(told)) as peer, pushing(peer.url) as push:
+        await push()
+        assert (push.task.last_series, push.task.counts.rejected) == (series, 3 - series)
+
+
+@pytest.mark.slow
+async def test_refusal_of_samples_does_not_keep_the_others_back() -> None:
+    """Each request is by itself."""
+    settings = {"remote_write_version": "1.0"}
+    plan = (Reply(400, b"bad"), Reply(413, b"large"), Reply(204))
+    async with serving(*plan) as peer, pushing(peer.url, store=make_store(6000), settings=settings) as push:
+        await push()
+        sizes = [size for _, size in list_requests(peer)]
+        assert len(sizes) == 3
+        assert (push.task.last_series, push.task.counts.rejected) == (sizes[2], sizes[0] + sizes[1])
+        assert push.pusher.problems[0].endswith(" has refused some series: it answered 400: bad.")
+
+
+@pytest.mark.slow
+async def test_refusal_of_the_sender_keeps_what_was_not_sent() -> None:
+    """What was refused is never sent again, as the protocol has it; the rest waits for the right password."""
+    settings = {"remote_write_version": "1.0"}
+    plan = (Reply(401, b"who are you?"), Reply(204))
+    async with serving(*plan) as peer, pushing(peer.url, store=make_store(6000), settings=settings) as push:
+        await push("it answered 401: who are you?")
+        assert len(peer.received) == 1
+        await push()
+        assert sum(size for _, size in list_requests(peer)[1:]) == 12000 - push.task.counts.rejected
+        assert push.task.counts.rejected == list_requests(peer)[0][1]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 307])
+async def test_request_is_sent_again_after_what_passes(status: int) -> None:
+    """With the time that it had, and before newer ones."""
+    settings = {"remote_write_version": "1.0"}
+    plan = (Reply(status, headers={"retry-after": "7"}), Reply(204))
+    async with serving(*plan) as peer, pushing(peer.url, settings=settings) as push:
+        await push(f"it answered {status}")
+        assert push.task.asked_pause == 7
+        await push()
+        times = [{one.samples[0][1] for one in read_received(received).values()} for received in peer.received]
+        assert times == [{NOW // 10**6}, {NOW // 10**6}, {NOW // 10**6 + 1000}]
+        assert push.task.counts.rejected == 0
+
+
+@pytest.mark.slow
+async def test_what_there_is_no_time_for_waits_for_the_next_push() -> None:
+    """Or for the end."""
+    settings = {"remote_write_version": "1.0"}
+    async with serving(Reply(204)) as peer, pushing(peer.url, store=make_store(6000), settings=settings) as push:
+        push.pusher.patience = 0
+        await push()
+        assert len(peer.received) == 1
+        assert push.task.counts.spooled_bytes > 0
+        push.pusher.patience = 60
+        await push.task.finish()
+        assert sum(size for _, size in list_requests(peer)) == 6000
+        assert (push.task.counts.series, push.task.counts.spooled_bytes, push.task.failure) == (6000, 0, "")
+        await push.task.finish()
+        assert sum(size for _, size in list_requests(peer)) == 6000
+
+
+async def test_end_says_nothing_of_the_series() -> None:
+    """They are not stale: the next run goes on with them."""
+    settings = {"remote_write_version": "1.0"}
+    async with serving(Reply(204)) as peer, pushing(peer.url, settings=settings) as push:
+        await push()
+        await push.task.finish()
+        assert list_requests(peer) == [("1.0", 3)]
+
+
+async def test_no_two_samples_have_one_time() -> None:
+    """The second would be refused."""
+    settings = {"remote_write_version": "1.0"}
+    async with serving(Reply(204)) as peer, pushing(peer.url, settings=settings) as push:
+        for _ in range(2):
+            await push()
+            push.now = NOW
+        times = [{one.samples[0][1] for one in read_received(received).values()} for received in peer.received]
+        assert times == [{NOW // 10**6}, {NOW // 10**6 + 1}]
+
+
+# Labels and settings
+
+
+@pytest.mark.parametrize(
+    ("labels", "constants", "own", "expected"),
+    [
+        ((), (), "id", {"job": "syslog-pipeline", "instance": "web1", "id": "0"}),
+        (("none",), (), "id", {"id": "0"}),
+        (("site=north",), (("rack", "7"),), "id", {"site": "north", "rack": "7", "id": "0"}),
+        ((), (("job", "logs"),), "id", {"job": "logs", "instance": "web1", "id": "0"}),
+        (("job=mine",), (("job", "logs"),), "id", {"job": "mine", "id": "0"}),
+        ((), (), "instance", {"job": "syslog-pipeline", "instance": "0"}),
+    ],
+    ids=["default", "none", "own", "constant", "own before constant", "of the metric"],
+)
+async def test_series_have_the_labels_that_are_set(
+    labels: tuple[str, ...], constants: tuple[tuple[str, str], ...], own: str, expected: dict[str, str]
+) -> None:
+    """By default the job and this host, which is what a scrape would add."""
+    metric = make_metric("hits_total", own)
+    metric.new((b"0",), NOW)
+    store = Store()
+    store.register([metric])
+    settings = {"remote_write_version": "1.0", "remote_write_labels": labels}
+    options = PrometheusOptions(constant_labels=constants)
+    async with serving(Reply(204)) as peer, pushing(peer.url, store=store, settings=settings, options=options) as push:
+        await push()
+        ((found, _),) = read_received(peer.received[0]).items()
+        assert dict(found) == {"__name__": "hits_total", "prog": "a.mtail", **expected}
+
+
+async def test_secrets_are_sent_and_not_shown() -> None:
+    """Password and headers are in requests, and nowhere else."""
+    settings = {"remote_write_version": "1.0", "remote_write_headers": (("X-Scope-OrgID", KEY),)}
+    async with serving(Reply(204)) as peer:
+        async with pushing(peer.url.replace("//", f"//me:{KEY}@"), settings=settings) as push:
+            await push()
+            assert KEY not in push.pusher.address
+        (received,) = peer.received
+    assert received.headers["x-scope-orgid"] == KEY
+    assert received.headers["authorization"] == "Basic bWU6czNjcmV0"
+    assert KEY not in repr(RemoteWriteSettings(remote_write_headers=(("X-Scope-OrgID", KEY),)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"remote_write_url": "localhost:9090"},
+            "--remote_write_url must be http:// or https:// with a host, and perhaps a port and a path.",
+        ),
+        (
+            {"remote_write_headers": (("User-Agent", KEY),)},
+            "--remote_write_headers: the header user-agent is not for you to set.",
+        ),
+        (
+            {"remote_write_headers": (("Content-Type", KEY),)},
+            "--remote_write_headers: the header content-type is not for you to set.",
+        ),
+        (
+            {"remote_write_headers": (("X-Key", f"{KEY}\n"),)},
+            "--remote_write_headers: the value of X-Key has characters that no header has.",
+        ),
+        (
+            {"remote_write_labels": ("none", "a=b")},
+            "--remote_write_labels: none does not go with a label.",
+        ),
+        (
+            {"remote_write_labels": ("prog=x",)},
+            "--remote_write_labels: the label prog has a meaning of its own.",
+        ),
+    ],
+)
+def test_wrong_setting_is_told_in_one_sentence(settings: dict[str, Any], told: str) -> None:
+    """And without what is secret in it."""
+    with pytest.raises(SettingError) as caught:
+        RemoteWriteSettings(**settings)
+    assert str(caught.value) == told
