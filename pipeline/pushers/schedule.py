@@ -67,21 +67,23 @@ class PushTask:
         self.last_time = 0
         """When the last push ended, well or not, in ns since 1970; 0 before the first."""
         self.last_seconds = 0.0
+        self.due = math.inf
+        """When the next push begins, by Trio's clock."""
         self.ending = trio.Event()
         self.has_ended = False
         """The last values have been pushed, or could not be."""
 
     async def run(self) -> None:
         """Push at the interval; when `ending` is set, once more, and return."""
-        due = trio.current_time() + self.interval + self.delay
+        self.due = trio.current_time() + self.interval + self.delay
         try:
             is_last = False
             while not is_last:
-                with trio.move_on_at(due):
+                with trio.move_on_at(self.due):
                     await self.ending.wait()
                 is_last = self.ending.is_set()
                 await self.push()
-                due = self.find_next(due, trio.current_time())
+                self.due = self.find_next(self.due, trio.current_time())
             await self.finish()
             self.has_ended = True
         finally:

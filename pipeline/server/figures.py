@@ -13,6 +13,9 @@ NANOSECONDS = 1_000_000_000
 LAST_SECOND = 253_402_300_799
 """The last one that a date of four digits has."""
 
+CLOCK_ERROR = 60 * NANOSECONDS
+"""A clock may have been set back by so much."""
+
 NONE = "–"
 
 MAX_TEXT_CHARACTERS = 20_000
@@ -82,7 +85,9 @@ def spell_duration(nanoseconds: int) -> str:
 
 
 def spell_ago(nanoseconds: int) -> str:
-    """Return how long ago something was. The clock may have been set back since."""
+    """Return how long ago something was. A program may have stamped it with a time to come."""
+    if nanoseconds <= -CLOCK_ERROR:
+        return f"in {spell_duration(-nanoseconds)}"
     return f"{spell_duration(nanoseconds)} ago" if nanoseconds >= NANOSECONDS else "just now"
 
 
@@ -91,6 +96,11 @@ def spell_silence(seconds: float | None) -> str:
     if seconds is None:
         return "never"
     return f"{describe_duration(seconds)} ago" if seconds >= 10 else "just now"
+
+
+def spell_wait(seconds: float | None) -> str:
+    """Return in how long something will be."""
+    return NONE if seconds is None else f"in {describe_duration(seconds)}"
 
 
 def spell_span(seconds: float) -> str:
@@ -134,6 +144,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "duration": spell_duration,
     "ago": spell_ago,
     "silence": spell_silence,
+    "wait": spell_wait,
     "span": spell_span,
     "moment": spell_moment,
     "timestamp": spell_timestamp,

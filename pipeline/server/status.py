@@ -39,6 +39,14 @@ class Listing(Generic[T]):
         return cls(rows, total - len(rows))
 
 
+class Mark(Enum):
+    """How it is with something. The value is its class in the style sheet."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NEITHER = "neither"
+
+
 class ProgramState(Enum):
     """Whether a program gets lines, in words."""
 
@@ -48,8 +56,14 @@ class ProgramState(Enum):
     GONE = "unloaded, its file is gone"
 
     @property
-    def is_good(self) -> bool:
-        return self is ProgramState.RUNNING
+    def mark(self) -> Mark:
+        match self:
+            case ProgramState.RUNNING:
+                return Mark.GOOD
+            case ProgramState.GONE:
+                return Mark.NEITHER
+            case _:
+                return Mark.BAD
 
 
 class SourceState(Enum):
@@ -58,6 +72,11 @@ class SourceState(Enum):
     READ = "read"
     FAILING = "failing"
     ENDED = "not read"
+    """Standard input has ended, or the daemon has yet to begin, or ends."""
+
+    @property
+    def mark(self) -> Mark:
+        return {SourceState.READ: Mark.GOOD, SourceState.FAILING: Mark.BAD}.get(self, Mark.NEITHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +156,23 @@ class PushStatus:
     """When the last push ended, well or not."""
     seconds: float = 0.0
     """What it took."""
+    next_seconds: float | None = None
+    """When the next one begins, from now on; None if there is none."""
     rejected: int = 0
     spooled_bytes: int = 0
     spool_dropped: int = 0
     problems: Listing[str] = Listing()
     """What the last push could not tell as it is."""
+
+    @property
+    def mark(self) -> Mark:
+        if not self.pushes:
+            return Mark.NEITHER
+        return Mark.BAD if self.failure else Mark.GOOD
+
+    @property
+    def state(self) -> str:
+        return {Mark.GOOD: "works", Mark.BAD: "failed", Mark.NEITHER: "not yet pushed"}[self.mark]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from pipeline.server.status import (
     Status,
 )
 
+MAX_EXCERPT_LINES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -40,6 +42,13 @@ def find_troubles(status: Status) -> Listing[Trouble]:
     return Listing.cut(found, MAX_PROBLEMS)
 
 
+def shorten(text: str) -> str:
+    """Return the first lines of all errors of a program; its own page has the others."""
+    lines = text.split("\n")
+    left = len(lines) - MAX_EXCERPT_LINES
+    return text if left <= 0 else "\n".join([*lines[:MAX_EXCERPT_LINES], f"… and {left:,} more lines"])
+
+
 def find_life_troubles(daemon: DaemonStatus) -> Iterator[Trouble]:
     """Yield what is wrong with the daemon itself."""
     if daemon.reload.failure:
@@ -59,7 +68,7 @@ def find_program_troubles(program: ProgramStatus) -> Iterator[Trouble]:
         yield Trouble(
             f"Program {program.name} does not load",
             "The version that was there before runs on." if stays else "",
-            program.load_error,
+            shorten(program.load_error),
             program.name,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ class StatusReader:
             self.read_daemon(now),
             self.programs.read_programs(now),
             self.read_sources(now),
-            tuple(describe_push(task) for task in self.parts.pushes.tasks),
+            tuple(describe_push(task, now) for task in self.parts.pushes.tasks),
         )
 
     def read_program(self, name: str) -> ProgramDetails | UnknownProgram:
@@ -174,7 +175,7 @@ def list_losses(counts: SourceCounts) -> tuple[str, ...]:
     return tuple(text.format(getattr(counts, name)) for name, text in LOSSES.items() if getattr(counts, name))
 
 
-def describe_push(task: PushTask) -> PushStatus:
+def describe_push(task: PushTask, now: float) -> PushStatus:
     """Return what is shown of one destination."""
     counts = task.counts
     return PushStatus(
@@ -186,6 +187,7 @@ def describe_push(task: PushTask) -> PushStatus:
         task.failure,
         task.last_time,
         task.last_seconds,
+        None if math.isinf(task.due) else max(task.due - now, 0.0),
         counts.rejected,
         counts.spooled_bytes,
         counts.spool_dropped,

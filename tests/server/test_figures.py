@@ -21,6 +21,7 @@ from pipeline.server.figures import (
     spell_size,
     spell_span,
     spell_timestamp,
+    spell_wait,
 )
 
 SECOND = 10**9
@@ -80,12 +81,14 @@ def test_times() -> None:
         "59.9 s",
         "1 min 1 s",
     ]
-    assert [spell_ago(value) for value in (-5 * SECOND, 0, SECOND, 90 * SECOND)] == [
+    assert [spell_ago(value) for value in (-90 * SECOND, -5 * SECOND, 0, SECOND, 90 * SECOND)] == [
+        "in 1 min 30 s",
         "just now",
         "just now",
         "1 s ago",
         "1 min 30 s ago",
     ]
+    assert [spell_wait(value) for value in (None, 0.0, 61.0)] == ["–", "in 0 s", "in 1 min 1 s"]
     assert [spell_silence(value) for value in (None, 0.0, 9.9, 10.0)] == ["never", "just now", "just now", "10 s ago"]
     assert [spell_span(value) for value in (4.0, 60.0, 64.0)] == ["4 s", "minute", "minute"]
 

@@ -157,11 +157,14 @@ STATUS = Status(
         (
             SourceStatus("/log", lines=5, line_rate=9, byte_rate=1500, waiting_bytes=65_536, silent_seconds=71.0),
             SourceStatus("unix:///s", SourceState.FAILING, "address in use", errors=3, connections=1000),
+            SourceStatus("-", SourceState.ENDED),
             SourceStatus("udp://:1", silent_seconds=0.0, losses=("9 datagrams dropped by the kernel",)),
         )
     ),
     (
-        PushStatus("graphite", "g:2003", 1234, 5, 4321, time=NOW - 9 * SECOND, seconds=0.0123, rejected=2),
+        PushStatus(
+            "graphite", "g:2003", 1234, 5, 4321, time=NOW - 9 * SECOND, seconds=0.0123, next_seconds=51.0, rejected=2
+        ),
         PushStatus("otlp", "o:4318", 1, 1, failure="it hung", time=NOW, spooled_bytes=2_000_000, spool_dropped=6),
         PushStatus("new", "n:1"),
     ),
@@ -182,10 +185,11 @@ def test_first_page_says_how_it_goes() -> None:
         "Rates are those of the last minute.",
         "/log ✓ read 9.0 1.5 kB 5 66 kB 1 min 11 s ago 0 ",
         "unix:///s 1,000 connected ✗ failing 0 0 B 0 – never 3 ",
+        "- – not read 0 0 B 0 – never 0 ",
         "udp://:1 9 datagrams dropped by the kernel ✓ read 0 0 B 0 – just now 0 ",
-        "graphite g:2003 ✓ works 9 s ago 12 ms 4,321 1,234 5 2 0 B ",
-        "otlp o:4318 ✗ failed just now 0 ms 0 1 1 0 2.0 MB ",
-        "new n:1 not yet pushed – – 0 0 0 0 0 B ",
+        "graphite g:2003 ✓ works 9 s ago in 51 s 12 ms 4,321 1,234 5 2 0 B ",
+        "otlp o:4318 ✗ failed just now – 0 ms 0 1 1 0 2.0 MB ",
+        "new n:1 – not yet pushed – – – 0 0 0 0 0 B ",
         "Programs read 1 min 0 s ago , not all of them load Reloads 7 State file /var/state , written 30 s ago ",
     ):
         assert part in text
@@ -262,6 +266,15 @@ def test_what_a_push_could_not_tell_is_shown() -> None:
     text = read_text(show(Status(pushes=(push,))))
     assert "statsd does not get everything as it is Metric `a` is left out." in text
     assert "statsd does not get everything as it is … and 7 more." in text
+
+
+def test_errors_of_a_program_are_cut_on_the_first_page() -> None:
+    """Its own has them all."""
+    errors = "\n".join(f"a.mtail:{number}:1: error: x" for number in range(1, 101))
+    program = ProgramStatus("a.mtail", ProgramState.BROKEN, errors)
+    first = show(Status(programs=Listing((program,))))
+    assert "a.mtail:20:1: error: x\n… and 80 more lines</pre>" in first
+    assert "a.mtail:100:1: error: x" in show_program(ProgramDetails(program, NOW))
 
 
 def make_many(limit: int) -> Status:
@@ -399,7 +412,7 @@ def test_program_without_anything_has_its_page() -> None:
     text = read_text(show_program(ProgramDetails(status, NOW, loaded=NOW, metrics=Listing((metric,)))))
     assert "Newest series There are none yet" in text
     gone = ProgramStatus("a.mtail", ProgramState.GONE)
-    assert "✗ unloaded, its file is gone ." in read_text(show_program(ProgramDetails(gone, NOW)))
+    assert "– unloaded, its file is gone ." in read_text(show_program(ProgramDetails(gone, NOW)))
 
 
 def test_long_text_is_shown_in_pages() -> None:

@@ -164,7 +164,11 @@ async def test_last_push_is_read(tmp_path: Path) -> None:
         (task,) = machine.pushes.tasks
         await task.push()
         (after,) = reader.read().pushes
+        task.due = trio.current_time() + 100.0
+        (later,) = reader.read().pushes
     assert (before.destination, before.address, before.pushes, before.time) == ("graphite", "127.0.0.1:1", 0, 0)
+    assert before.next_seconds is None
+    assert 0 < (later.next_seconds or 0) <= 100
     assert (after.pushes, after.failures, after.failure, after.time) == (1, 1, "connection refused", 7)
 
 
