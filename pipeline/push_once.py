@@ -6,6 +6,7 @@ values, says that it never will, or the time is over.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -20,6 +21,8 @@ from pipeline.pushers import PushContext, Pusher, PushTask, describe_failure, ma
 from pipeline.replay import Replay
 from pipeline.settings import PushOnceSettings, ReplaySettings
 from pipeline.wiring import make_prometheus_options
+
+logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 10.0
@@ -37,11 +40,15 @@ class Delivery:
     failure: str = ""
 
     def describe(self) -> str:
-        """Return a sentence."""
+        """Return what became of it."""
         if not self.failure:
             return f"{self.series} series were pushed to {self.name} at {self.address}."
         tried = "once" if self.attempts == 1 else f"{self.attempts} times"
-        return f"Push to {self.name} at {self.address} failed: {self.failure}. It was tried {tried}."
+        return f"{self.describe_failure()} It was tried {tried}."
+
+    def describe_failure(self) -> str:
+        """Return a sentence about the last attempt."""
+        return f"Push to {self.name} at {self.address} failed: {self.failure}."
 
 
 class PushOnce:
@@ -94,13 +101,16 @@ class PushOnce:
         task = PushTask(pusher, self.settings.push, self.take_snapshot, time.time_ns)
         seconds = self.settings.push_timeout_seconds
         delivery.failure = f"it did not take everything within {seconds:g} s"
-        pause = 0.0
+        told, pause = "", 0.0
         try:
             with trio.move_on_after(seconds) as scope:
                 while (failure := await attempt(task, delivery)) is not None:
                     pause = find_pause(failure, pause)
                     if trio.current_time() + pause >= scope.deadline:
                         break
+                    if delivery.failure != told:
+                        logger.warning("%s It is tried again in %g s.", delivery.describe_failure(), pause)
+                    told = delivery.failure
                     await trio.sleep(pause)
         finally:
             await task.disconnect()

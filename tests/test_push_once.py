@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import signal
 import socket
 import subprocess
@@ -18,8 +20,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from trio.testing import MockClock
 
-from pipeline.push_once import Delivery, PushOnce
-from pipeline.push_settings import PushSettings
+from pipeline.errors import PushError
+from pipeline.metrics import Snapshot
+from pipeline.push_once import Delivery, PushOnce, find_pause
+from pipeline.push_settings import PushSettings, TextfileSettings
+from pipeline.pushers import Pusher
 from pipeline.settings import (
     FormatSettings,
     LanguageSettings,
@@ -54,7 +59,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
 
 
-def make_job(push: PushSettings) -> PushOnce:
+def make_job(push: PushSettings, timeout_seconds: float = 60.0) -> PushOnce:
     """Return a job that has read the log."""
     job = PushOnce(
         PushOnceSettings(
@@ -63,6 +68,7 @@ def make_job(push: PushSettings) -> PushOnce:
             store=StoreSettings(),
             formats=FormatSettings(),
             push=push,
+            push_timeout_seconds=timeout_seconds,
         )
     )
     assert sum(job.run()) == 4
@@ -95,23 +101,31 @@ async def test_refusal_for_good_is_not_tried_again(destination: Destination, aut
 
 
 @pytest.mark.parametrize("destination", DESTINATIONS.values(), ids=DESTINATIONS)
-async def test_failure_that_may_pass_is_tried_again(destination: Destination, autojump_clock: MockClock) -> None:
-    """After a second, then after two; nothing of the failed ones is sent besides."""
+async def test_failure_that_may_pass_is_tried_again(
+    destination: Destination, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a second, then after two, which is told; nothing of the failed ones is sent besides."""
     autojump_clock.autojump_threshold = 0.01
     begun = trio.current_time()
     async with serving(UNAVAILABLE, Mischief.CLOSE_UNANSWERED, destination.good) as peer:
         delivery = await deliver(peer.url, destination)
     assert (delivery.series, delivery.attempts, delivery.failure) == (1, 3, "")
     assert round(trio.current_time() - begun) == 3
+    about = f"Push to {delivery.name} at {delivery.address} failed:"
+    assert [record.message for record in caplog.records if record.name == "pipeline.push_once"] == [
+        f"{about} it answered 503: not now. It is tried again in 1 s.",
+        f"{about} it closed the connection without an answer, or its answer is not HTTP. It is tried again in 2 s.",
+    ]
 
 
-async def test_pauses_grow_until_the_time_is_over(autojump_clock: MockClock) -> None:
-    """1, 2, 4, 8, then 10 s; it is given up when the next one would come too late."""
+async def test_pauses_grow_until_the_time_is_over(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    """1, 2, 4, 8, then 10 s; it is given up when the next one would come too late. The same failure is told once."""
     autojump_clock.autojump_threshold = 0.01
     begun = trio.current_time()
     async with serving(UNAVAILABLE) as peer:
         delivery = await deliver(peer.url)
     assert (delivery.attempts, delivery.failure) == (9, "it answered 503: not now")
+    assert len([record for record in caplog.records if record.name == "pipeline.push_once"]) == 1
     assert round(trio.current_time() - begun) == 55
 
 
@@ -128,14 +142,57 @@ async def test_destination_is_left_alone_as_long_as_it_asks(
     assert round(trio.current_time() - begun) == (seconds if attempts == 2 else 0)
 
 
-async def test_destination_that_hangs_is_given_up_in_time(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(("seconds", "attempts", "told"), [(5.0, 1, "5 s"), (30.0, 3, "10 s")])
+async def test_destination_that_hangs_is_given_up_in_time(
+    seconds: float, attempts: int, told: str, autojump_clock: MockClock
+) -> None:
     """Each attempt has its deadline, and all of them together have theirs."""
     autojump_clock.autojump_threshold = 0.01
     begun = trio.current_time()
     async with serving(Mischief.HANG) as peer:
-        delivery = await deliver(peer.url)
-    assert delivery.failure == "it did not take everything within 0.2 s"
-    assert trio.current_time() - begun <= 60
+        (delivery,) = await make_job(PUSHGATEWAY.make_settings(peer.url), seconds).deliver_all()
+    assert (delivery.attempts, delivery.failure) == (attempts, f"it did not take everything within {told}")
+    assert round(trio.current_time() - begun) == seconds
+
+
+def test_pause_after_a_failure_is_the_longer_of_two() -> None:
+    """That which doubles up to 10 s, whatever failed, and that which the destination asks for."""
+    assert [find_pause(OSError(errno.ECONNREFUSED, ""), last) for last in (0, 1, 4, 8, 10)] == [1, 2, 8, 10, 10]
+    assert [find_pause(PushError("", asked), 1) for asked in (0, 1, 3, 90)] == [2, 2, 3, 90]
+    assert find_pause(PushError("", 3, is_final=True), 1) == math.inf
+
+
+class Lingering(Pusher):
+    """Takes everything at once, and has no end."""
+
+    def __init__(self) -> None:
+        super().__init__("lingering", "here")
+
+    async def connect(self) -> None:
+        """Have a way."""
+        await trio.lowlevel.checkpoint()
+
+    async def write(self, snapshot: Snapshot) -> int:
+        """Take it."""
+        await trio.lowlevel.checkpoint()
+        return len(snapshot.metrics)
+
+    async def finish(self) -> None:
+        """Go on for ever."""
+        await trio.sleep_forever()
+
+    async def disconnect(self) -> None:
+        """Give up."""
+        await trio.lowlevel.checkpoint()
+
+
+async def test_what_is_done_behind_the_push_has_its_deadline_too(autojump_clock: MockClock) -> None:
+    """It belongs to what the destination has to take."""
+    job = make_job(PushSettings(textfile=TextfileSettings(textfile_path=Path("a.prom"))))
+    job.pushers = [Lingering()]
+    (delivery,) = await job.deliver_all()
+    assert delivery.failure == "it did not end within 10 s"
+    assert delivery.attempts > 1
 
 
 async def test_series_that_were_not_wanted_are_a_failure() -> None:

@@ -5,6 +5,7 @@ A row of `DESTINATIONS` gives the settings of a push to a URL, and what a good a
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import tracemalloc
@@ -25,9 +26,10 @@ from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
 NOW = 1_700_000_000 * 10**9
 CONTEXT = PushContext("host", PrometheusOptions(), lambda: NOW)
-DEADLINE_SECONDS = 0.2
+SHORT_DEADLINE_SECONDS = 0.2
+"""For those who hang. The others have all the time that they need on a busy machine."""
 SPOOL_BYTES = 10_000
-SETTINGS = PushSettings(metric_push_write_deadline_seconds=DEADLINE_SECONDS, push_spool_bytes=SPOOL_BYTES)
+SETTINGS = PushSettings(push_spool_bytes=SPOOL_BYTES)
 
 
 OK = Reply()
@@ -70,7 +72,7 @@ DESTINATIONS = {
 }
 
 NO_ANSWER = "it closed the connection without an answer, or its answer is not HTTP"
-SLOW = f"it did not take everything within {DEADLINE_SECONDS} s"
+SLOW = f"it did not take everything within {SHORT_DEADLINE_SECONDS} s"
 
 FAILURES: dict[str, tuple[Reply | Mischief, str]] = {
     "closes": (Mischief.CLOSE_AT_ONCE, NO_ANSWER),
@@ -135,9 +137,12 @@ async def test_failure_is_counted_and_told_and_the_next_push_goes_well(
     caplog.set_level(logging.INFO)
     step, told = FAILURES[what]
     async with serving(step, step, destination.good) as peer, pushing(destination, peer.url) as task:
+        patience = task.deadline
+        task.deadline = SHORT_DEADLINE_SECONDS if told == SLOW else patience
         for number in (1, 2):
             await task.push()
             assert (task.failure, task.failures_in_a_row) == (told, number)
+        task.deadline = patience
         await task.push()
         assert (task.failure, task.failures_in_a_row) == ("", 0)
         assert (task.counts.pushes, task.counts.failures, task.counts.last_success) == (3, 2, NOW)
@@ -174,12 +179,15 @@ async def test_nothing_grows_while_it_fails(destination: Destination) -> None:
     """Beyond the spool, which is small here and full after some pushes."""
     snapshot = make_snapshot(300)
     async with serving(Reply(503, b"x" * 100_000)) as peer, pushing(destination, peer.url, lambda: snapshot) as task:
+        task.deadline = SHORT_DEADLINE_SECONDS  # Trio keeps deadlines until they are over
         await push_often(task, peer, 30)
         tracemalloc.start()
         try:
             await push_often(task, peer, 10)
+            gc.collect()
             before, _ = tracemalloc.get_traced_memory()
             await push_often(task, peer, 30)
+            gc.collect()
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

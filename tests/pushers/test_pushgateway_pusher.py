@@ -190,10 +190,8 @@ async def test_labels_of_the_key_do_not_make_two_series_one(gateway: Gateway, ca
 async def test_names_of_the_gateway_are_left_to_it(gateway: Gateway) -> None:
     """It would replace the metric, and say nothing."""
     store = make_store("push.time_seconds", kind=Kind.GAUGE)
-    hidden = Metric(
-        "push_failure_time_seconds", kind=Kind.GAUGE, value_type=ValueType.INT, program="a.mtail", hidden=True
-    )
-    store.register([hidden, *make_store()])
+    empty = Metric("push_failure_time_seconds", kind=Kind.GAUGE, value_type=ValueType.INT, label_names=("id",))
+    store.register([empty, *make_store()])
     task = await Push(gateway.url, store).run()
     assert task.pusher.problems == (
         "Metric `push.time_seconds` at  is not pushed to the Pushgateway, which has one of its own.",
