@@ -88,6 +88,8 @@ def require_headers(flag: str, headers: Sequence[tuple[str, str]], reserved: Seq
             raise SettingError(f"--{flag}: the header {name.lower()} is not for you to set.")
         if not HEADER_VALUE.fullmatch(value):
             raise SettingError(f"--{flag}: the value of {name} has characters that no header has.")
+        if name.lower() in (other.lower() for other, _ in headers[: number - 1]):
+            raise SettingError(f"--{flag}: the header {name.lower()} is given twice.")
 
 
 def split_host_port(name: str, text: str) -> tuple[str, int]:

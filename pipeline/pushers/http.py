@@ -127,7 +127,7 @@ class HttpConnection:
         self.headers = {
             "user-agent": f"syslog-pipeline/{__version__}",
             "accept-encoding": "identity",
-            **(headers or {}),
+            **{name.lower(): value for name, value in (headers or {}).items()},
         }
         self.context = make_context(self.url, ca)
         self.client: httpx.AsyncClient | None = None

@@ -445,7 +445,7 @@ def test_request_says_who_it_is_from() -> None:
     assert write(make_metric("a", "k"), make_metric("t", kind=Kind.TEXT), make_metric("h", hidden=True)).requests == []
 
 
-@pytest.mark.parametrize("max_points", [1, 7, 128, 1000, MAX_POINTS])
+@pytest.mark.parametrize("max_points", [1, 7, 256, 1000, MAX_POINTS])
 def test_request_has_no_more_points_than_it_may(max_points: int) -> None:
     """A metric goes on in the next one, which says again what it is. None is lost or written twice."""
     metrics = [make_metric("a", "k", help_text="All"), make_metric("b", "k", help_text="All", kind=Kind.GAUGE)]
@@ -472,6 +472,23 @@ def test_long_label_values_make_more_requests() -> None:
     assert max(map(len, written.requests)) < 1.5 * MAX_REQUEST_BYTES
 
 
+@pytest.mark.parametrize("is_native", [False, True])
+def test_wide_histograms_make_more_requests(is_native: bool) -> None:
+    """Each with an exemplar in every bucket."""
+    metric = make_metric("h", "k", kind=Kind.HISTOGRAM, buckets=range(1, 31), has_exemplars=True)
+    note = (("trace_id", "more"), (b"0af7651916cd43dd8448eb211c80319c", b"x" * 80), 1.0, NOW)
+    for number in range(500):
+        key = b"%d" % number
+        put_histogram(metric, key, counts=[1] * 31, total=1.0, is_native=is_native)
+        for place in range(31):
+            metric.keep_exemplar(metric.data[key,], place, note)
+    written = write(metric)
+    assert sum(written.points) == 500
+    assert max(map(len, written.requests)) < 1.5 * MAX_REQUEST_BYTES
+    assert len(written.requests) > 1
+    assert all(len(point.exemplars) == 31 for one in written.metrics for point in list_points(one))
+
+
 def test_steps_are_short() -> None:
     """Lines and scrapes have their turn between them."""
     metric = make_metric("m", "k")
@@ -480,7 +497,7 @@ def test_steps_are_short() -> None:
     store = Store()
     store.register([metric])
     writer = Writer(make_resource([]), PrometheusOptions(), NOW)
-    assert sum(request is None for request in writer.write(store.view())) == 5000 // 128 + 1
+    assert sum(request is None for request in writer.write(store.view())) == 5000 // 256 + 1
 
 
 # Answers

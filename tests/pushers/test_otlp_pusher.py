@@ -262,18 +262,22 @@ async def test_key_goes_over_tls_to_who_is_trusted(
 
 async def test_request_is_as_the_protocol_has_it() -> None:
     """Over one connection, with the headers of the settings."""
-    async with serving(GOOD) as peer, pushing(peer.url, settings={"otlp_headers": (("x-team", "a=b"),)}) as push:
+    async with (
+        serving(GOOD) as peer,
+        pushing(peer.url, settings={"otlp_headers": (("X-Team", "a=b"), ("User-Agent", "me"))}) as push,
+    ):
         await push()
         push.now += 60 * 10**9
         await push()
     first, second = peer.received
     assert (first.method, first.target, peer.connections) == ("POST", "/v1/metrics", 1)
-    headers = {name: first.headers[name] for name in ("content-type", "content-encoding", "x-team", "accept-encoding")}
-    assert headers == {
+    names = ("content-type", "content-encoding", "x-team", "accept-encoding", "user-agent")
+    assert {name: first.headers[name] for name in names} == {
         "content-type": "application/x-protobuf",
         "content-encoding": "gzip",
         "x-team": "a=b",
         "accept-encoding": "identity",
+        "user-agent": "me",
     }
     times = [
         {point.time_unix_nano for metric in list_metrics([read_received(one)]) for point in metric.sum.data_points}
@@ -490,6 +494,10 @@ def test_resource_is_this_host_unless_it_is_said() -> None:
         (
             {"otlp_headers": (("x-key", f"{KEY}\n"),)},
             "--otlp_headers: the value of x-key has characters that no header has.",
+        ),
+        (
+            {"otlp_headers": (("x-key", KEY), ("X-Key", "b"))},
+            "--otlp_headers: the header x-key is given twice.",
         ),
         (
             {"otlp_resource_attributes": (("a", "1"), ("a", "2"))},
