@@ -44,6 +44,7 @@ packages:
 	need varnishd varnish; \
 	need curl curl; \
 	need carbon-cache graphite-carbon; \
+	need carbon-c-relay carbon-c-relay; \
 	need collectd collectd-core; \
 	need prometheus-pushgateway prometheus-pushgateway; \
 	need prometheus-node-exporter prometheus-node-exporter; \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +43,29 @@ class Pair:
 
 
 @contextmanager
-def run_pair(programs: Path, folder: Path, *flags: str) -> Iterator[Pair]:
-    """Run both until the block ends, on a log that is empty, with the same flags."""
+def run_pair(
+    programs: Path, folder: Path, *flags: str, our_flags: Sequence[str] = (), their_flags: Sequence[str] = ()
+) -> Iterator[Pair]:
+    """Run both until the block ends, on a log that is empty, with the same flags, and some of their own."""
     log, port = folder / "log", find_free_port()
     log.touch()
     common = ["--progs", str(programs), *flags]
-    command = ["mtail", "--address", "127.0.0.1", "--port", str(port), "--logtostderr", "--logs", str(log), *common]
+    command = [
+        "mtail",
+        "--address",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--logtostderr",
+        "--logs",
+        str(log),
+        *common,
+        *their_flags,
+    ]
     transport = httpx.HTTPTransport(uds=str(folder / HTTP_SOCKET))
     with (
         running(command, folder / "mtail.out", ready=lambda: is_open(port)),
-        run_pipeline(folder, "--logs", f"file://{log}", *common),
+        run_pipeline(folder, "--logs", f"file://{log}", *common, *our_flags),
         httpx.Client(transport=transport, base_url="http://ours", timeout=DEADLINE_SECONDS) as ours,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_SECONDS) as theirs,
     ):
