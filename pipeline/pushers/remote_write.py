@@ -101,10 +101,13 @@ class RemoteWritePusher(Pusher):
         self.writer: Writer[Any] = Writer(self.writer_version.message, self.options)
         self.last_time = 0
         self.spool = Spool(settings.push_spool_bytes, self.counts)
+        self.native_spool = Spool(settings.push_spool_bytes, self.counts)
+        """Requests that hold nothing but histograms with native buckets."""
         self.is_behind = False
         """Something waits although the last push went well: there was no time for it."""
         self.refusal = ""
         """What was said of series that were refused; of the first, if there were more."""
+        self.native_failure = ""
         self.is_silent = False
         """The receiver did not say how much it has written, which version 2.0 asks of it."""
 
@@ -114,17 +117,17 @@ class RemoteWritePusher(Pusher):
 
     async def write(self, snapshot: Snapshot) -> int:
         """Send what waits, then all of `snapshot`; return how many series were taken."""
-        self.refusal = ""
+        self.refusal = self.native_failure = ""
         self.is_silent = False
         failure = None if self.version is not None else await self.try_to_choose()
-        self.spool.put(await self.pack(snapshot))
+        await self.pack(snapshot)
         if failure is not None:
             raise failure
         try:
             return await self.send()
         except OutdatedError:
             self.fall_back()
-            self.spool.put(await self.pack(snapshot))
+            await self.pack(snapshot)
             return await self.send()
         finally:
             self.report([*self.writer.problems, *self.describe_answers()])
@@ -134,12 +137,15 @@ class RemoteWritePusher(Pusher):
         receiver = f"The receiver of remote write at {self.address}"
         if self.refusal:
             yield f"{receiver} has refused some series: {self.refusal}."
+        if self.native_failure:
+            yield f"{receiver} does not take native histograms, which wait: {self.native_failure}."
         if self.is_silent:
             yield f"{receiver} does not say how much it has written, as if it knew version 1.0 only."
 
     async def finish(self) -> None:
         """Send what there was no time for."""
-        while self.is_behind:
+        while self.is_behind and not self.native_failure:
+            await self.connection.connect()
             self.counts.series += await self.send()
 
     async def disconnect(self) -> None:
@@ -169,8 +175,9 @@ class RemoteWritePusher(Pusher):
     def fall_back(self) -> None:
         """Go on with version 1.0. What waits cannot be written anew."""
         dropped = 0
-        while self.spool:
-            dropped += self.spool.take_out().series
+        for spool in (self.spool, self.native_spool):
+            while spool:
+                dropped += spool.take_out().series
         self.counts.rejected += dropped
         self.version = VERSION_1
         logger.warning(
@@ -182,8 +189,8 @@ class RemoteWritePusher(Pusher):
 
     # Requests
 
-    async def pack(self, snapshot: Snapshot) -> list[Parcel]:
-        """Return the requests for a snapshot, made in turns with everything else."""
+    async def pack(self, snapshot: Snapshot) -> None:
+        """Put the requests for a snapshot into the spools; they are made in turns with everything else."""
         version = self.version or VERSION_1
         if version is not self.writer_version:
             self.writer_version, self.writer = version, Writer(version.message, self.options)
@@ -191,38 +198,55 @@ class RemoteWritePusher(Pusher):
         # Two samples of one series and one time would be refused.
         self.last_time = now + 1 if now == self.last_time else now
         parcels: list[Parcel] = []
+        natives: list[Parcel] = []
         for request in self.writer.write(snapshot, self.last_time):
             await trio.lowlevel.checkpoint()
             if request is not None:
                 body = bytes(snappy.compress_raw(request.body))
-                parcels.append(WriteParcel(body, request.samples + request.histograms, version))
-        return parcels
+                parcel = WriteParcel(body, request.samples + request.histograms, version)
+                (natives if request.histograms else parcels).append(parcel)
+        self.spool.put(parcels)
+        self.native_spool.put(natives)
 
     async def send(self) -> int:
-        """Send what waits, the oldest first; return how many series were taken. What takes too long waits on."""
+        """Send what waits; return how many series were taken.
+
+        Native histograms come last and hold nothing up: a Prometheus that does not have them switched on answers as
+        if it were out of order (500), and that has to be taken for something that passes.
+        """
         begun = trio.current_time()
-        taken = sent = 0
         self.is_behind = False
-        while self.spool:
+        taken = await self.send_all(self.spool, begun)
+        try:
+            taken += await self.send_all(self.native_spool, begun)
+        except PushError as error:
+            self.native_failure = str(error)
+            await self.connection.disconnect()
+        if self.refusal and not taken:
+            raise PushError(self.refusal)
+        return taken
+
+    async def send_all(self, spool: Spool, begun: float) -> int:
+        """Send what waits there, the oldest first; return how many series were taken. What takes too long waits on."""
+        taken = sent = 0
+        while spool:
             if sent and trio.current_time() - begun > self.patience:
                 self.is_behind = True
                 break
-            taken += await self.send_first()
+            taken += await self.send_first(spool)
             sent += 1
-        if self.refusal and not taken:
-            raise PushError(self.refusal, is_final=True)
         return taken
 
-    async def send_first(self) -> int:
+    async def send_first(self, spool: Spool) -> int:
         """Send the oldest request; return how many of its series were taken. It waits on if it can be sent again."""
-        parcel = self.spool.first
+        parcel = spool.first
         assert isinstance(parcel, WriteParcel)
         answer = await self.connection.send("POST", body=parcel.body, headers=parcel.version.headers)
         if self.is_choosing and parcel.version is VERSION_2 and is_outdated(answer):
             raise OutdatedError
         if not answer.is_good and not is_refusal(answer):
             raise answer.make_error(self.read_clock())
-        self.spool.take_out()
+        spool.take_out()
         self.is_silent |= answer.is_good and parcel.version is VERSION_2 and not tells_written(answer)
         written = count_written(answer, parcel)
         self.counts.rejected += parcel.series - written

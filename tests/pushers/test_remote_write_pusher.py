@@ -186,6 +186,26 @@ async def test_quantile_of_a_histogram_can_be_asked_for(prometheus: Monitor) -> 
 
 
 @pytest.mark.slow
+async def test_native_histograms_that_are_switched_off_hold_nothing_up(tmp_path: Path) -> None:
+    """Prometheus answers as if it were out of order. They wait, which is told, and all else goes on."""
+    metric = make_metric("sizes", kind=Kind.HISTOGRAM, buckets=(0, 10), native=True)
+    store = make_store(1)
+    store.register([metric])
+    with serve_prometheus(write_config(tmp_path), RECEIVER) as monitor:
+        async with pushing(find_url(monitor), store=store, now=time.time_ns() - 5 * SECOND) as push:
+            for number in (1, 2):
+                await push()
+                assert monitor.read("count_over_time(hits_total[1m])") == {"web1": number}
+                assert monitor.read("sizes_count") == {"web1": 0.0}
+                assert push.task.last_series == 5
+                assert push.pusher.problems == (
+                    f"The receiver of remote write at {push.url} does not take native histograms, which wait: "
+                    "it answered 500: native histograms are disabled.",
+                )
+            assert push.task.counts.spooled_bytes > 0
+
+
+@pytest.mark.slow
 async def test_series_that_is_gone_is_gone_at_once(prometheus: Monitor) -> None:
     """The others are not; and it can come again."""
     async with pushing(find_url(prometheus), host="gone", now=time.time_ns() - 5 * SECOND) as push:
