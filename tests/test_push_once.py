@@ -209,12 +209,32 @@ def test_values_of_all_lines_are_pushed(gateway: Gateway, folder: Path) -> None:
     Path("log").write_text("1\n" * 300_000)
     Path("settings.toml").write_text(
         f'metric_push_interval = "0"\npushgateway_delete_on_exit = true\npushgateway_url = "{gateway.url}"\n'
+        'pushgateway_grouping = ["none"]\n'
     )
     job = ["--progs=p.mtail", "--config=settings.toml", "--textfile_path=a.prom", "log"]
-    result = invoke("push-once", *job, "--pushgateway_job=nightly", "--pushgateway_grouping=none")
+    result = invoke("push-once", *job, "--pushgateway_job=nightly")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
     assert gateway.read_page("nightly")[0] == {spell_sample("lines_total", prog="p.mtail"): 300_000.0}
     assert (folder / "a.prom").read_text().endswith('\nlines_total{prog="p.mtail"} 300000\n')
+
+
+def test_receivers_that_answer_nothing_get_whole_values() -> None:
+    """Also where a daemon sends what has come since the last time."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as carbon,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd,
+    ):
+        statsd.bind(("127.0.0.1", 0))
+        flags = [
+            f"--graphite_host_port=127.0.0.1:{carbon.getsockname()[1]}",
+            f"--statsd_hostport=127.0.0.1:{statsd.getsockname()[1]}",
+        ]
+        result = invoke("push-once", "--progs=p.mtail", "log", *flags)
+        assert (result.exit_code, result.stderr) == (0, "")
+        connection, _ = carbon.accept()
+        with connection:
+            assert connection.recv(1000).startswith(b"p.mtail.lines_total 2 ")
+        assert statsd.recv(1000) == b"p.mtail.lines_total:2|c"
 
 
 def test_broken_program_does_not_keep_the_values_of_the_others(gateway: Gateway, folder: Path) -> None:
@@ -260,6 +280,8 @@ def test_destination_that_fails_keeps_no_other_one(folder: Path) -> None:
         (["--textfile_path=a.prom", "nowhere"], "{folder}/nowhere cannot be read: no such file or directory."),
         (["--textfile_path=a.txt", "log"],
          "--textfile_path must end in .prom: the node exporter reads no other files."),
+        (["--textfile_path=a.prom", "--pushgateway_grouping=site", "log"],
+         "Invalid value for '--pushgateway_grouping': 'site' is not a label: write NAME=VALUE, or none."),
         (["--textfile_path=a.prom", "--push_timeout=0", "log"], "--push_timeout must be more than 0."),
         (["--pushgateway_url=https://localhost", "--push_ca=log", "log"],
          "--push_ca 'log' cannot be used: there is no certificate in it."),
