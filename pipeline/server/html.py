@@ -56,10 +56,6 @@ class AnyText(Convertor[str]):
         """Return it as it is."""
         return value
 
-    def to_string(self, value: str) -> str:
-        """Return it as it is."""
-        return value
-
 
 register_url_convertor("any", AnyText())
 

@@ -88,7 +88,7 @@ class FailureStatus:
     line: int
     column: int
     excerpt: str
-    """The place in the program, with a caret under it; nothing where its text is not known."""
+    """The place in the program, with a caret under it."""
     source: str
     log_line: str
     """Its beginning."""

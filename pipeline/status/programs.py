@@ -178,8 +178,6 @@ def find_state(counts: ProgramCounts, failure: LoadFailure | None) -> ProgramSta
 def draw_failure(source: SourceFile, failure: LineFailure) -> str:
     """Return the place of a failure in the text of its program, with a caret under it."""
     place = failure.position
-    if place.line > len(source.line_starts):
-        return ""
     before = source.line_text(place.line).encode()[: place.column - 1].decode("utf-8", "ignore")
     start = source.line_starts[place.line - 1] + len(before)
     excerpt, caret = draw_excerpt(source, Span(start, start + 1))
