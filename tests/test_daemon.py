@@ -511,6 +511,22 @@ async def test_positions_go_over_to_the_next_run(settings: DaemonSettings, tmp_p
         assert (await scrape(client))['words_total{word="a"}'] == 3
 
 
+@pytest.mark.slow
+async def test_histograms_begin_anew_with_the_run_that_makes_them_native(
+    settings: DaemonSettings, tmp_path: Path
+) -> None:
+    """Other restarts keep them: with native buckets as before, and where these are not wanted any more."""
+    (tmp_path / "progs" / "sizes.mtail").write_text("histogram sizes buckets 1, 9\n/^size (\\d+)/ {\n  sizes = $1\n}\n")
+    settings = replace(settings, state=StateSettings(state_file=tmp_path / "state"))
+    counts = []
+    for native in (False, True, True, False, True):
+        programs = replace(settings.programs, native_histograms=native)
+        async with running(replace(settings, programs=programs)) as client:
+            (tmp_path / "log.fifo").write_text("size 4\n")
+            counts.append((await scrape(client))["sizes_count"])
+    assert counts == [1, 1, 2, 3, 1]
+
+
 async def test_source_that_fails_leaves_the_others_running(
     settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

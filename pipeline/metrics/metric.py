@@ -71,6 +71,9 @@ class Metric:
       reset counters that no program said may be lost, and a runtime error would let a stranger
       who fills one metric end every line before its other metrics. A count of `overflows` is of
       attempts: a series that is not kept is new again on its next line.
+
+    A series that nothing writes to goes after the expiry that its program gave it, or else after the `lifetime` of its
+    metric; either is counted in `expirations`.
     """
 
     __slots__ = (
