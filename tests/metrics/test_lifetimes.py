@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.metrics import Datum, Kind, Lifetimes, Metric, Store, ValueType
@@ -220,6 +220,7 @@ WRITES = st.tuples(
 """A series, how much later it is written than the one before, what time the line says, an expiry."""
 
 
+@settings(max_examples=60)
 @given(st.lists(WRITES), st.integers(1, 20), st.sampled_from([0, 3]))
 def test_sweep_leaves_what_the_rule_leaves(
     writes: list[tuple[bytes, int, int, int]], lifetime: int, limit: int

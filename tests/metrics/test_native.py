@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.metrics import NativeBuckets, NativeCounts, merge_buckets
@@ -126,6 +126,7 @@ def test_all_numbers_there_are_fit_in_the_last_schema(sign: float) -> None:
     assert sum(buckets.positive.values()) == sum(buckets.negative.values()) == len(numbers) + 1
 
 
+@settings(max_examples=60)
 @given(st.lists(st.floats(allow_nan=False), max_size=400), st.integers(0, 300))
 def test_every_value_is_counted_where_it_belongs(values: list[float], octaves: int) -> None:
     """With whatever schema has come of them, and however often it was lowered on the way."""

@@ -7,7 +7,7 @@ import math
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import StateError
@@ -32,6 +32,7 @@ def read_all(*records: Record) -> Metric:
     return metric
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=200), min_size=1, max_size=4))
 def test_native_buckets_come_back(observed: list[list[float]]) -> None:
     """Each with its series, whatever schema it has, and they go on counting."""
