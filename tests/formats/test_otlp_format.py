@@ -308,6 +308,18 @@ def test_series_of_several_programs_are_one_metric() -> None:
     ]
 
 
+def test_constant_label_may_be_the_label_of_another_metric() -> None:
+    """Then the series of both have the same attributes."""
+    labelled, plain = make_metric("m", "site", "k"), make_metric("m", "k", program="b.mtail", source="b.mtail:2:2")
+    put(labelled, b"north", b"x")
+    put(plain, b"x")
+    put(plain, b"y")
+    options = PrometheusOptions(emit_prog_label=False, constant_labels=(("site", "north"),))
+    written = write(labelled, plain, options=options)
+    assert written.points == [2]
+    assert len(written.problems) == 1
+
+
 # Names
 
 
@@ -352,6 +364,19 @@ def test_metrics_that_cannot_stand_there_are_told() -> None:
         "Metric `p` at a.mtail:5:5 is left out of OTLP: the label `prog` is the name of the program.",
     ]
     assert write(metrics[-2], options=PrometheusOptions(emit_prog_label=False)).problems == []
+
+
+def test_names_that_become_one_are_told() -> None:
+    """The series of both are there."""
+    first, second = make_metric("a b", "k"), make_metric("a:b", "k", source="a.mtail:2:2")
+    put(first, b"x")
+    put(second, b"y")
+    written = write(first, second)
+    assert [metric.name for metric in written.metrics] == ["a_b"]
+    assert written.points == [2]
+    assert written.problems == [
+        "Metric `a:b` at a.mtail:2:2 is called `a_b` in OTLP, as is `a b` at a.mtail:1:1.",
+    ]
 
 
 def test_histograms_of_both_sorts_are_not_one_metric() -> None:

@@ -121,8 +121,13 @@ def select_family(
             reason = f"the name is taken by the {taken} at {members[0].source}"
         if reason:
             problems.append(leave_out(metric, reason, "OTLP"))
-        else:
-            members.append(metric)
+            continue
+        members.append(metric)
+        if metric.name != members[0].name:
+            problems.append(
+                f"Metric `{metric.name}` at {metric.source} is called `{name}` in OTLP, as is"
+                f" `{members[0].name}` at {members[0].source}."
+            )
     if not members:
         return None
     return Family(name, find_data_type(members[0]), describe_family(members, problems))

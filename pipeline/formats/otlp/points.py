@@ -65,11 +65,12 @@ class Attributes:
         fixed = {name: value for name, value in options.constant_labels if name not in places}
         if has_prog_label(metric, options):
             fixed["prog"] = metric.program
+        self.fixed = tuple((clean_text(name), clean_text(value)) for name, value in fixed.items())
         self.names = tuple(places)
         self.places = tuple(places.values())
         self.form = [
             *(make_attribute(name, "") for name in self.names),
-            *(make_attribute(clean_text(name), clean_text(value)) for name, value in fixed.items()),
+            *(make_attribute(name, value) for name, value in self.fixed),
         ]
         """Those of any series: first the labels, as yet without values."""
         self.bytes = sum(one.ByteSize() for one in self.form)
@@ -90,11 +91,11 @@ class Duplicates:
         self.is_shared = len(metrics) > 1
         self.seen: set[int] = set()
 
-    def add(self, attributes: Attributes, values: Sequence[str], program: str) -> bool:
+    def add(self, attributes: Attributes, values: Sequence[str]) -> bool:
         """Remember a series; tell whether it is new."""
         if not self.is_shared and REPLACED not in "".join(values):
             return True
-        key = hash((program, frozenset(zip(attributes.names, values, strict=True))))
+        key = hash(frozenset((*zip(attributes.names, values, strict=True), *attributes.fixed)))
         if key in self.seen:
             return False
         self.seen.add(key)
@@ -113,7 +114,6 @@ class PointWriter:
     ) -> None:
         self.metric = metric
         self.attributes = Attributes(metric, options)
-        self.program = metric.program if has_prog_label(metric, options) else ""
         self.clock = clock
         self.duplicates = duplicates
         self.lost = 0
@@ -137,7 +137,7 @@ class PointWriter:
         slots = [one.value for one in point.attributes]
         for one in series:
             values = self.attributes.read_values(one)
-            if not self.duplicates.add(self.attributes, values, self.program):
+            if not self.duplicates.add(self.attributes, values):
                 self.lost += 1
                 continue
             for slot, value in zip(slots, values, strict=False):  # behind them are those that all series have
