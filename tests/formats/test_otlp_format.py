@@ -333,6 +333,7 @@ def test_constant_label_may_be_the_label_of_another_metric() -> None:
         ("9lives", "metric_9lives"),
         ("m" * 255, "m" * 255),
     ],
+    ids=["as it is", "others", "letters", "underscore", "digit", "long"],
 )
 def test_name_is_one_of_an_instrument(name: str, expected: str) -> None:
     """A letter, then letters, digits and `_ . - /`."""
@@ -541,6 +542,10 @@ def test_steps_are_short() -> None:
         (b"[" * 60_000, "application/json", None),
         (b'{"partialSuccess": {"errorMessage": "\\ud800"}}', "application/json", None),
         (b"\xff", "application/json", None),
+    ],
+    ids=[
+        *("nothing", "rejected", "JSON", "nothing of JSON", "rejected in JSON"),
+        *("a page", "no UTF-8", "deep JSON", "no text in JSON", "no JSON"),
     ],
 )
 def test_verdict_on_a_request_that_was_taken(body: bytes, content_type: str, expected: Verdict | None) -> None:
