@@ -7,7 +7,10 @@ without reading makes collectd wait, and is then waited for.
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
+
+import trio
 
 from pipeline.errors import PushError
 from pipeline.formats import collectd
@@ -35,28 +38,40 @@ class CollectdPusher(Pusher):
         self.host = host
         self.connection = UnixConnection(path)
         self.unread = b""
+        self.taken: dict[int, int] = {}
+        """The times of what collectd has taken on this connection."""
+        self.used: socket.socket | None = None
 
     async def connect(self) -> None:
-        """Have a connection: the one of the last push, if collectd has not closed it."""
+        """Have a connection: the one of the last push, if collectd has not closed it. One that is new knows nothing."""
         await self.connection.connect()
         self.unread = b""
+        if self.connection.socket is not self.used:
+            self.used = self.connection.socket
+            self.taken = {}
 
     async def write(self, snapshot: Snapshot) -> int:
-        """Send all series, with the values of the moment at which each goes; count those that collectd refuses."""
-        writer = collectd.Writer(self.host, self.prefix, self.interval_seconds)
+        """Send the series whose times have moved, with the values of the moment; count those that collectd refuses."""
+        writer = collectd.Writer(self.host, self.prefix, self.interval_seconds, self.taken)
         refusals: dict[tuple[str, str], str] = {}
         taken = 0
         for commands in writer.write(snapshot):
+            if not commands.lines:
+                await trio.lowlevel.checkpoint()
+                continue
             await self.connection.send(b"".join(commands.lines))
             refused = set()
-            for owner in commands.owners:
+            for owner, (key, second) in zip(commands.owners, commands.marks, strict=True):
                 answer = await self.read_answer()
-                if answer:
+                if not answer:
+                    writer.still_taken[key] = second
+                else:
                     refused.add(owner)
                     metric = commands.metric
                     refusals.setdefault((metric.name, metric.source), describe_refusal(metric, answer))
             taken += len(set(commands.owners)) - len(refused)
             self.counts.rejected += len(refused)
+        self.taken = writer.still_taken
         self.report([*writer.problems, *refusals.values()])
         return taken
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class Receiver:
     answer: bytes = b""
     """What is said to each line. mtail would hang up on it, since it reads nothing."""
     lines: list[bytes] = field(default_factory=list)
+    connection: socket.socket | None = None
 
     def take_datagrams(self) -> None:
         """Take lines until the socket is shut down."""
@@ -36,11 +37,17 @@ class Receiver:
                 connection, _ = self.listening.accept()
             except OSError:  # it is shut down
                 return
-            with connection, connection.makefile("rb") as file:
+            self.connection = connection
+            with connection, connection.makefile("rb") as file, suppress(ConnectionError):
                 for line in file:
                     self.lines.append(line.removesuffix(b"\n"))
                     if self.answer:
                         connection.sendall(self.answer)
+
+    def hang_up(self) -> None:
+        """End the connection that there is."""
+        if self.connection is not None:
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def wait_push(self, marker: bytes) -> Sequence[bytes]:
         """Return the lines of a push that begins after now, each once, sorted. In each, one line has `marker` in it.

@@ -86,6 +86,23 @@ def test_histogram_of_many_buckets_is_cut_into_batches() -> None:
     assert [len(lines) for lines in batches] == [100, 100, 52, 1]
 
 
+def test_series_is_written_again_when_its_time_has_moved() -> None:
+    """In seconds: collectd takes no other, and logs it. What is there no more is forgotten."""
+    metric = make_metric("m", ("k",))
+    for key in (b"still", b"within", b"moved", b"back", b"gone"):
+        put(metric, key, time=NOW - 10**9 + 1)
+    first = collectd.Writer("host", "", 60)
+    marks = [mark for commands in first.write(snap(metric)) for mark in commands.marks]
+    assert len(dict(marks)) == 5
+    metric.data[b"within",].time += 10**9 - 2
+    metric.data[b"moved",].time += 10**9
+    metric.data[b"back",].time -= 10**9
+    del metric.data[b"gone",]
+    second = collectd.Writer("host", "", 60, dict(marks))
+    assert [line.count(b"moved") for commands in second.write(snap(metric)) for line in commands.lines] == [1]
+    assert len(second.still_taken) == 3
+
+
 def test_texts_and_hidden_metrics_are_left_out() -> None:
     """Collectd keeps numbers only."""
     text, hidden = make_metric("t", kind=Kind.TEXT), make_metric("h", hidden=True)

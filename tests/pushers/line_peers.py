@@ -31,11 +31,12 @@ def make_counter(series: int = 1, value: int = 5) -> Metric:
 
 
 def grow(metric: Metric, number: int = 0, by: int = 1) -> None:
-    """Let a series of that counter grow."""
+    """Let a series of that counter grow, a second later."""
     series = metric.data[b"%d" % number,]
     assert isinstance(series, Datum)
     assert isinstance(series.value, int)
     series.value += by
+    series.time += 1_000_000_000
 
 
 @asynccontextmanager

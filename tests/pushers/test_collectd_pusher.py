@@ -18,7 +18,7 @@ from pipeline.push_settings import CollectdSettings, PushSettings
 from pipeline.pushers import PushTask
 from pipeline.pushers.collectd import CollectdPusher
 from tests.generators.some_metrics import make_metric, put_histogram
-from tests.pushers.line_peers import listen_unix, make_counter, pushing, receive_lines
+from tests.pushers.line_peers import grow, listen_unix, make_counter, pushing, receive_lines
 
 TAKEN = b"0 Success: 1 value has been dispatched.\n"
 UNKNOWN = b"-1 Type `counter' isn't defined.\n"
@@ -52,21 +52,44 @@ async def push_to(path: Path, metric: Metric, say: Callable[[bytes], bytes]) -> 
 
 
 async def test_series_are_taken_on_one_connection(tmp_path: Path) -> None:
-    """Each is a command; the interval is that of the pushes."""
-    async with listen_unix(tmp_path / "c") as listener, pushing_to(tmp_path / "c", make_counter(2)) as task:
-        for _ in range(2):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(task.push)
-                if task.counts.pushes == 0:
-                    stream = await listener.accept()
-                assert list(await receive_lines(stream, 2)) == [
-                    b'PUTVAL "host/mtail-a.mtail/counter-hits-id-%d" interval=60 1700000000:5\n' % number
-                    for number in range(2)
-                ]
-                await stream.send_all(TAKEN * 2)
-        await stream.aclose()
-    assert (task.counts.failures, task.counts.series, task.counts.rejected) == (0, 4, 0)
+    """Each is a command; the interval is that of the pushes. What has not moved since is not sent again."""
+    metric = make_counter(2)
+    async with listen_unix(tmp_path / "c") as listener, pushing_to(tmp_path / "c", metric) as task:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(task.push)
+            stream = await listener.accept()
+            assert list(await receive_lines(stream, 2)) == [
+                b'PUTVAL "host/mtail-a.mtail/counter-hits-id-%d" interval=60 1700000000:5\n' % number
+                for number in range(2)
+            ]
+            await stream.send_all(TAKEN * 2)
+        await task.push()
+        grow(metric, 1)
+        async with stream, trio.open_nursery() as nursery:
+            nursery.start_soon(task.push)
+            assert list(await receive_lines(stream, 1)) == [
+                b'PUTVAL "host/mtail-a.mtail/counter-hits-id-1" interval=60 1700000001:6\n'
+            ]
+            await stream.send_all(TAKEN)
+    assert (task.counts.pushes, task.counts.failures, task.counts.series, task.counts.rejected) == (3, 0, 3, 0)
     assert task.pusher.problems == ()
+
+
+async def test_what_is_refused_is_sent_again(tmp_path: Path) -> None:
+    """Collectd may have learned the type meanwhile; until then the warning stands."""
+    async with listen_unix(tmp_path / "c") as listener, pushing_to(tmp_path / "c", make_counter()) as task:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(task.push)
+            stream = await listener.accept()
+            await receive_lines(stream, 1)
+            await stream.send_all(UNKNOWN)
+        problems = list(task.pusher.problems)
+        async with stream, trio.open_nursery() as nursery:
+            nursery.start_soon(task.push)
+            await receive_lines(stream, 1)
+            await stream.send_all(TAKEN)
+    assert (task.counts.series, task.counts.rejected) == (1, 1)
+    assert (len(problems), len(task.pusher.problems)) == (1, 0)
 
 
 async def test_answers_may_come_in_any_pieces(tmp_path: Path) -> None:
@@ -144,12 +167,14 @@ async def test_nonsense(tmp_path: Path, said: bytes, told: str) -> None:
 
 async def test_answers_too_many_are_not_those_of_the_next_push(tmp_path: Path) -> None:
     """The next push reads its own."""
-    async with listen_unix(tmp_path / "c") as listener, pushing_to(tmp_path / "c", make_counter()) as task:
+    metric = make_counter()
+    async with listen_unix(tmp_path / "c") as listener, pushing_to(tmp_path / "c", metric) as task:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(task.push)
             stream = await listener.accept()
             await receive_lines(stream, 1)
             await stream.send_all(TAKEN + UNKNOWN * 1000)
+        grow(metric)
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(task.push)
             await receive_lines(stream, 1)
