@@ -130,7 +130,7 @@ async def test_put_replaces_the_group_and_post_families(gateway: Gateway, method
 
 @pytest.mark.parametrize("is_deleting", [True, False])
 async def test_group_goes_with_the_daemon_if_that_is_wanted(gateway: Gateway, is_deleting: bool) -> None:
-    """Also when the last push has failed, and its connection is closed. Others stay."""
+    """Also when there is no connection any more. Other groups stay."""
     await Push(gateway.url, make_store(), {"pushgateway_job": "other"}).run()
     task = Push(gateway.url, make_store(), {"pushgateway_delete_on_exit": is_deleting}).make_task()
     await task.push()
