@@ -42,16 +42,16 @@ PLACE = re.compile(r":(\d+):[\d-]+\Z")
 """Where in its file a metric is declared, behind the file's name."""
 
 NOTES = {
-    "evictions": "{:,} series made room for newer ones at the limit",
-    "expirations": "{:,} series went, because nothing was written to them for long enough",
+    "evictions": "series that made room for newer ones: {:,}",
+    "expirations": "series that went, because nothing was written to them for long enough: {:,}",
 }
 """What the counts of a metric's limits mean, of those that do what the program or a flag asked for."""
 
 LOSSES = {
-    "overflows": "{:,} new series were not kept, because there are too many",
-    "values_too_long": "{:,} new series were not kept, because a label value is too long",
-    "texts_cut": "{:,} texts were cut, because they are too long",
-    "exemplars_too_long": "{:,} exemplars were not kept, because they are too long",
+    "overflows": "new series not kept, because there are too many: {:,}",
+    "values_too_long": "new series not kept, because a label value is too long: {:,}",
+    "texts_cut": "texts cut, because they are too long: {:,}",
+    "exemplars_too_long": "exemplars not kept, because they are too long: {:,}",
 }
 """And of those where something is lost."""
 

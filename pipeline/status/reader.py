@@ -39,9 +39,9 @@ from pipeline.telemetry import SourceCounts, Telemetry
 NANOSECONDS = 1_000_000_000
 
 LOSSES = {
-    "datagrams_dropped": "{:,} datagrams dropped by the kernel",
-    "lines_truncated": "{:,} lines cut at --max_line_bytes",
-    "connections_refused": "{:,} connections refused",
+    "datagrams_dropped": "datagrams dropped by the kernel: {:,}",
+    "lines_truncated": "lines cut at --max_line_bytes: {:,}",
+    "connections_refused": "connections refused: {:,}",
 }
 """What the counts of a source mean that tell of losses."""
 

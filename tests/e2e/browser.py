@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+from tempfile import TemporaryDirectory
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -41,14 +43,24 @@ def find_command(name: str) -> str:
 
 
 @contextmanager
-def run_browser(folder: Path) -> Iterator[webdriver.Chrome]:
-    """Run Chromium with a profile in `folder`, and give what drives it. Nothing is downloaded for it."""
+def run_browser() -> Iterator[webdriver.Chrome]:
+    """Run Chromium with a new profile, and give what drives it. Nothing is downloaded for it."""
+    # A process of its many may still write when the driver has ended.
+    with TemporaryDirectory(prefix="e2e-", ignore_cleanup_errors=True) as profile, driving(profile) as driver:
+        yield driver
+
+
+@contextmanager
+def driving(profile: str) -> Iterator[webdriver.Chrome]:
+    """Run Chromium with the profile in a folder."""
     options = Options()
     options.binary_location = find_command("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={folder}/profile"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(find_command("chromedriver")))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("no_proxy", "*")  # the driver is on this machine
+        driver = webdriver.Chrome(options=options, service=Service(find_command("chromedriver")))
     try:
         driver.set_page_load_timeout(DEADLINE_SECONDS)
         yield driver

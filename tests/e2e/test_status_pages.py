@@ -102,9 +102,9 @@ def address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser(folder: Path) -> Iterator[webdriver.Chrome]:
+def browser() -> Iterator[webdriver.Chrome]:
     """One browser for all."""
-    with run_browser(folder) as driver:
+    with run_browser() as driver:
         yield driver
 
 

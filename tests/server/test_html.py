@@ -208,6 +208,7 @@ def test_first_page_says_what_needs_attention() -> None:
         " may wait."
     )
     assert "All is well" not in text
+    assert "<title>(5) syslog-pipeline on www1</title>" in show(STATUS)
 
 
 def test_first_page_shows_the_last_failure_of_a_program() -> None:
@@ -297,10 +298,10 @@ def test_no_table_has_more_rows_than_it_may() -> None:
     assert Outline(page).tags.count("tr") == 2 * (MAX_ROWS + 1)
     text = read_text(page)
     for part in (
-        "… and 5 more programs.",
-        "… and 6 more sources.",
-        f"… and {MAX_ROWS - MAX_PROBLEMS} more such things.",
-        f"… and {MAX_ROWS - MAX_PROBLEMS} more programs with failures.",
+        "… and 5 more. Last failures",
+        "… and 6 more. Pushes",
+        f"… and {MAX_ROWS - MAX_PROBLEMS} more. In numbers",
+        f"… and {MAX_ROWS - MAX_PROBLEMS} more. Sources",
     ):
         assert part in text
 
@@ -366,14 +367,14 @@ def test_page_of_a_program_tells_all_of_it() -> None:
         "a.mtail ✓ running , loaded 1 h 0 min ago .",
         "Lines a second 2.0 Matched a second 1.0 Lines 7 Share of time 50 % Time per line 12 µs Failed lines 2",
         "it failed Where a.mtail:3:7 When 5 s ago Source /log 3 | x | ^ The line was: the line",
-        "Warnings a.mtail:1:1: warning: w … and 3 more warnings.",
+        "Warnings a.mtail:1:1: warning: w … and 3 more.",
         "a What it is. 7 series made room for newer ones at the limit 8 new series were not kept"
         " counter, hidden, in seconds k, l line 1 12,345"
         " limit 20,000 ",
         "b gauge none line 1 0 – ",
-        "… and 4 more metrics.",
-        'k="v", l="w" 17 2 s ago without labels 3 … and 12,343 more series.',
-        "2:1 x literal it is a plain text 2:9 y literal so is it … and 1 more patterns.",
+        "… and 4 more.",
+        'k="v", l="w" 17 2 s ago without labels 3 … and 12,343 more.',
+        "2:1 x literal it is a plain text 2:9 y literal so is it … and 1 more.",
         "syslog-pipeline explain --profile LOG PROGRAM",
         'Lines that matter hold one of: "x" The sieve stands before this program.',
         "counter a by k /x/ { literal a[strptime($1, 2)]++ last failure } syslog-pipeline",

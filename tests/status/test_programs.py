@@ -163,15 +163,15 @@ def test_metrics_are_read_with_their_newest_series(machine: Machine) -> None:
     metrics = {metric.name: metric for metric in machine.read("a.mtail").metrics.rows}
     fruit = metrics["fruit"]
     assert (fruit.kind, fruit.labels, fruit.line, fruit.series, fruit.limit) == ("counter", ("name",), 1, 3, "limit 3")
-    assert fruit.notes == ("2 series made room for newer ones at the limit",)
-    assert fruit.losses == ("1 new series were not kept, because a label value is too long",)
+    assert fruit.notes == ("series that made room for newer ones: 2",)
+    assert fruit.losses == ("new series not kept, because a label value is too long: 1",)
     assert fruit.newest.rows[0] == SeriesStatus('name="4"', "1", NOW)
     assert metrics["last"].newest.rows[0].value == '"' + "x" * 20 + '"'
-    assert metrics["last"].losses == ("1 texts were cut, because they are too long",)
+    assert metrics["last"].losses == ("texts cut, because they are too long: 1",)
     assert (metrics["last"].limit, metrics["last"].line) == ("", 2)
     sizes = metrics["sizes"]
     assert (sizes.help_text, sizes.unit, sizes.limit) == ("How large.", "bytes", "4 by --max_series_per_metric")
-    assert sizes.losses == ("2 new series were not kept, because there are too many",)
+    assert sizes.losses == ("new series not kept, because there are too many: 2",)
     assert sizes.newest.rows[0] == SeriesStatus('k="4"', "count 1, sum 4", NOW)
     assert (metrics["half"].is_hidden, metrics["half"].newest.rows[0].value) == (True, "3")
 

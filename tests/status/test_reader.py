@@ -117,7 +117,7 @@ async def test_lag_of_a_file_is_what_waits(tmp_path: Path, autojump_clock: MockC
         counts.lag_bytes, counts.lines_truncated, counts.datagrams_dropped = 1234, 5, 6789
         (source,) = reader.read().sources.rows
     assert (source.lines, source.waiting_bytes) == (1, 1234)
-    assert source.losses == ("6,789 datagrams dropped by the kernel", "5 lines cut at --max_line_bytes")
+    assert source.losses == ("datagrams dropped by the kernel: 6,789", "lines cut at --max_line_bytes: 5")
 
 
 @pytest.mark.slow
