@@ -79,6 +79,10 @@ class ExemplarsView(Mapping[tuple[bytes, ...], SeriesExemplars]):
     def __getitem__(self, labels: tuple[bytes, ...]) -> SeriesExemplars:
         return read_notes(self.notes[labels])
 
+    def __contains__(self, labels: object) -> bool:
+        # That of the base class makes the exemplars, or an exception where there are none: 0.6 instead of 0.1 µs.
+        return labels in self.notes
+
     def __iter__(self) -> Iterator[tuple[bytes, ...]]:
         return iter(tuple(self.notes))
 

@@ -33,7 +33,7 @@ AGAIN = 3
 
 NOW = 1_700_000_000 * 10**9
 HOST = "loghost.example.com"
-LIBRARY = "prometheus_client"
+LIBRARY = "client_python"
 
 Sizes = Iterator[int]
 """How many bytes each piece has."""
@@ -41,8 +41,9 @@ Sizes = Iterator[int]
 ABOUT = (
     f"{SERIES:,} series of one counter by two labels, all of which have changed since the last time. First is with "
     "nothing kept from before, again with what a format keeps: the text of the labels, or what was told before; ns are "
-    f"CPU time per series. The ratios are the times of {LIBRARY}'s `generate_latest`, for text 0.0.4, by those of the "
-    "format. The Pushgateway and the textfile collector get the Prometheus text. gzip and Snappy are not in it."
+    f"CPU time per series. The ratios are the times of `generate_latest` of Prometheus' {LIBRARY}, for text 0.0.4, by "
+    "those of the format. The Pushgateway and the textfile collector get the Prometheus text. gzip and Snappy are not "
+    "in it."
 )
 
 

@@ -226,7 +226,9 @@ def test_kept_page_is_the_page_of_the_moment() -> None:
         snapshot = make_snapshot(metric, exemplars=exemplars)
         for _ in page.refresh(snapshot):
             pass
-        written = b"".join(page.write(OPENMETRICS[0]))
+        pieces = list(page.write(OPENMETRICS[0]))
+        assert pieces.count(b"") == len(pieces) // 2 - 1, "others have a turn after each block"
+        written = b"".join(pieces)
         assert written == prometheus.render(snapshot, options, variant=OPENMETRICS[0])
         assert written.count(b" # {") == round_ % 2
         assert len(read_starts(written.decode())) == 600 - round_ - 1

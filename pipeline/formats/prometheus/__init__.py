@@ -160,6 +160,8 @@ class Page:
             for block in shown.blocks:
                 template = self.additions.extend(shown, block) if is_extended else block.template
                 yield write(template, block.shown, stamp_shown, tells_start=tells_start)
+                if template is not block.template:
+                    yield b""  # it takes a millisecond or more where it is made
         if end:
             yield end.encode()
 

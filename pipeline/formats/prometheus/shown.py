@@ -37,4 +37,4 @@ class ShownFamily:
         if not any(found):
             return NO_EXEMPLARS
         rows = enumerate(zip(block.shown_indexes, block.shown, strict=True))
-        return {place: own for place, (index, one) in rows if (own := found[index].get(one.labels))}
+        return {place: found[index][one.labels] for place, (index, one) in rows if one.labels in found[index]}
