@@ -101,8 +101,8 @@ class RemoteWritePusher(Pusher):
         self.writer: Writer[Any] = Writer(self.writer_version.message, self.options)
         self.last_time = 0
         self.spool = Spool(settings.push_spool_bytes, self.counts)
-        self.native_spool = Spool(settings.push_spool_bytes, self.counts)
-        """Requests that hold nothing but histograms with native buckets."""
+        self.native_spool = Spool(settings.push_spool_bytes // 4, self.counts)
+        """Requests that hold nothing but histograms with native buckets. They leave the others their room."""
         self.is_behind = False
         """Something waits although the last push went well: there was no time for it."""
         self.refusal = ""
@@ -147,6 +147,8 @@ class RemoteWritePusher(Pusher):
         while self.is_behind and not self.native_failure:
             await self.connection.connect()
             self.counts.series += await self.send()
+        if self.native_failure:
+            raise PushError(f"native histograms were not taken: {self.native_failure}")
 
     async def disconnect(self) -> None:
         """Close the connection."""
@@ -223,7 +225,7 @@ class RemoteWritePusher(Pusher):
             self.native_failure = str(error)
             await self.connection.disconnect()
         if self.refusal and not taken:
-            raise PushError(self.refusal)
+            raise PushError(self.refusal, is_final=True)
         return taken
 
     async def send_all(self, spool: Spool, begun: float) -> int:

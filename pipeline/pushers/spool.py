@@ -24,6 +24,7 @@ class Spool:
 
     def __init__(self, max_bytes: int, counts: PushCounts) -> None:
         self.max_bytes = max_bytes
+        self.bytes = 0
         self.counts = counts
         self.parcels: deque[Parcel] = deque()
 
@@ -33,8 +34,8 @@ class Spool:
     def put(self, parcels: list[Parcel]) -> None:
         """Add the parcels of one push."""
         self.parcels.extend(parcels)
-        self.counts.spooled_bytes += sum(len(parcel.body) for parcel in parcels)
-        while self.counts.spooled_bytes > self.max_bytes and len(self.parcels) > len(parcels):
+        self.add_bytes(sum(len(parcel.body) for parcel in parcels))
+        while self.bytes > self.max_bytes and len(self.parcels) > len(parcels):
             self.counts.spool_dropped += self.take_out().series
 
     @property
@@ -45,5 +46,10 @@ class Spool:
     def take_out(self) -> Parcel:
         """Take out that parcel: it was sent, or never can be."""
         parcel = self.parcels.popleft()
-        self.counts.spooled_bytes -= len(parcel.body)
+        self.add_bytes(-len(parcel.body))
         return parcel
+
+    def add_bytes(self, size: int) -> None:
+        """Count what comes and goes. A destination may have several spools, which are counted together."""
+        self.bytes += size
+        self.counts.spooled_bytes += size

@@ -203,6 +203,10 @@ async def test_native_histograms_that_are_switched_off_hold_nothing_up(tmp_path:
                     "it answered 500: native histograms are disabled.",
                 )
             assert push.task.counts.spooled_bytes > 0
+            await push.task.finish()
+            assert (
+                push.task.failure == "native histograms were not taken: it answered 500: native histograms are disabled"
+            )
 
 
 @pytest.mark.slow
@@ -533,6 +537,21 @@ async def test_series_have_the_labels_that_are_set(
         await push()
         ((found, _),) = read_received(peer.received[0]).items()
         assert dict(found) == {"__name__": "hits_total", "prog": "a.mtail", **expected}
+
+
+async def test_what_cannot_be_written_is_told() -> None:
+    """Two names that become one, of different types."""
+    counter, gauge = make_metric("a.b"), make_metric("a_b", kind=Kind.GAUGE)
+    store = Store()
+    store.register([counter, gauge])
+    gauge.new((), NOW)
+    settings = {"remote_write_version": "1.0"}
+    async with serving(Reply(204)) as peer, pushing(peer.url, store=store, settings=settings) as push:
+        await push()
+        assert list_requests(peer) == [("1.0", 1)]
+        (problem,) = push.pusher.problems
+        assert "Metric `a_b`" in problem
+        assert problem.endswith(" is left out of the Prometheus format: the name is taken by a counter at .")
 
 
 async def test_secrets_are_sent_and_not_shown() -> None:

@@ -52,6 +52,7 @@ HISTOGRAM_TIMESTAMP, HISTOGRAM_START = make_tag(15, VARINT), make_tag(17, VARINT
 EXEMPLAR_VALUE, EXEMPLAR_TIMESTAMP = make_tag(2, EIGHT_BYTES), make_tag(3, VARINT)
 
 NANOSECONDS_PER_MILLISECOND = 1_000_000
+MAX_KEPT_LENGTH = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,16 @@ class Request:
 
 
 class Heads(dict[int, bytes]):
-    """A tag with the length of what follows, by that length."""
+    """A tag with the length of what follows, by that length. Long ones are rare, and not kept."""
 
     def __init__(self, tag: bytes) -> None:
         super().__init__()
         self.tag = tag
 
     def __missing__(self, size: int) -> bytes:
-        head = self[size] = self.tag + spell_varint(size)
+        head = self.tag + spell_varint(size)
+        if size < MAX_KEPT_LENGTH:
+            self[size] = head
         return head
 
 

@@ -32,9 +32,9 @@ from pipeline.formats.prometheus.selection import PrometheusOptions, find_help
 from pipeline.formats.prometheus.shown import ShownFamily
 from pipeline.metrics import HistogramValue, NativeBuckets, Snapshot
 
-# Prometheus, too, sends 2,000 at a time, since version 2.51.
+# As Prometheus does by default (queue_config.max_samples_per_send).
 MAX_REQUEST_SAMPLES = 2000
-# Label values may be long: a receiver limits what it takes, Mimir to 100 MB and Prometheus to 32.
+# Label values may be long, and receivers limit what they take.
 MAX_REQUEST_BYTES = 1024 * 1024
 
 STEP_SAMPLES = 512
