@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = """counter requests_total by code
 histogram request_seconds by code buckets 0.1, 1, 10
+histogram odd_spread by name buckets 0, 1, 2
 gauge odd_value by name
 histogram odd_observed by name buckets 1, 2
 counter plain by code
@@ -36,6 +37,10 @@ counter plain by code
   requests_total[$code]++ exemplar $trace
   request_seconds[$code] = float($seconds) exemplar $trace
   plain[$code]++ exemplar $trace
+}
+
+/^spread (?P<name>\\S+) (?P<value>\\S+)$/ {
+  odd_spread[$name] = float($value)
 }
 
 /^odd (?P<name>.+) is (?P<value>\\S+)$/ {
@@ -57,6 +62,16 @@ ODD = {
     'quote " backslash \\': "0.5",
     "umlaut ü €": "1.25",
 }
+
+SPREADS = {
+    "zero": ["0", "-0.0", "1e-300"],
+    "signs": ["-3", "-2.5", "0", "2.5", "3"],
+    "infinite": ["1", "+Inf", "-Inf"],
+    "none": ["1", "NaN", "2"],
+    "wide": ["5e-324", "1e-30", "1", "1e30", "1e300"],
+    "nothing": ["NaN"],
+}
+"""What else a histogram may be told."""
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 MESSAGES = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
@@ -144,6 +159,7 @@ def site() -> Iterator[Site]:
         stack.enter_context(run_pipeline(folder, "--progs", f"{folder}/forms.mtail", *flags))
         lines = [f"request code=200 seconds={value!r} trace={TRACE}{place}\n" for place, value in enumerate(SECONDS)]
         lines += [f"odd {name} is {value}\n" for name, value in ODD.items()]
+        lines += [f"spread {name} {value}\n" for name, values in SPREADS.items() for value in values]
         with (folder / "log.fifo").open("wb") as pipe:
             pipe.write("".join(lines).encode() + b"odd invalid \xff is 7\n")
         wait_until(lambda: 'name="invalid' in fetch_metrics(folder / "metrics.sock"), "all lines are read")
@@ -217,6 +233,17 @@ def test_odd_values_are_in_native_buckets(site: Site) -> None:
             assert count == "1"
             assert float(low) <= value <= float(high)
             assert math.isinf(value) or value == 0 or float(high) / float(low) == pytest.approx(2 ** (1 / 8))
+
+
+def test_native_histogram_takes_whatever_lines_hold(site: Site) -> None:
+    """Prometheus refuses a whole page for one that does not add up."""
+    counts = read_values(site.native, "histogram_count(odd_spread)", "name")
+    assert counts == {(name,): len(values) for name, values in SPREADS.items()}
+    totals = read_values(site.native, "histogram_sum(odd_spread)", "name")
+    assert {name: repr(total) for (name,), total in totals.items()} == {
+        name: repr(sum(map(float, values))) for name, values in SPREADS.items()
+    }
+    assert read_values(site.native, 'histogram_quantile(0.5, odd_spread{name="signs"})') == {(): pytest.approx(0)}
 
 
 def test_buckets_by_bounds_are_kept_where_native_ones_are_not(site: Site) -> None:
