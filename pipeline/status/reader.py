@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -59,6 +58,8 @@ class Parts:
     supervisor: Supervisor
     pushes: Pushes
     keeper: StateKeeper | None
+    read_clock: Callable[[], int]
+    """Gives the time in ns since 1970."""
 
 
 @dataclass(slots=True)
@@ -70,10 +71,11 @@ class StatusReader:
     programs: ProgramReader = field(init=False)
     window: Window[bytes] = field(init=False)
     total: Window[str] = field(init=False)
-    started: int = field(default_factory=time.time_ns)
+    started: int = field(init=False)
 
     def __post_init__(self) -> None:
         parts = self.parts
+        self.started = parts.read_clock()
         self.programs = ProgramReader(parts.telemetry, parts.loader, parts.bindings, self.began)
         self.window = Window(self.read_counts, self.began)
         self.total = Window(lambda: {"": (parts.telemetry.lines,)}, self.began)
@@ -102,7 +104,7 @@ class StatusReader:
 
     def read_program(self, name: str) -> ProgramDetails | UnknownProgram:
         """Return what the page of a program shows."""
-        return self.programs.read_details(name, trio.current_time(), time.time_ns())
+        return self.programs.read_details(name, trio.current_time(), self.parts.read_clock())
 
     def read_daemon(self, now: float) -> DaemonStatus:
         """Return how it is with the daemon itself."""
@@ -114,7 +116,7 @@ class StatusReader:
             host=parts.host,
             programs_path=str(parts.loader.path),
             started=self.started,
-            now=time.time_ns(),
+            now=parts.read_clock(),
             lines=telemetry.lines,
             line_rate=self.total.read_rates("", (telemetry.lines,), now)[0],
             rate_seconds=self.total.find_seconds(now),

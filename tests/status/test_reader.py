@@ -80,6 +80,7 @@ class Machine:
             self.supervisor,
             self.pushes,
             self.keeper,
+            lambda: 9,
         )
         reader = StatusReader(parts)
         async with trio.open_nursery() as nursery:
@@ -103,6 +104,7 @@ async def test_rates_of_sources_are_read(tmp_path: Path, autojump_clock: MockClo
     assert (datagram.waiting_bytes, datagram.silent_seconds) == (None, None)
     daemon = status.daemon
     assert (daemon.host, daemon.lines, daemon.line_rate, daemon.rate_seconds) == ("host", 4, 0.2, 20.0)
+    assert (daemon.started, daemon.now) == (9, 9)
     assert (daemon.programs, daemon.running_programs, daemon.series) == (1, 1, 1)
     assert status.programs.rows[0].match_rate == 0.2
 
