@@ -221,6 +221,7 @@ class Daemon:
                 services.start_soon(feed_watchdog, self.list_reading)
                 services.start_soon(tell_status, self.describe_status)
                 services.start_soon(self.reload_when_wanted)
+                self.pushes.begin()
                 services.start_soon(self.pushes.run)
                 with self.stopping:
                     await self.run_sources()
