@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -308,7 +309,8 @@ async def test_names_select_families_in_every_form(tmp_path: Path, accepted: str
     assert nothing.body == (b"# EOF\n" if "openmetrics" in accepted else b"")
 
 
-async def test_large_page_of_messages_comes_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_large_page_of_messages_comes_whole(tmp_path: Path, encoding: str) -> None:
     """While it is made nothing is sent; then slice by slice, plain or compressed."""
     store = make_store()
     counter = Metric("c_total", kind=Kind.COUNTER, value_type=ValueType.INT, program="", label_names=("k",))
@@ -321,11 +323,13 @@ async def test_large_page_of_messages_comes_whole(tmp_path: Path) -> None:
     shutdown = trio.Event()
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, app, bound.socket, shutdown)
-        answer = await ask(tmp_path / "s", "GET /metrics HTTP/1.1", f"Accept: {PROTOBUF}")
+        headers = (f"Accept: {PROTOBUF}", f"Accept-Encoding: {encoding}")
+        answer = await ask(tmp_path / "s", "GET /metrics HTTP/1.1", *headers)
         shutdown.set()
     bound.close()
     assert answer.headers["transfer-encoding"] == "chunked"
-    assert answer.body == prometheus.render(store.snapshot(), variant=prometheus.PROTOBUF)
+    body = gzip.decompress(answer.body) if encoding == "gzip" else answer.body
+    assert body == prometheus.render(store.snapshot(), variant=prometheus.PROTOBUF)
 
 
 @pytest.mark.slow
