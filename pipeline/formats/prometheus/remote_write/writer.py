@@ -179,21 +179,29 @@ class Draft(Generic[L]):
         """Add a marker for each series of a family that is gone."""
         gone = [kept for block, kept in before.blocks.items() if block not in now.blocks]
         fresh = [kept for block, kept in now.blocks.items() if block not in before.blocks]
-        if self.has_stamps or not (gone or fresh):
+        if self.has_stamps:
             return
-        if before.written is None and now.written is None:
-            labels = {own for kept in fresh for own in kept.labels}
-            ended = [own for kept in gone for own in kept.labels if own not in labels]
-        else:
+        if before.written is not None or now.written is not None:
             labels = {*now.list_written()}
-            ended = [own for own in before.list_written() if own not in labels]
-        for own in cut(ended, STEP_SAMPLES):
-            self.numbers.add_samples(now.about, Rows(own, STALE * len(own), self.time))
-            yield from self.pass_on(len(own))
+            yield from self.add_markers(now.about, [own for own in before.list_written() if own not in labels])
+        elif gone:
+            labels = set()
+            for kept in fresh:
+                labels.update(kept.labels)
+                yield from self.pass_on(len(kept.labels))
+            for kept in gone:
+                yield from self.add_markers(now.about, [own for own in kept.labels if own not in labels])
         labels = {own for kept in fresh for own in kept.natives}
-        ended = [own for kept in gone for own in kept.natives if own not in labels]
+        for kept in gone:
+            ended = [own for own in kept.natives if own not in labels]
+            if ended:
+                self.natives.add_histograms(now.about, ended, [spell_stale_histogram(self.time)] * len(ended))
+                yield from self.pass_on(len(ended))
+
+    def add_markers(self, about: About, ended: Sequence[L]) -> Iterator[Request | None]:
+        """Add a stale marker for each of these series."""
         for own in cut(ended, STEP_SAMPLES):
-            self.natives.add_histograms(now.about, own, [spell_stale_histogram(self.time)] * len(own))
+            self.numbers.add_samples(about, Rows(own, STALE * len(own), self.time))
             yield from self.pass_on(len(own))
 
     def pass_on(self, fresh: int) -> Iterator[Request | None]:
