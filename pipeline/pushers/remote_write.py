@@ -36,13 +36,13 @@ WRITTEN = "x-prometheus-remote-write-{}-written"
 SAMPLES_WRITTEN, HISTOGRAMS_WRITTEN = WRITTEN.format("samples"), WRITTEN.format("histograms")
 MAX_DIGITS = 18
 
-UNKNOWN_MESSAGE = (400, 406, 415)
-"""How those who do not know 2.0 refuse it. 415 is what the specification asks for, and 400 what 1.x knows."""
+UNKNOWN_MEDIA_TYPE = 415
+UNKNOWN_MESSAGE = (400, UNKNOWN_MEDIA_TYPE)
+"""How those who do not know 2.0 refuse it. The second is what it asks for, the first what a 1.0 does."""
 
 REFUSED_CONTENT = (400, 409, 413, 422)
 """How samples are refused. What else there is from 400 to 499 is about the way here, and so about all requests."""
 
-UNKNOWN_MEDIA_TYPE = 415
 EMPTY = bytes(snappy.compress_raw(Message2().finish().body))
 
 
