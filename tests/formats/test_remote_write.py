@@ -224,6 +224,19 @@ def test_series_that_an_empty_label_makes_equal_is_written_once(version: str) ->
 
 
 @every_version
+def test_histogram_that_an_empty_label_makes_equal_is_written_once(version: str) -> None:
+    """Nothing of it, also where it has other bounds: its sum and its count would be there twice."""
+    one = make_metric("h.a", "k", kind=Kind.HISTOGRAM)
+    other = Metric(
+        "h_a", kind=Kind.HISTOGRAM, value_type=ValueType.BUCKETS, program="b.mtail", label_names=(), buckets=(0, 7)
+    )
+    one.new((b"",), NOW)
+    other.new((), NOW)
+    series = Pusher(version, emit_prog_label=False).push(take_view(one, other))
+    assert {dict(labels).get("le", "") for labels in series} == {"", "7", "+Inf"}
+
+
+@every_version
 def test_family_says_what_it_is(version: str) -> None:
     """Without a help text, where it is declared. A timer is a gauge."""
     counter = make_metric("c_total", kind=Kind.COUNTER, help_text='Wörter "und"\n\\', unit="words")

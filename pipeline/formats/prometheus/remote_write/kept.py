@@ -51,9 +51,9 @@ class Kept(Generic[L]):
         """Return the places of the samples of a series."""
         return range(self.offsets[spot], self.offsets[spot + 1])
 
-    def find_first(self, spot: int) -> L:
-        """Return the labels of the first sample of a series: no other series has one with them."""
-        return self.labels[self.offsets[spot]]
+    def find_last(self, spot: int) -> L:
+        """Return the labels of the last sample of a series, which are those of no other series."""
+        return self.labels[self.offsets[spot + 1] - 1]
 
     def read_all(self, values: Sequence[Value], time: int, exemplars: BlockExemplars) -> Rows[L]:
         """Return all samples, with the `values` of the series; their time is `time`."""

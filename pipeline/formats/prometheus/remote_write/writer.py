@@ -57,10 +57,10 @@ class Shelf(Generic[L]):
         return (own for kept in self.blocks.values() for own in kept.labels)
 
     def list_stamps(self, blocks: Sequence[Block]) -> dict[L, int]:
-        """Return the times of the series that were in other blocks than these, by the labels of their first sample."""
+        """Return the times of the series that were in other blocks than these, by the labels of their last sample."""
         there = set(blocks)
         gone = [kept for block, kept in self.blocks.items() if block not in there]
-        return {kept.find_first(spot): stamp for kept in gone for spot, stamp in enumerate(kept.stamps)}
+        return {kept.find_last(spot): stamp for kept in gone for spot, stamp in enumerate(kept.stamps)}
 
 
 class Writer(Generic[L]):
@@ -133,7 +133,7 @@ class Draft(Generic[L]):
             times = [find_milliseconds(one.time) for one in kept.block.shown]
             spots = self.choose_newer(kept, times, known)
         if shelf.written is not None:
-            new = {kept.find_first(spot): spot for spot in reversed(spots)}
+            new = {kept.find_last(spot): spot for spot in reversed(spots)}
             spots = sorted(spot for labels, spot in new.items() if labels not in shelf.written)
         exemplars = shown.find_exemplars(kept.block)
         if len(spots) == len(values) and not self.has_stamps:
@@ -151,7 +151,7 @@ class Draft(Generic[L]):
     def choose_newer(self, kept: Kept[L], times: Sequence[int], known: Mapping[L, int]) -> Sequence[int]:
         """Return which series have a later time than they had when they were written last."""
         spots = range(len(times))
-        last = kept.stamps or [known.get(kept.find_first(spot), 0) for spot in spots]
+        last = kept.stamps or [known.get(kept.find_last(spot), 0) for spot in spots]
         self.stamps.append((kept, list(map(max, times, last))))
         return [spot for spot in spots if times[spot] > last[spot]]
 
