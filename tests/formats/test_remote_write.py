@@ -398,6 +398,20 @@ def test_requests_are_not_too_large(version: str, count: int, value_bytes: int) 
     assert max(len(one.body) for one in requests) <= MAX_REQUEST_BYTES + 512 * (value_bytes + 100)
 
 
+@pytest.mark.slow
+@every_version
+def test_requests_of_native_histograms_are_not_too_large(version: str) -> None:
+    """And there is nothing else in them."""
+    metric = make_metric("h", "k", kind=Kind.HISTOGRAM, native=True)
+    for number in range(MAX_REQUEST_SAMPLES + 600):
+        metric.new((b"%d" % number,), NOW)
+    requests = [one for one in Writer(MESSAGES[version], PrometheusOptions()).write(take_view(metric), TIME) if one]
+    natives = [one for one in requests if one.histograms]
+    assert [one.samples for one in natives] == [0, 0]
+    assert sum(one.histograms for one in natives) == MAX_REQUEST_SAMPLES + 600
+    assert max(one.histograms for one in natives) <= MAX_REQUEST_SAMPLES + 512
+
+
 @every_version
 @pytest.mark.parametrize("take", [Store.view, Store.snapshot])
 def test_kept_series_cost_few_steps(version: str, take: Callable[[Store], Snapshot]) -> None:
