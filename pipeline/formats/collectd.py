@@ -50,8 +50,6 @@ MAX_LINES = 100
 
 UINT64_SPAN = 1 << 64
 
-COLLECTD_KINDS = {Kind.COUNTER: "counter", Kind.GAUGE: "gauge", Kind.TIMER: "gauge"}
-
 
 @dataclass(frozen=True, slots=True)
 class Commands:
@@ -189,8 +187,8 @@ def list_types(metric: MetricSnapshot) -> Iterator[tuple[str, tuple[str, ...]]]:
     if metric.kind is Kind.HISTOGRAM:
         yield "counter", (*(f"-bin_{format_go_float(bound)}" for bound in metric.bounds), "-bin_inf", "-count")
         yield "gauge", ("",)
-    elif metric.kind in COLLECTD_KINDS:
-        yield COLLECTD_KINDS[metric.kind], ("",)
+    else:
+        yield "counter" if metric.kind is Kind.COUNTER else "gauge", ("",)
 
 
 def clean_part(text: str) -> str:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 SHIPPED = Path(__file__).parents[2] / "pipeline" / "programs"
 DESTINATIONS = ("graphite", "statsd", "collectd")
-FLAGS = ("--metric_push_interval=200ms", "--graphite_prefix=logs.100%d.", "--statsd_prefix=s.", "--collectd_prefix=c-")
+FLAGS = ("--metric_push_interval=100ms", "--graphite_prefix=logs.100%d.", "--statsd_prefix=s.", "--collectd_prefix=c-")
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,23 +150,16 @@ def test_names_that_collectd_refuses_are_told(tmp_path: Path) -> None:
     assert log.count(f"WARNING Collectd refuses {told}\n") == 1
 
 
-def test_collectd_comes_and_goes(tmp_path: Path) -> None:
-    """Pushes fail as long as it is away, and reach it when it is back."""
+def test_collectd_comes_later(tmp_path: Path) -> None:
+    """Pushes fail as long as it is away, and reach it when it is there."""
     collectd = make_collectd(tmp_path / "collectd")
     flags = ("--metric_push_interval", "100ms", "--collectd_prefix", "site-", "--collectd_socketpath")
     with run_pushing(tmp_path, *flags, str(collectd.socket)) as fifo:
-        for number in (1, 2):
-            fifo.write_bytes(b"word again\n")
-            before = read_own(tmp_path)["push_failures_total"]
-            wait_until(partial(has_more_failures, tmp_path, before), "pushes fail")
-            with collectd.run():
-                expected = {"counter-lines_total": f"{number}", "counter-words_total-word-again": f"{number}"}
-                wait_until(partial(has_values, collectd, expected), "collectd has the values")
+        fifo.write_bytes(b"word again\n")
+        wait_until(lambda: read_own(tmp_path)["push_failures_total"] >= 2, "pushes fail")
+        with collectd.run():
+            expected = {"counter-lines_total": "1", "counter-words_total-word-again": "1"}
+            wait_until(partial(has_values, collectd, expected), "collectd has the values")
     log = (tmp_path / "pipeline.out").read_text()
     assert f"WARNING Push to collectd at {collectd.socket} failed: no such file or directory. The next push" in log
-    assert log.count(" works again, after ") == 2
-
-
-def has_more_failures(folder: Path, before: float) -> bool:
-    """Whether pushes have failed since."""
-    return read_own(folder)["push_failures_total"] > before
+    assert log.count(" works again, after ") == 1

@@ -128,5 +128,8 @@ def test_series_with_too_long_a_path_is_left_out_and_reported() -> None:
 
 
 def test_nothing_is_written_of_nothing() -> None:
-    """No metrics, no bytes."""
+    """No metrics, or none that can be written: no bytes."""
+    metric = make_metric("m", ("k",))
+    put(metric, b"y" * 16_384)
+    assert write(metric)[0] == []
     assert list(carbon.Writer().write(Snapshot(()))) == []

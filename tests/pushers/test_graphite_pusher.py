@@ -91,6 +91,30 @@ async def test_connection_that_the_peer_closed_is_made_anew() -> None:
     assert (task.counts.failures, task.failure) == (0, "")
 
 
+async def test_connection_that_the_peer_reset_is_made_anew() -> None:
+    """As it does when it ends with something unread."""
+    listener, port = listen()
+    async with listener, pushing(port) as task:
+        await task.push()
+        async with await listener.accept() as stream:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        await task.push()
+        async with await listener.accept() as stream:
+            assert await receive(stream, len(LINE)) == LINE
+    assert (task.counts.failures, task.failure) == (0, "")
+
+
+async def test_host_that_answers_nothing_is_a_failure() -> None:
+    """The queue of its server is full: packets are lost."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first:
+        first.connect(full.getsockname())
+        async with pushing(full.getsockname()[1]) as task:
+            with pytest.raises(OSError, match="Connection timed out"):
+                await TcpConnection("127.0.0.1", full.getsockname()[1], 0.05).connect()
+            await task.push()
+    assert task.failure in ("it could not be reached within 0.2 s", "connection timed out")
+
+
 async def test_nonsense_of_the_peer_is_thrown_away() -> None:
     """The connection stays, and the next push goes over it."""
     listener, port = listen()
