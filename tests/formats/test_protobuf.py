@@ -147,13 +147,14 @@ def test_each_value_is_the_one_in_the_store(kind: Kind, *, with_times: bool) -> 
     assert [one.timestamp_ms for one in shown] == [NOW // 10**6 if with_times else 0] * len(ODD_VALUES)
 
 
-def test_int_that_has_outgrown_64_bits_is_wrapped() -> None:
-    """Among small ones too; a text is 0, as in the texts."""
+@pytest.mark.parametrize("others", [[], [b"12", b""], [0.5]], ids=["alone", "texts", "floats"])
+def test_int_that_has_outgrown_64_bits_is_wrapped(others: list[float | bytes]) -> None:
+    """Among other values too; a text is 0, as in the texts."""
     metric = make_metric("m", "k")
-    values: list[float | bytes] = [1, 2**63, 2**64 + 5, b"12", b""]
-    for place, value in enumerate(values):
+    for place, value in enumerate([1, 2**63, 2**64 + 5, *others]):
         add_series(metric, b"%d" % place, value=value)
-    assert [one.gauge.value for one in read_metrics(metric)] == [1, -(2.0**63), 5, 0, 0]
+    values = [0 if isinstance(other, bytes) else other for other in others]
+    assert [one.gauge.value for one in read_metrics(metric)] == [1, -(2.0**63), 5, *values]
 
 
 def test_time_before_1970_has_its_sign() -> None:
