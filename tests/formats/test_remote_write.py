@@ -194,6 +194,7 @@ def test_nothing_but_a_marker_is_stale(version: str) -> None:
     assert not is_stale(one)
 
 
+@pytest.mark.slow
 @every_version
 @given(st.lists(st.binary(max_size=6), min_size=1, max_size=8, unique=True))
 def test_any_bytes_of_a_label_are_text(version: str, values: list[bytes]) -> None:
@@ -349,6 +350,7 @@ def read_side(spans: Any, deltas: Any) -> dict[int, int]:  # noqa: ANN401 - mess
 COUNTS = st.dictionaries(st.integers(-500, 500), st.integers(1, 2**40), max_size=8)
 
 
+@pytest.mark.slow
 @every_version
 @given(st.integers(-4, 8), st.integers(0, 2**40), COUNTS, COUNTS)
 def test_native_buckets_are_found_again(
