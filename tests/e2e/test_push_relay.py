@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +53,8 @@ class Relay:
         conf.write_text(CONF.format(folder=self.folder))
         command = ["carbon-c-relay", "-f", str(conf), "-s", "-w", "1"]
         ready = partial(answers, self.socket, socket.SOCK_STREAM)
-        with running(command, self.folder / "relay.out", ready=ready):
+        # Asked to end, it takes two seconds for that.
+        with running(command, self.folder / "relay.out", ready=ready, stop=signal.SIGKILL, status=-signal.SIGKILL):
             yield
 
     def read_values(self) -> dict[str, str]:
