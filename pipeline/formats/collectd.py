@@ -6,7 +6,7 @@
 
 What a log line put into a label value neither ends a command nor reaches another series: `/` and control characters
 become `_`, quotes and backslashes are escaped. Where collectd would count something else than we did (a counter that
-is not a whole number from 0 to 2^64, a time that is not after 1970), the series is left out.
+is below 0 or at least 2^64, a time that is not after 1970), the series is left out. Of counters it has the whole part.
 
 Collectd takes a value only if its time is later than that of the value before, and logs a line about each that is not.
 So a series is written again when its time, in seconds, has moved.

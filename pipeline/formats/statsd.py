@@ -5,11 +5,11 @@
     PREFIXPROGRAM.NAME.LABEL.VALUE:5|c
 
 Statsd adds up what it gets of a counter. So a counter is told by how much it has grown since it was told last, and not
-at all if it has not; `Told` remembers that. With `totals` it is the number itself each time, as mtail has it.
+at all if it has not; `Told` remembers that. Without it, all that a counter has counted is told each time, as in mtail.
 
 - A timer is told when it was set since it was told last: to statsd each time is one more.
 - A gauge below zero has a line with 0 before it: what begins with a sign is added to a gauge that is not zero.
-- A histogram has a counter for each bucket, for the count and the sum; with `totals` gauges.
+- A histogram has a counter for each bucket, for the count and the sum; gauges if totals are told.
 
 What a log line put into a label value never breaks a line and never reaches another series: beside dots, as in mtail,
 what statsd gives a meaning becomes `_`, too. Numbers that statsd does not know are left out.
@@ -143,6 +143,8 @@ class Writer:
 
     def write(self, snapshot: Snapshot) -> Iterator[Piece]:
         """Yield pieces, with the values of the moment each line is made; at least one for each `STEP` lines."""
+        if self.told is not None:
+            self.told.forget(snapshot)  # before, too: no push may ever come to its end
         keyed = list(list_metrics(snapshot))
         families = [name_safely(metric, self.prefix, ascii_only=self.stream) for _, metric in keyed]
         collisions = Collisions(families, "statsd", self.problems)

@@ -173,15 +173,26 @@ class DatagramConnection:
             self.move_on(OSError(errno.EADDRNOTAVAIL, "the host has no address"))
 
     def move_on(self, failure: OSError) -> None:
-        """Use the next address; raise `failure` if there is none."""
+        """Use the next address that can be; raise `failure`, or the last one that there was, if there is none."""
         self.disconnect()
-        if not self.untried:
-            raise failure
-        self.used, *self.untried = self.untried
-        family, address = self.used
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.setblocking(False)
-        self.socket.connect(address)
+        while self.untried:
+            self.used, *self.untried = self.untried
+            family, address = self.used
+            try:
+                made = socket.socket(family, socket.SOCK_DGRAM)
+            except OSError as error:  # systemd forbids the family, or the kernel has none
+                failure = error
+                continue
+            made.setblocking(False)
+            try:
+                made.connect(address)
+            except OSError as error:  # no way leads there
+                made.close()
+                failure = error
+            else:
+                self.socket = made
+                return
+        raise failure
 
     async def send(self, data: bytes) -> None:
         """Send a datagram."""

@@ -145,6 +145,18 @@ def test_series_that_are_gone_are_forgotten() -> None:
     assert [list(known) for known in receiver.told.metrics.values()] == [[(b"b",)]]
 
 
+def test_series_that_are_gone_are_forgotten_by_pushes_that_fail() -> None:
+    """They stop after the first piece, while others come and go."""
+    metric, receiver = make_metric("m", ("k",)), Receiver()
+    assert receiver.told is not None
+    for number in range(10):
+        metric.data.clear()
+        for value in range(1000):
+            put(metric, b"%d.%d" % (number, value))
+        assert next(iter(statsd.Writer("", receiver.told).write(snap(metric)))).data
+    assert sum(map(len, receiver.told.metrics.values())) <= 2000
+
+
 def test_metric_that_moved_in_its_program_goes_on() -> None:
     """After a reload it is another object, declared elsewhere."""
     receiver = Receiver()

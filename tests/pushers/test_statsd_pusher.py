@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -131,6 +132,21 @@ async def test_other_address_of_the_host_is_asked(monkeypatch: pytest.MonkeyPatc
             assert await peer.recv(MAX_BYTES) == b"p.a.mtail.hits.id.0:5|c"
             assert await peer.recv(MAX_BYTES) == b"p.a.mtail.hits.id.0:1|c"
     assert task.counts.failures == 0
+
+
+async def test_address_that_cannot_be_reached_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its family is unknown, or no way leads there: to all hosts of a network only who asks for it may send."""
+    peer, port = bind_udp()
+    unknown = (socket.AddressFamily.AF_ASH, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", port))
+    forbidden = (socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("255.255.255.255", port))
+    monkeypatch.setattr(Resolver, "ask", lambda _self: [unknown, forbidden, *list_addresses(port)])
+    with peer:
+        async with pushing_to("h:1", make_counter()) as task:
+            await task.push()
+            assert await peer.recv(MAX_BYTES) == b"p.a.mtail.hits.id.0:5|c"
+            monkeypatch.setattr(Resolver, "ask", lambda _self: [forbidden])
+            await task.push()
+    assert task.failure == "permission denied"
 
 
 async def test_host_that_moves_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
