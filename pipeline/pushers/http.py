@@ -122,13 +122,17 @@ class HttpConnection:
     """The way to one server. `url` may name a user and a password, which go into a header and nowhere else."""
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, ca: Path | None = None) -> None:
-        """Trust the authority in the file `ca`, or those of the system; `SettingError` if there is none in it."""
+        """Trust the authority in the file `ca`, or those of the system; `SettingError` if there is none in it.
+
+        Also for a URL whose host can be none.
+        """
         self.url, self.auth = split_credentials(url)
         self.headers = {
             "user-agent": f"syslog-pipeline/{__version__}",
             "accept-encoding": "identity",
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
+        require_host(self.url)
         self.context = make_context(self.url, ca)
         self.client: httpx.AsyncClient | None = None
 
@@ -190,6 +194,15 @@ def split_credentials(url: str) -> tuple[str, httpx.BasicAuth | None]:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return bare, httpx.BasicAuth(user, password) if user or password else None
+
+
+def require_host(url: str) -> None:
+    """Raise `SettingError` when the host of a URL is none that can be asked for: `http://256.1.1.1`, `http://a..b`."""
+    try:
+        host = httpx.Request("GET", url).url.raw_host.decode()
+        host.encode("idna")  # as Python's socket module does it
+    except (httpx.InvalidURL, ValueError) as error:
+        raise SettingError(f"The URL {url} cannot be used: its host has no valid name.") from error
 
 
 def make_context(url: str, ca: Path | None) -> ssl.SSLContext:

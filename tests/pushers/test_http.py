@@ -161,6 +161,22 @@ def test_authority_that_cannot_be_used_stops_the_start(tmp_path: Path, content: 
     assert str(caught.value) == f"--push_ca '{path}' cannot be used: {reason}."
 
 
+@pytest.mark.parametrize("host", ["256.1.1.1", "a..b", "xn--a", "x" * 64, "caf\xe9..a"])
+def test_host_that_has_no_name_stops_the_start(host: str) -> None:
+    """Otherwise it would be known at the first request. No password is shown."""
+    with pytest.raises(SettingError) as caught:
+        HttpConnection(f"http://me:secret@{host}:1/x")
+    assert str(caught.value) == f"The URL http://{host}:1/x cannot be used: its host has no valid name."
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "a_b-c.example.", "caf\xe9.example", "xn--caf-dma.example", "[fe80::1%eth0]"]
+)
+def test_host_that_may_have_an_address_is_good(host: str) -> None:
+    """Whether it has one is asked for at each connection."""
+    assert HttpConnection(f"http://{host}:1/").url == f"http://{host}:1/"
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
