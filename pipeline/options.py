@@ -49,7 +49,7 @@ class FlagOption(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
         """Name the flag in its first spelling, with what it takes and its default."""
         flag = self.flag
-        default = "" if flag.default in (None, "", False) else f" (default {flag.type.spell(flag.default)})"
+        default = "" if flag.default in (None, "", (), False) else f" (default {flag.type.spell(flag.default)})"
         spelling = f"--{flag.name}" if flag.type is BOOLEAN else f"--{flag.name} {flag.type.metavar}"
         return spelling, flag.help.removesuffix(".") + default + "."
 

@@ -250,6 +250,7 @@ def test_help_shows_sections_in_order_and_each_flag_once() -> None:
     assert [flag.name for flag in RUN_FLAGS if text.count(f"\n  --{flag.name} ") != 1] == []
     assert "logtostderr" not in text
     assert "(default 250ms)" in " ".join(text.split())
+    assert "(default ()" not in text
 
 
 def test_no_two_flags_of_one_name_differ_in_type() -> None:
