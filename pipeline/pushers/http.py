@@ -11,8 +11,9 @@ import errno
 import os
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,16 @@ import trio
 
 from pipeline import __version__
 from pipeline.errors import PushError, SettingError, describe_os_error
+from pipeline.setting_checks import RESERVED_HEADERS
 
 # Errors are some hundred bytes; what is beyond this nobody reads.
 MAX_ANSWER_BYTES = 64 * 1024
 # A Pushgateway names the series that it does not like before it says why.
 MAX_SHOWN_CHARACTERS = 400
+
+# Keys and passwords are not shorter; a word that is, such as `1`, stands in answers by chance.
+MIN_SECRET_CHARACTERS = 6
+HIDDEN = "***"
 
 PASSING = (408, 425, 429)
 """Refusals that are not about what was sent, of those from 400 to 499."""
@@ -42,6 +48,8 @@ class Answer:
     status: int
     headers: httpx.Headers
     body: bytes
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What the request had in its headers. A server may repeat it, and is not shown doing so."""
 
     @property
     def is_good(self) -> bool:
@@ -51,6 +59,8 @@ class Answer:
     def describe(self) -> str:
         """Return what it says, for the end of a sentence, in printable characters and not too long."""
         text = self.body.decode("utf-8", "replace").strip().partition("\n")[0].strip()
+        for secret in self.secrets:
+            text = text.replace(secret, HIDDEN)
         shown = "".join(char if char.isprintable() else "\ufffd" for char in text[:MAX_SHOWN_CHARACTERS])
         answer = f"it answered {self.status}"
         return f"{answer}: {shown}" if shown else answer
@@ -118,6 +128,19 @@ class Body(httpx.AsyncByteStream):
         return self.rest.pop()
 
 
+class Attempt:
+    """One request on its way. httpx tells it what happens."""
+
+    def __init__(self) -> None:
+        self.is_over_kept = True
+        """It goes over a connection that was there before."""
+
+    async def trace(self, event: str, _info: Mapping[str, object]) -> None:
+        """Note that a new connection is made."""
+        if event == "connection.connect_tcp.started":
+            self.is_over_kept = False
+
+
 class HttpConnection:
     """The way to one server. `url` may name a user and a password, which go into a header and nowhere else."""
 
@@ -127,6 +150,7 @@ class HttpConnection:
         Also for a URL whose host can be none.
         """
         self.url, self.auth = split_credentials(url)
+        self.secrets = list_secrets(url, headers or {})
         self.headers = {
             "user-agent": f"syslog-pipeline/{__version__}",
             "accept-encoding": "identity",
@@ -153,22 +177,43 @@ class HttpConnection:
         self, method: str, url: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Return the answer to one request, by default to the URL of the settings. `PushError` if there is none."""
-        if self.client is None:
+        client = self.client
+        if client is None:
             raise PushError("there is no connection")
         # A cookie would be a state that a destination keeps with us.
-        self.client.cookies.clear()
-        length = {"content-length": str(len(body))} if body or method != "GET" else {}
-        request = self.client.build_request(method, url or self.url, headers={**length, **(headers or {})})
-        request.stream = Body(body)
+        client.cookies.clear()
         try:
-            response = await self.client.send(request, stream=True)
+            response = await self.request(client, method, url or self.url, body, headers or {})
             try:
-                return Answer(response.status_code, response.headers, await read_beginning(response))
+                return Answer(response.status_code, response.headers, await read_beginning(response), self.secrets)
             finally:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                     await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, ValueError) as error:
             raise PushError(describe_http_error(error)) from error
+
+    async def request(
+        self, client: httpx.AsyncClient, method: str, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """Return the answer to a request, as yet without its body.
+
+        A server may close a kept connection at any moment. A request that meets this is sent again, once, over a new
+        one (RFC 9112 section 9.3.1). What was taken all the same is then sent twice, which changes nothing: it has
+        its time, or takes the place of what was there.
+        """
+        length = {"content-length": str(len(body))} if body or method != "GET" else {}
+        for is_last in (False, True):
+            attempt = Attempt()
+            request = client.build_request(
+                method, url, headers={**length, **headers}, extensions={"trace": attempt.trace}
+            )
+            request.stream = Body(body)
+            try:
+                return await client.send(request, stream=True)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                if is_last or not attempt.is_over_kept:
+                    raise
+        raise AssertionError
 
     async def disconnect(self) -> None:
         """Close the connection."""
@@ -203,6 +248,20 @@ def require_host(url: str) -> None:
         host.encode("idna")  # as Python's socket module does it
     except (httpx.InvalidURL, ValueError) as error:
         raise SettingError(f"The URL {url} cannot be used: its host has no valid name.") from error
+
+
+def list_secrets(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what nobody is to see of a URL and of headers, the longest first: one may be a part of another."""
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    values = [value for name, value in headers.items() if name.lower() not in RESERVED_HEADERS]
+    words = [
+        *" ".join(values).split(),
+        parts.password or "",
+        password,
+        b64encode(f"{user}:{password}".encode()).decode(),
+    ]
+    return tuple(sorted({word for word in words if len(word) >= MIN_SECRET_CHARACTERS}, key=len, reverse=True))
 
 
 def make_context(url: str, ca: Path | None) -> ssl.SSLContext:

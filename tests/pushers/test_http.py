@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -79,6 +80,39 @@ async def test_mischief_is_a_failure_and_the_next_request_goes_well(mischief: Mi
         assert str(caught.value) == FAILURES[mischief]
         assert (await post(connection)).status == 204
         await connection.disconnect()
+
+
+@pytest.mark.parametrize("mischief", [Mischief.CLOSE_UNANSWERED, Mischief.RESET])
+async def test_kept_connection_may_have_been_closed(mischief: Mischief) -> None:
+    """Then the request goes over a new one. The server is not to blame: it had been idle for long enough."""
+    async with serving(Reply(200), mischief, Reply(204)) as peer:
+        connection = HttpConnection(peer.url)
+        assert [(await post(connection)).status for _ in range(2)] == [200, 204]
+        await connection.disconnect()
+    assert (peer.connections, [received.body for received in peer.received]) == (2, [b"body"] * 3)
+
+
+async def test_request_is_sent_again_only_once() -> None:
+    """Who hangs up on a new connection means it."""
+    async with serving(Reply(200), Mischief.CLOSE_UNANSWERED) as peer:
+        connection = HttpConnection(peer.url)
+        await post(connection)
+        with pytest.raises(PushError) as caught:
+            await post(connection)
+        assert str(caught.value) == FAILURES[Mischief.CLOSE_UNANSWERED]
+    assert (peer.connections, len(peer.received)) == (2, 3)
+
+
+async def test_server_that_repeats_a_secret_is_not_shown_doing_so() -> None:
+    """Be it the key, the password or what they make in a header. Other words of an answer stay."""
+    said = b"no 1 application/x-protobuf for tenant 1, key-of-api, s%40fe-key, s@fe-key or bWU6c0BmZS1rZXk="
+    headers = {"authorization": "Bearer key-of-api", "x-tenant": "1", "content-type": "application/x-protobuf"}
+    async with serving(Reply(401, said)) as peer:
+        connection = HttpConnection(peer.url.replace("//", "//me:s%40fe-key@"), headers)
+        answer = await post(connection)
+        await connection.disconnect()
+    assert answer.describe() == "it answered 401: no 1 application/x-protobuf for tenant 1, ***, ***, *** or ***"
+    assert "key" not in repr(replace(answer, body=b""))
 
 
 async def test_redirect_is_not_followed() -> None:
