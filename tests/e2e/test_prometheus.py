@@ -54,7 +54,7 @@ PLAIN = """counter plain_messages
 histogram plain_numbers buckets 0, 10, 1000
 
 /e2e pipe (?P<number>\\d+)$/ {
-  plain_messages++
+  plain_messages++ exemplar $number
   plain_numbers = $number
 }
 """
@@ -164,7 +164,12 @@ def run_troubled(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     (folder / "app.log").write_text("Nov 21 01:13:00 host app: begins\n")
     sources = (f"{folder}/log.fifo", f"unix://{folder}/stream.sock", f"unixgram://{folder}/dgram.sock")
     flags = ("--progs", f"{folder}/programs", "--logs", ",".join((*sources, f"{folder}/app.log")), "--read_from=start")
-    limits = ("--max_series_per_metric=10", "--max_label_value_bytes=100", "--max_line_bytes=1000")
+    limits = (
+        "--max_series_per_metric=10",
+        "--max_label_value_bytes=100",
+        "--max_line_bytes=1000",
+        "--expire=trouble_few_total=24h",
+    )
     state = ("--max_connections=1", "--state_file", f"{folder}/state", "--state_interval=1s")
     # The kernel takes what is pushed: nobody need read it.
     with socket.create_server(("127.0.0.1", 0)) as receiver:
