@@ -61,8 +61,8 @@ class CollectdPusher(Pusher):
                 continue
             await self.connection.send(b"".join(commands.lines))
             refused = set()
-            for owner, (key, second) in zip(commands.owners, commands.marks, strict=True):
-                answer = await self.read_answer()
+            answers = await self.read_answers(len(commands.lines))
+            for owner, (key, second), answer in zip(commands.owners, commands.marks, answers, strict=True):
                 if not answer:
                     writer.still_taken[key] = second
                 else:
@@ -75,24 +75,36 @@ class CollectdPusher(Pusher):
         self.report([*writer.problems, *refusals.values()])
         return taken
 
-    async def read_answer(self) -> bytes:
-        """Return why collectd refuses a value list; nothing if it has taken it."""
-        while b"\n" not in self.unread:
+    async def read_answers(self, count: int) -> list[bytes]:
+        """Return for each of `count` commands why collectd refuses it; nothing if it has taken it."""
+        answers: list[bytes] = []
+        while True:
+            *lines, rest = self.unread.split(b"\n")
+            mine = lines[: count - len(answers)]
+            answers += map(read_answer, mine)
+            self.unread = b"\n".join([*lines[len(mine) :], rest])
+            if len(answers) == count:
+                return answers
+            if len(rest) > MAX_ANSWER_BYTES:
+                raise PushError("it answers without an end")
             data = await self.connection.receive(READ_BYTES)
             if not data:
                 raise PushError("it has closed the connection")
             self.unread += data
-            if len(self.unread) > MAX_ANSWER_BYTES and b"\n" not in self.unread:
-                raise PushError("it answers without an end")
-        line, _, self.unread = self.unread.partition(b"\n")
-        found = ANSWER.fullmatch(line.rstrip(b"\r"))
-        if found is None:
-            raise PushError(f"it does not answer as collectd does: {show(line)!r}")
-        return b"" if found["status"] == b"0" else found["text"] or b"no reason is given"
 
     async def disconnect(self) -> None:
         """Close the connection."""
         self.connection.disconnect()
+
+
+def read_answer(line: bytes) -> bytes:
+    """Return why collectd refuses a value list; nothing if it has taken it. `PushError` if that is no answer of its."""
+    if line.startswith(b"0 "):
+        return b""
+    found = ANSWER.fullmatch(line.rstrip(b"\r"))
+    if found is None:
+        raise PushError(f"it does not answer as collectd does: {show(line)!r}")
+    return b"" if found["status"] == b"0" else found["text"] or b"no reason is given"
 
 
 def describe_refusal(metric: MetricSnapshot, answer: bytes) -> str:
