@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +15,15 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2
 
 from pipeline import __version__
 from pipeline.formats import PrometheusOptions
-from pipeline.formats.otlp import MAX_POINTS, Verdict, Writer, make_resource, read_message, read_verdict
+from pipeline.formats.otlp import (
+    MAX_POINTS,
+    Verdict,
+    Writer,
+    make_resource,
+    read_message,
+    read_verdict,
+    split_request,
+)
 from pipeline.formats.otlp.writer import MAX_REQUEST_BYTES
 from pipeline.metrics import Datum, Exemplar, HistogramDatum, Kind, Metric, MetricSnapshot, Snapshot, Store, ValueType
 from pipeline.metrics.native import NativeCounts
@@ -524,6 +533,77 @@ def test_steps_are_short() -> None:
     store.register([metric])
     writer = Writer(make_resource([]), PrometheusOptions(), NOW)
     assert sum(request is None for request in writer.write(store.view())) == 5000 // 256 + 1
+
+
+@pytest.mark.parametrize("what", ["labels", "labels that are not text", "powers", "exemplars"])
+def test_steps_are_short_whatever_is_in_them(what: str) -> None:
+    """A stranger's line makes long label values. What has many parts has few data points in a step."""
+    kind = Kind.COUNTER if what.startswith("labels") else Kind.HISTOGRAM
+    metric = make_metric("m", "k", kind=kind, buckets=range(1, 31), has_exemplars=True)
+    for number in range(200):
+        key = b"%d" % number
+        match what:
+            case "labels":
+                put(metric, key + b"x" * 2000)
+            case "labels that are not text":
+                put(metric, key + b"\xff" * 2000)
+            case _:
+                put_histogram(metric, key, counts=[1] * 31, total=1.0, is_native=what == "powers")
+        if what == "exemplars":
+            metric.keep_exemplar(
+                metric.data[key,], 0, (("trace_id",), (b"0af7651916cd43dd8448eb211c80319c",), 1.0, NOW)
+            )
+    store = Store()
+    store.register([metric])
+    writer = Writer(make_resource([]), PrometheusOptions(), NOW)
+    points = [writer.points for request in writer.write(store.view()) if request is None]
+    assert 0 < max(after - before for before, after in pairwise(points)) <= 24
+
+
+# Parts of requests
+
+
+@given(st.integers(2, 12), st.integers(0, 12), st.integers(0, 12))
+def test_halves_of_a_request_hold_what_it_held(counters: int, gauges: int, histograms: int) -> None:
+    """Each data point is in one of them, with its metric as it was."""
+    metrics = [
+        make_metric("a", "k", help_text="All", unit="bytes"),
+        make_metric("b", "k", kind=Kind.GAUGE),
+        make_metric("c", "k", kind=Kind.HISTOGRAM, buckets=(1, 2)),
+        make_metric("d", "k", kind=Kind.HISTOGRAM, buckets=(1, 2)),
+    ]
+    for metric, series in zip(metrics, (counters, gauges, histograms, histograms), strict=True):
+        for number in range(series):
+            if metric.kind is Kind.HISTOGRAM:
+                put_histogram(metric, b"%d" % number, counts=[1, 1, number], total=1.0, is_native=metric.name == "d")
+            else:
+                put(metric, b"%d" % number, value=number)
+    (body,) = write(*metrics).requests
+    points = counters + gauges + 2 * histograms
+    halves = split_request(body)
+    assert [half.points for half in halves] == [points // 2, points - points // 2]
+    assert [list_whole(half.body) for half in halves] == [
+        list_whole(body)[: points // 2],
+        list_whole(body)[points // 2 :],
+    ]
+
+
+def list_whole(body: bytes) -> list[tuple[bytes, str, str, str, str | None, bytes]]:
+    """Return each data point of a request, with all that stands around it."""
+    return [
+        (
+            resource.resource.SerializeToString() + scope.scope.SerializeToString(),
+            metric.name,
+            metric.description,
+            metric.unit,
+            metric.WhichOneof("data"),
+            point.SerializeToString(deterministic=True),
+        )
+        for resource in read_request(body).resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in list_points(metric)
+    ]
 
 
 # Answers

@@ -12,6 +12,16 @@ Not imported by `formats`: the classes take memory that only those pay who push 
 from __future__ import annotations
 
 from pipeline.formats.otlp.answers import Verdict, read_message, read_verdict
+from pipeline.formats.otlp.splitting import split_request
 from pipeline.formats.otlp.writer import MAX_POINTS, Request, Writer, make_resource
 
-__all__ = ["MAX_POINTS", "Request", "Verdict", "Writer", "make_resource", "read_message", "read_verdict"]
+__all__ = [
+    "MAX_POINTS",
+    "Request",
+    "Verdict",
+    "Writer",
+    "make_resource",
+    "read_message",
+    "read_verdict",
+    "split_request",
+]

@@ -7,7 +7,7 @@ apart by name and attributes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
@@ -99,14 +99,16 @@ class Family:
         return described
 
 
-def select_families(snapshot: Snapshot, options: PrometheusOptions, problems: list[str]) -> list[Family]:
-    """Return what can be pushed; a sentence for each thing left out goes to `problems`."""
+def select_families(snapshot: Snapshot, options: PrometheusOptions, problems: list[str]) -> Iterator[Family]:
+    """Yield what can be pushed; a sentence for each thing left out goes to `problems`."""
     families: dict[str, list[MetricSnapshot]] = {}
     for metric in snapshot.metrics:
         if metric.series and not metric.hidden and metric.kind is not Kind.TEXT:
             families.setdefault(clean_name(metric.name), []).append(metric)
-    selected = (select_family(name, metrics, options, problems) for name, metrics in families.items())
-    return [family for family in selected if family is not None]
+    for name, metrics in families.items():
+        family = select_family(name, metrics, options, problems)
+        if family is not None:
+            yield family
 
 
 def select_family(
