@@ -49,6 +49,10 @@ class PipeSource:
     def position(self) -> None:
         return None
 
+    @property
+    def waiting_bytes(self) -> None:
+        return None
+
     def prepare(self) -> None:
         reading, self.writing = os.pipe2(os.O_NONBLOCK)
         self.descriptors = (reading,)
