@@ -187,7 +187,7 @@ class PlainHttp(H11Protocol):
         if isinstance(event, RawData):
             self.note_bytes()
             data = self.skip_empty_lines(event.data)
-            if not data:  # which would mean the end
+            if event.data and not data:  # nothing would mean the end
                 return
             event = RawData(data=data)
         await super().handle(event)

@@ -303,8 +303,11 @@ async def test_client_that_leaves_gives_its_place_back_at_once(
         shutdown.set()
 
 
-async def test_client_that_only_ends_its_side_gets_its_answer(tmp_path: Path) -> None:
-    """As `nc -N` does."""
+async def test_client_that_only_ends_its_side_gets_its_answer(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """As `nc -N` does; and the end behind it, which no timer brings."""
+    started = trio.current_time()
     shutdown = trio.Event()
     answering = trio.Event()
 
@@ -319,6 +322,7 @@ async def test_client_that_only_ends_its_side_gets_its_answer(tmp_path: Path) ->
             await trio.testing.wait_all_tasks_blocked()
             answering.set()
             assert (await read_all(client)).endswith(b"ok")
+        assert trio.current_time() == started
         shutdown.set()
 
 
