@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import math
 import signal
 import socket
@@ -278,6 +279,8 @@ def test_destination_that_fails_keeps_no_other_one(folder: Path) -> None:
         (["log"], "No destination is set. Name one, for example with --pushgateway_url."),
         (["--textfile_path=a.prom"], "No log is given. Name one with --logs."),
         (["--textfile_path=a.prom", "nowhere"], "{folder}/nowhere cannot be read: no such file or directory."),
+        (["--textfile_path=a.prom", "log", "log.gz"],
+         "{folder}/log.gz is compressed by gzip: pipe it through gzip -dc to --logs -."),
         (["--textfile_path=a.txt", "log"],
          "--textfile_path must end in .prom: the node exporter reads no other files."),
         (["--textfile_path=a.prom", "--pushgateway_grouping=site", "log"],
@@ -289,6 +292,7 @@ def test_destination_that_fails_keeps_no_other_one(folder: Path) -> None:
 )  # fmt: skip
 def test_wrong_use_pushes_nothing(arguments: list[str], told: str, folder: Path) -> None:
     """One sentence, and status 2."""
+    Path("log.gz").write_bytes(gzip.compress(b"1\n"))
     result = invoke("push-once", "--progs=p.mtail", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1] == f"Error: {told.format(folder=folder)}"
@@ -302,6 +306,24 @@ def test_person_at_a_terminal_sees_a_bar_and_what_was_pushed(folder: Path) -> No
     assert "4/4 bytes" in shown
     assert "1 series were pushed to textfile at a.prom." in shown
     assert run("push-once", "--progs=p.mtail", "--logs=-", "--textfile_path=a.prom", stdin="1\n").stdout == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "status", "errors"),
+    [
+        ("push-once --progs=p.mtail log --textfile_path=a.prom <&- >&- 2>&-", 0, ""),
+        ("push-once --progs=p.mtail --logs=- --textfile_path=a.prom <&-", 2,
+         "Error: - cannot be read: bad file descriptor.\n"),
+    ],
+    ids=["all", "stdin"],
+)  # fmt: skip
+def test_closed_stream_is_none_that_is_needed(script: str, status: int, errors: str) -> None:
+    """As a job has it that was started by something careless."""
+    command = ["sh", "-c", f'exec "$0" -m pipeline {script}', sys.executable]
+    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=make_env(), timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (status, errors)
+    assert Path("a.prom").exists() == (status == 0)
 
 
 @pytest.mark.slow

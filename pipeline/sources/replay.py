@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.batch import Batch
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.settings import SourceSettings
+from pipeline.sources.compressed import find_compression
 from pipeline.sources.intake import STDIN, STDIN_NAMES, Intake, widen_pipe
 from pipeline.telemetry import SourceCounts
 
@@ -29,6 +30,8 @@ class ReplayFile:
         self.counts = SourceCounts(os.fsencode(self.name))
         self.max_line_bytes = settings.max_line_bytes
         self.bytes_read = 0
+        self.is_text = False
+        """Its beginning has been seen, and is not compressed."""
 
     def measure(self) -> int:
         """Return the size in bytes, 0 where it has none; raises `SettingError` when nothing is there."""
@@ -43,11 +46,21 @@ class ReplayFile:
         batches: list[Batch] = []
         intake = Intake(self.counts, batches.append, self.max_line_bytes)
         for size in self.read(intake):
+            self.require_text(batches)
             self.bytes_read += size
             yield from batches
             batches.clear()
         intake.finish()
+        self.require_text(batches)
         yield from batches
+
+    def require_text(self, batches: Sequence[Batch]) -> None:
+        """Raise `SettingError` when the file begins as a compressed one: nothing in it would match, unnoticed."""
+        if self.is_text or not batches:
+            return
+        if program := find_compression(batches[0].block):
+            raise SettingError(f"{self.name} is compressed by {program}: pipe it through {program} -dc to --logs -.")
+        self.is_text = True
 
     def read(self, intake: Intake) -> Iterator[int]:
         """Read to the end; yield after each read how many bytes there were."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import random
 from pathlib import Path
 from threading import Thread
 
@@ -53,6 +55,16 @@ def test_journal_is_refused() -> None:
     with pytest.raises(SettingError) as caught:
         ReplayFile("journal://?unit=ssh", SETTINGS)
     assert str(caught.value) == "journal://?unit=ssh has no end: only files and standard input can be replayed."
+
+
+@pytest.mark.parametrize("size", [1, 1_000_000], ids=["small", "large"])
+def test_compressed_file_is_refused(tmp_path: Path, size: int) -> None:
+    """Its lines would match nothing, and nobody would know."""
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(random.Random(0).randbytes(size) + b"\n", 1, mtime=0))
+    with pytest.raises(SettingError) as caught:
+        list(ReplayFile(str(path), SETTINGS).read_batches())
+    assert str(caught.value) == f"{path} is compressed by gzip: pipe it through gzip -dc to --logs -."
 
 
 def test_over_long_line_is_cut_and_counted(tmp_path: Path) -> None:

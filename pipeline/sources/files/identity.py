@@ -21,9 +21,6 @@ programs may well begin their logs with the same word."""
 Identity: TypeAlias = tuple[int, int]
 """Device and inode."""
 
-COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"(\xb5/\xfd": "zstd"}
-"""How the files begin that these programs write (RFC 1952, RFC 8878, and the formats' own specifications)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -106,16 +103,6 @@ def read_mark(entry: object) -> Mark | None:
             return Mark(path, (device, inode), Fingerprint(length, digest), offset)
         case _:
             return None
-
-
-def find_compression(head: bytes) -> str | None:
-    """Return the program that compressed a file which begins with `head`, None if it is not compressed."""
-    return next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), None)
-
-
-def may_be_compressed(head: bytes) -> bool:
-    """Return whether `head` is too short to say."""
-    return any(len(head) < len(magic) and magic.startswith(head) for magic in COMPRESSED)
 
 
 def is_name_of_copy(path: str, original: str) -> bool:

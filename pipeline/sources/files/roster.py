@@ -19,14 +19,13 @@ from typing import TypeAlias
 from pipeline.batch import Batch, Deliver
 from pipeline.errors import describe_os_error
 from pipeline.settings import ReadFrom, SourceSettings
+from pipeline.sources.compressed import find_compression, may_be_compressed
 from pipeline.sources.files.expansion import Expansion, expand
 from pipeline.sources.files.identity import (
     Fingerprint,
     Identity,
     Mark,
-    find_compression,
     has_position,
-    may_be_compressed,
     read_marks,
 )
 from pipeline.sources.files.parts import Parts

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
-import lzma
 
 import pytest
 
@@ -13,10 +10,8 @@ from pipeline.sources.files.identity import (
     MIN_COPY_BYTES,
     Fingerprint,
     Mark,
-    find_compression,
     has_position,
     is_name_of_copy,
-    may_be_compressed,
     read_marks,
 )
 
@@ -117,26 +112,3 @@ def test_copy_that_was_made_when_more_had_been_written_is_known() -> None:
     mark = Mark("/app.log", (1, 2), Fingerprint.of(HEAD), 0, HEAD)
     assert mark.is_copied_by("/app.log.1", HEAD + b"more")
     assert mark.is_copied_by("/app.log.1", HEAD[:MIN_COPY_BYTES])
-
-
-@pytest.mark.parametrize(
-    ("data", "program"),
-    [
-        (gzip.compress(b"line\n", mtime=0), "gzip"),
-        (bz2.compress(b"line\n"), "bzip2"),
-        (lzma.compress(b"line\n"), "xz"),
-        (b"(\xb5/\xfd\x04", "zstd"),
-        (b"Big line\n", None),
-        (b"", None),
-    ],
-)
-def test_compressed_file_is_known(data: bytes, program: str | None) -> None:
-    """By what the programs write first."""
-    assert find_compression(data) == program
-
-
-def test_a_first_byte_does_not_tell() -> None:
-    """More has to come before it is a log or not."""
-    assert may_be_compressed(b"B")
-    assert not may_be_compressed(b"B\n")
-    assert not may_be_compressed(b"BZh9")
