@@ -21,3 +21,8 @@ async def compress(pieces: Iterator[bytes]) -> bytes:
         await trio.lowlevel.checkpoint()
     parts.append(compressor.flush())
     return b"".join(parts)
+
+
+def decompress(body: bytes) -> bytes:
+    """Return what `compress` was given."""
+    return zlib.decompress(body, GZIP_WINDOW_BITS)

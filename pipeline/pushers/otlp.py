@@ -1,24 +1,33 @@
 """Pushes to a receiver of OTLP over HTTP: the collector of OpenTelemetry, Prometheus, or one who sells storage.
 
 Such a receiver wants every sample, so what it could not take waits in a spool and goes first. By the rules of the
-protocol (OTLP 1.x, "OTLP/HTTP Response"), a request is sent again after no answer, or one of `RETRYABLE`. What is
-refused otherwise never would be taken: it is dropped and counted, and the rest is sent nevertheless.
+protocol (OTLP 1.x, "OTLP/HTTP Response"), a request is sent again after no answer, or one of `RETRYABLE`. One that is
+too large is sent in parts. What is refused otherwise never would be taken: it is dropped and counted, and the rest is
+sent nevertheless.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import trio
 
 from pipeline.errors import PushError
 
 # Not by way of `formats`, which would import the classes of protobuf for all who push nothing to here.
-from pipeline.formats.otlp import MAX_POINTS, Writer, make_resource, read_message, read_verdict
+from pipeline.formats.otlp import (
+    MAX_POINTS,
+    Request,
+    Writer,
+    make_resource,
+    read_message,
+    read_verdict,
+    split_request,
+)
 from pipeline.metrics import Snapshot
 from pipeline.push_settings import PushSettings
-from pipeline.pushers.compression import compress
+from pipeline.pushers.compression import compress, decompress
 from pipeline.pushers.http import Answer, HttpConnection
 from pipeline.pushers.pusher import PushContext, Pusher
 from pipeline.pushers.spool import Parcel, Spool
@@ -26,8 +35,9 @@ from pipeline.pushers.spool import Parcel, Spool
 CONTENT_TYPE = "application/x-protobuf"
 RETRYABLE = (429, 502, 503, 504)
 TOO_LARGE = 413
+PAGE_TYPES = ("text/html", "application/xhtml+xml")
 
-# One that refuses so few has another reason, and many small requests would be of no use.
+# Who finds fewer than twice as many too large has another reason, and smaller requests would be of no use.
 MIN_POINTS = 100
 
 PIECE_BYTES = 64 * 1024
@@ -47,6 +57,10 @@ class OtlpPusher(Pusher):
         self.resource = make_resource(otlp.find_resource(context.host).items())
         self.options = context.options
         self.read_clock = context.read_clock
+        self.patience = settings.metric_push_write_deadline_seconds / 2
+        """How long one push sends what waits."""
+        self.is_behind = False
+        """Something waits although the last push went well: there was no time for it."""
         self.spool = Spool(settings.push_spool_bytes, self.counts)
         self.max_points = MAX_POINTS
 
@@ -57,11 +71,18 @@ class OtlpPusher(Pusher):
     async def write(self, snapshot: Snapshot) -> int:
         """Send what waits, then all of `snapshot`; return how many data points were taken."""
         problems: list[str] = []
+        told = Told()
         try:
             self.spool.put(await self.pack(snapshot, problems))
-            return await self.send(problems)
+            return await self.send(told)
         finally:
-            self.report(problems)
+            self.report([*problems, *told.describe(self.address)])
+
+    async def finish(self) -> None:
+        """Send what there was no time for."""
+        while self.is_behind:
+            await self.connection.connect()
+            self.counts.series += await self.send(Told())
 
     async def disconnect(self) -> None:
         """Close the connection."""
@@ -74,54 +95,99 @@ class OtlpPusher(Pusher):
         for request in writer.write(snapshot):
             await trio.lowlevel.checkpoint()
             if request is not None:
-                body = await compress(cut(request.body)) if self.is_compressing else request.body
-                parcels.append(Parcel(body, request.points))
+                parcels.append(await self.wrap(request))
         return parcels
 
-    async def send(self, problems: list[str]) -> int:
-        """Send all that waits, the oldest first; return how many data points were taken.
+    async def wrap(self, request: Request) -> Parcel:
+        """Return a request as it is sent."""
+        body = await compress(cut(request.body)) if self.is_compressing else request.body
+        return Parcel(body, request.points)
 
-        Whatever is taken or refused waits no more, even if the rest cannot be sent.
+    async def send(self, told: Told) -> int:
+        """Send what waits, the oldest first; return how many data points were taken.
+
+        Whatever is taken or refused waits no more, even if the rest cannot be sent. What would take too long waits on.
         """
-        taken = refused = 0
-        refusal = ""
+        begun = trio.current_time()
+        taken = refused = sent = 0
         while self.spool:
+            self.is_behind = sent > 0 and trio.current_time() - begun > self.patience
+            if self.is_behind:
+                break
             parcel = self.spool.first
             answer = await self.connection.send("POST", body=parcel.body)
+            sent += 1
             if answer.status in RETRYABLE:
                 raise PushError(describe(answer), answer.find_pause(self.read_clock()))
+            if answer.status == TOO_LARGE and parcel.series >= 2 * MIN_POINTS:
+                await self.split(parcel)
+                continue
             if answer.is_good:
-                taken += self.take_verdict(answer, parcel, problems)
+                taken += self.take_verdict(answer, parcel, told)
             else:
                 refused += parcel.series
-                refusal = refusal or describe(answer)
-                self.take_refusal(answer, parcel)
+                told.refusal = told.refusal or describe(answer)
+                self.counts.rejected += parcel.series
             self.spool.take_out()
         if refused and not taken:
-            raise PushError(refusal, is_final=True)
-        if refused:
-            problems.append(f"The receiver of OTLP at {self.address} has refused a part of the series: {refusal}.")
+            raise PushError(told.take_refusal(), is_final=True)
         return taken
 
-    def take_verdict(self, answer: Answer, parcel: Parcel, problems: list[str]) -> int:
+    async def split(self, parcel: Parcel) -> None:
+        """Have two smaller requests in the place of one that is too large. Later pushes make none so large."""
+        halves = split_request(decompress(parcel.body) if self.is_compressing else parcel.body)
+        self.max_points = min(self.max_points, parcel.series // 2)
+        self.spool.split_first([await self.wrap(half) for half in halves])
+
+    def take_verdict(self, answer: Answer, parcel: Parcel, told: Told) -> int:
         """Note what is said of a request that was taken; return how many of its data points were."""
         verdict = read_verdict(answer.body, answer.headers.get("content-type", ""))
         if verdict is None:
-            raise PushError(f"{answer.describe()}, which is no answer of OTLP")
+            if is_page(answer):
+                raise PushError(f"{answer.describe()}, which is no answer of OTLP")
+            told.nonsense = told.nonsense or answer.describe()
+            return parcel.series
         rejected = min(max(verdict.rejected, 0), parcel.series)
         self.counts.rejected += rejected
         said = replace(answer, body=verdict.message.encode()).describe()
         if rejected:
-            problems.append(f"The receiver of OTLP at {self.address} has rejected some series: {said}.")
+            told.rejection = told.rejection or said
         elif verdict.message:
-            problems.append(f"The receiver of OTLP at {self.address} has taken all, with a warning: {said}.")
+            told.warning = told.warning or said
         return parcel.series - rejected
 
-    def take_refusal(self, answer: Answer, parcel: Parcel) -> None:
-        """Note that a request was refused. If it is too large, those of the next push are half as large."""
-        self.counts.rejected += parcel.series
-        if answer.status == TOO_LARGE:
-            self.max_points = min(self.max_points, max(parcel.series // 2, MIN_POINTS))
+
+@dataclass(slots=True)
+class Told:
+    """What was said of the requests of one push; of each sort the first, since there may be hundreds."""
+
+    refusal: str = ""
+    rejection: str = ""
+    warning: str = ""
+    nonsense: str = ""
+
+    def take_refusal(self) -> str:
+        """Return the refusal, which is told elsewhere then."""
+        refusal, self.refusal = self.refusal, ""
+        return refusal
+
+    def describe(self, address: str) -> Iterator[str]:
+        """Yield a sentence for each."""
+        receiver = f"The receiver of OTLP at {address}"
+        if self.refusal:
+            yield f"{receiver} has refused a part of the series: {self.refusal}."
+        if self.rejection:
+            yield f"{receiver} has rejected some series: {self.rejection}."
+        if self.warning:
+            yield f"{receiver} has taken all, with a warning: {self.warning}."
+        if self.nonsense:
+            yield f"{receiver} does not answer as OTLP demands, which is taken for a yes: {self.nonsense}."
+
+
+def is_page(answer: Answer) -> bool:
+    """Return whether an answer is a page for people, of a network that wants a password first: it has taken nothing."""
+    content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return content_type in PAGE_TYPES or answer.body.lstrip()[:1] == b"<"
 
 
 def cut(body: bytes) -> Iterator[bytes]:

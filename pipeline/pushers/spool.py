@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.telemetry import PushCounts
@@ -48,6 +49,12 @@ class Spool:
         parcel = self.parcels.popleft()
         self.add_bytes(-len(parcel.body))
         return parcel
+
+    def split_first(self, parts: Sequence[Parcel]) -> None:
+        """Have other parcels in the place of the first one, which hold the same."""
+        self.take_out()
+        self.parcels.extendleft(reversed(parts))
+        self.add_bytes(sum(len(part.body) for part in parts))
 
     def add_bytes(self, size: int) -> None:
         """Count what comes and goes. A destination may have several spools, which are counted together."""

@@ -358,6 +358,19 @@ async def test_spool_that_is_too_large_for_one_deadline_gets_smaller() -> None:
     assert list_values(peer) == [[0], [1], [1], [2], [0]]
 
 
+async def test_push_that_takes_long_goes_on_in_the_next_one() -> None:
+    """It has not failed: the receiver is slow, and takes everything in the end."""
+    async with serving(GOOD) as peer, pushing(peer.url, max_points=1) as push:
+        assert isinstance(push.task.pusher, OtlpPusher)
+        push.task.pusher.patience = 0.0
+        await push()
+        assert (push.task.last_series, len(push.spool)) == (1, 2)
+        await push.task.pusher.finish()
+        assert (push.task.counts.series, len(push.spool)) == (3, 0)
+        await push.task.pusher.finish()
+    assert list_values(peer) == [[0], [1], [2]]
+
+
 # What is refused
 
 
@@ -386,14 +399,33 @@ async def test_rest_is_sent_when_a_part_is_refused(caplog: pytest.LogCaptureFixt
         )
 
 
-async def test_requests_become_smaller_when_they_are_too_large() -> None:
-    """Half as large with each push, but not so small that there is no end of them."""
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+async def test_request_that_is_too_large_is_sent_in_parts(compression: str) -> None:
+    """Nothing is lost, and no later one is so large. What waited behind it stays behind it."""
+    most = 2 * MIN_POINTS
+    settings = {"otlp_compression": compression}
+    store = make_store(most + 1)
+    async with (
+        serving(Reply(413), GOOD) as peer,
+        pushing(peer.url, store=store, max_points=most, settings=settings) as push,
+    ):
+        await push()
+        assert (push.task.last_series, push.task.counts.rejected, push.task.counts.spooled_bytes) == (most + 1, 0, 0)
+        await push()
+    assert push.problems == ()
+    sizes = [len(values) for values in list_values(peer)]
+    assert sizes == [most, MIN_POINTS, MIN_POINTS, 1, MIN_POINTS, MIN_POINTS, 1]
+    assert [value for values in list_values(peer)[1:4] for value in values] == list(range(most + 1))
+
+
+async def test_parts_have_an_end() -> None:
+    """A receiver to whom everything is too large has another reason."""
     most = 3 * MIN_POINTS
     async with serving(Reply(413)) as peer, pushing(peer.url, store=make_store(most), max_points=most) as push:
-        for _ in range(4):
+        for number in (1, 2):
             await push("it answered 413")
-    sizes = [len(values) for values in list_values(peer)]
-    assert sizes == [most, most // 2, most // 2, *[MIN_POINTS] * 6]
+            assert push.task.counts.rejected == number * most
+    assert [len(values) for values in list_values(peer)] == [most, *[most // 2] * 4]
 
 
 async def test_part_that_is_rejected_is_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -428,10 +460,40 @@ async def test_warning_of_a_receiver_is_told() -> None:
         )
 
 
+async def test_one_of_many_rejections_is_told() -> None:
+    """The first: a push may have hundreds of requests, each with words of its own."""
+    old, odd, no = (
+        Reply(200, b"\x0a\x07\x08\x01\x12\x03old", {"content-type": "application/x-protobuf"}),
+        Reply(200, b"\x0a\x07\x08\x01\x12\x03odd", {"content-type": "application/x-protobuf"}),
+        Reply(400, b"no"),
+    )
+    async with serving(old, odd, no, GOOD) as peer, pushing(peer.url, store=make_store(5), max_points=1) as push:
+        await push()
+        assert (push.task.last_series, push.task.counts.rejected) == (2, 3)
+        receiver = f"The receiver of OTLP at {peer.url}/v1/metrics"
+        assert push.problems == (
+            f"{receiver} has refused a part of the series: it answered 400: no.",
+            f"{receiver} has rejected some series: it answered 200: old.",
+        )
+
+
+async def test_receiver_may_answer_what_it_likes() -> None:
+    """It has taken everything, but is told of: it might not know OTLP at all."""
+    async with serving(Reply(200, b"OK")) as peer, pushing(peer.url) as push:
+        await push()
+        assert (push.task.last_series, push.task.counts.spooled_bytes) == (3, 0)
+        assert push.problems == (
+            f"The receiver of OTLP at {peer.url}/v1/metrics does not answer as OTLP demands, which is taken for a yes: "
+            "it answered 200: OK.",
+        )
+
+
 async def test_page_of_somebody_else_is_a_failure() -> None:
     """Such as that of a network which asks for a password first: it has taken nothing."""
-    async with serving(Reply(200, b"<html>welcome")) as peer, pushing(peer.url) as push:
+    html = Reply(200, b"\n welcome", {"content-type": "text/HTML; charset=utf-8"})
+    async with serving(Reply(200, b" <html>welcome"), html) as peer, pushing(peer.url) as push:
         await push("it answered 200: <html>welcome, which is no answer of OTLP")
+        await push("it answered 200: welcome, which is no answer of OTLP")
         assert push.task.counts.spooled_bytes > 0
 
 

@@ -18,6 +18,16 @@ def test_oldest_parcel_comes_first() -> None:
     assert (len(spool), spool.counts.spooled_bytes, spool.counts.spool_dropped) == (0, 0, 0)
 
 
+def test_parts_take_the_place_of_a_parcel() -> None:
+    """In order, before what comes behind it."""
+    spool = Spool(100, PushCounts("test"))
+    spool.put([Parcel(b"one, two", 2), Parcel(b"three", 1)])
+    spool.split_first([Parcel(b"one", 1), Parcel(b"two", 1)])
+    assert (spool.bytes, spool.counts.spooled_bytes) == (11, 11)
+    assert [spool.take_out().body for _ in range(3)] == [b"one", b"two", b"three"]
+    assert spool.bytes == 0
+
+
 def test_oldest_parcel_makes_room() -> None:
     """Its series are counted."""
     spool = Spool(10, PushCounts("test"))

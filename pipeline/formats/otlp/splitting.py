@@ -12,7 +12,7 @@ from pipeline.formats.otlp.writer import Request
 
 
 def split_request(body: bytes) -> tuple[Request, Request]:
-    """Return two requests with half of the data points each: 4 ms for 5,000 (measured)."""
+    """Return two requests with half of the data points each, of which there must be two: 4 ms for 5,000 (measured)."""
     first, second = (ExportMetricsServiceRequest.FromString(body) for _ in range(2))
     points = sum(len(find_points(metric)) for metric in list_metrics(first))
     half = points // 2
@@ -23,14 +23,17 @@ def cut_out(message: ExportMetricsServiceRequest, start: int, end: int) -> Reque
     """Leave in `message` the data points from number `start` to before `end`, and the metrics that have some."""
     metrics = list_metrics(message)
     passed = 0
-    for metric in list(metrics):
+    kept: list[int] = []
+    for place, metric in enumerate(metrics):
         points = find_points(metric)
-        first, last = max(start - passed, 0), max(end - passed, 0)
-        passed += len(points)
-        del points[last:]
-        del points[:first]
-        if not points:
-            metrics.remove(metric)
+        before, passed = passed, passed + len(points)
+        del points[max(end - before, 0) :]
+        del points[: max(start - before, 0)]
+        if points:
+            kept.append(place)
+    # Those in between have points, too. To remove one by one would compare each with all others.
+    del metrics[kept[-1] + 1 :]
+    del metrics[: kept[0]]
     return Request(message.SerializeToString(), end - start)
 
 
