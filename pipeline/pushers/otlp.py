@@ -47,6 +47,8 @@ PIECE_BYTES = 64 * 1024
 class OtlpPusher(Pusher):
     """Sends the series as data points, some thousand with each request."""
 
+    wants_every_sample = True
+
     def __init__(self, settings: PushSettings, context: PushContext) -> None:
         otlp = settings.otlp
         self.is_compressing = otlp.otlp_compression == "gzip"
@@ -77,6 +79,10 @@ class OtlpPusher(Pusher):
             return await self.send(told)
         finally:
             self.report([*problems, *told.describe(self.address)])
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        """Put all of `snapshot` to what waits."""
+        self.spool.put(await self.pack(snapshot, []))
 
     async def finish(self) -> None:
         """Send what there was no time for."""

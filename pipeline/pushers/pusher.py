@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import trio
 
@@ -36,6 +37,8 @@ class Pusher(ABC):
     `OSError`.
     """
 
+    wants_every_sample: ClassVar[bool] = False
+    """Whether it keeps what it could not send. Then it is given a sample at each interval, also behind failures."""
     name: str
     """The destination, as it is called in flags, metrics and messages: `graphite`."""
     address: str
@@ -58,6 +61,10 @@ class Pusher(ABC):
     @abstractmethod
     async def write(self, snapshot: Snapshot) -> int:
         """Send all of `snapshot`, which holds the metrics of programs; return how many series that were."""
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        """Keep `snapshot` for the next push. It is called where every sample is wanted, while a pause goes on."""
+        await trio.lowlevel.checkpoint()
 
     @abstractmethod
     async def disconnect(self) -> None:

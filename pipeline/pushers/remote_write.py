@@ -85,6 +85,8 @@ class OutdatedError(Exception):
 class RemoteWritePusher(Pusher):
     """Sends the series that a scrape gives, some thousand samples with each request."""
 
+    wants_every_sample = True
+
     def __init__(self, settings: PushSettings, context: PushContext) -> None:
         write = settings.remote_write
         headers = {**dict(write.remote_write_headers), "content-encoding": "snappy"}
@@ -131,6 +133,10 @@ class RemoteWritePusher(Pusher):
             return await self.send()
         finally:
             self.report([*self.writer.problems, *self.describe_answers()])
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        """Put all of `snapshot` to what waits."""
+        await self.pack(snapshot)
 
     def describe_answers(self) -> Iterator[str]:
         """Yield a sentence for each thing that was said, or was not, of what was sent."""

@@ -2,7 +2,8 @@
 
 Each destination has a task of its own, so that none waits for another, and nothing waits for any of them. The task
 pushes one time after the other, so that a push never begins while one is under way. Nothing is kept for a destination
-that fails: the next push carries newer values.
+that fails: the next push carries newer values. One that wants every sample keeps them itself, and is shown the values
+at each interval while it is left alone.
 
 - The first push comes after one interval, like mtail's, and after up to a tenth of it more, so that many daemons
   that were started together do not push at the same moment. The others follow at the interval.
@@ -69,6 +70,8 @@ class PushTask:
         self.last_seconds = 0.0
         self.due = math.inf
         """When the next push begins, by Trio's clock."""
+        self.tick = math.inf
+        """When the interval ends; behind a failure the next push is due later."""
         self.ending = trio.Event()
         self.has_ended = False
         """The last values have been pushed, or could not be."""
@@ -79,15 +82,27 @@ class PushTask:
         try:
             is_last = False
             while not is_last:
-                with trio.move_on_at(self.due):
-                    await self.ending.wait()
+                await self.wait()
                 is_last = self.ending.is_set()
+                begun = self.due
                 await self.push()
-                self.due = self.find_next(self.due, trio.current_time())
+                self.due = self.find_next(begun, trio.current_time())
+                self.tick = self.find_tick(begun, trio.current_time())
             await self.finish()
             self.has_ended = True
         finally:
             await self.disconnect()
+
+    async def wait(self) -> None:
+        """Wait until the next push is due, or `ending` is set. Have samples kept meanwhile, where they are wanted."""
+        while self.pusher.wants_every_sample and self.due - self.tick > self.interval / 2 and not self.ending.is_set():
+            with trio.move_on_at(self.tick):
+                await self.ending.wait()
+                return
+            await self.pusher.keep(self.take_snapshot())
+            self.tick = self.find_tick(self.tick, trio.current_time())
+        with trio.move_on_at(self.due):
+            await self.ending.wait()
 
     async def finish(self) -> None:
         """Have the pusher do what is to be done behind the last push."""
@@ -104,9 +119,11 @@ class PushTask:
 
     def find_next(self, due: float, now: float) -> float:
         """Return when the next push begins after one that was due at `due` and has ended at `now`."""
-        if self.failures_in_a_row:
-            return now + self.find_pause()
-        return due + self.interval * max(math.ceil((now - due) / self.interval), 1)
+        return now + self.find_pause() if self.failures_in_a_row else self.find_tick(due, now)
+
+    def find_tick(self, tick: float, now: float) -> float:
+        """Return when the interval that began at `tick` ends, or the one that is under way `now`."""
+        return tick + self.interval * max(math.ceil((now - tick) / self.interval), 1)
 
     def find_pause(self) -> float:
         """Return how long a destination that fails is left alone."""

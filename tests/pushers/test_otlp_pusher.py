@@ -324,6 +324,21 @@ async def test_what_could_not_be_sent_goes_first_the_next_time(step: Reply | Mis
     assert [(point.time_unix_nano - NOW) // 10**9 for point in times] == [0, 0, 0, 1, 2]
 
 
+async def test_samples_of_a_pause_wait_too() -> None:
+    """One of each interval, with its own time, between those of the pushes."""
+    async with serving(Reply(503), GOOD) as peer, pushing(peer.url) as push:
+        await push("it answered 503")
+        push.now += 10**9
+        await push.task.pusher.keep(push.store.view().select_programs())
+        push.now += 10**9
+        await push()
+        assert (push.task.last_series, push.task.counts.spooled_bytes) == (9, 0)
+    times = [
+        read_received(one).resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0] for one in peer.received
+    ]
+    assert [(point.time_unix_nano - NOW) // 10**9 for point in times] == [0, 0, 1, 2]
+
+
 async def test_receiver_that_asks_for_it_is_left_alone() -> None:
     """What it has got is not sent again."""
     later = Reply(429, b"", {"retry-after": "200"})

@@ -98,6 +98,11 @@ class Push:
         assert self.task.failure == told
         self.now += SECOND
 
+    async def keep(self) -> None:
+        """Let a second of a pause pass."""
+        await self.pusher.keep(self.store.view().select_programs())
+        self.now += SECOND
+
 
 @asynccontextmanager
 async def pushing(url: str, **rest: Any) -> AsyncIterator[Push]:  # noqa: ANN401 - of several types
@@ -226,7 +231,7 @@ async def test_series_that_is_gone_is_gone_at_once(prometheus: Monitor) -> None:
 
 @pytest.mark.slow
 async def test_samples_of_an_outage_are_there_afterwards(tmp_path: Path) -> None:
-    """Each with its time and its value, before there was any answer and between two runs of Prometheus."""
+    """Each with its time and its value, those of pauses too, before there was any answer and between two runs."""
     config, port = write_config(tmp_path), find_free_port()
     expected: list[tuple[int, float]] = []
     store = make_store(1)
@@ -234,19 +239,23 @@ async def test_samples_of_an_outage_are_there_afterwards(tmp_path: Path) -> None
     begin = time.time_ns() // SECOND * SECOND - 20 * SECOND
     async with pushing(f"http://127.0.0.1:{port}{PATH}", store=store, now=begin) as push:
 
-        async def count(told: str = "") -> None:
+        def count() -> None:
             datum.value = len(expected) + 1
             expected.append((push.now // 10**6, datum.value))
-            await push(told)
 
         for _ in range(2):
-            await count("connection refused")
-            await count("connection refused")
+            count()
+            await push("connection refused")
+            count()
+            await push.keep()
+            count()
+            await push("connection refused")
             with serve_prometheus(config, RECEIVER, port=port) as monitor:
-                await count()
+                count()
+                await push()
                 assert read_history(monitor, "hits_total") == expected
         assert (push.task.counts.spooled_bytes, push.task.counts.spool_dropped) == (0, 0)
-        assert len(expected) == 6
+        assert len(expected) == 8
 
 
 @pytest.mark.slow

@@ -119,6 +119,45 @@ async def test_failures_are_told_once_and_pauses_grow(
     ]
 
 
+class Keeper(Destination):
+    """Wants every sample, and notes when it was given one beside those of its pushes."""
+
+    wants_every_sample = True
+
+    def __init__(self, *plan: float | Exception) -> None:
+        super().__init__(*plan)
+        self.kept: list[float] = []
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        """Note the time."""
+        assert snapshot is EMPTY
+        assert self.under_way == 0
+        self.kept.append(trio.current_time())
+
+
+async def test_samples_that_are_wanted_come_at_the_interval_behind_failures_too(autojump_clock: MockClock) -> None:
+    """The pauses grow, and no sample comes shortly before a push."""
+    refused = OSError(111, "Connection refused")
+    destination = Keeper(*[refused] * 3, 1e9, 0.0)
+    begin = trio.current_time()
+    await run_for(make_pushes([destination]), 1100)
+    assert [time - begin for time in destination.begun] == [60, 120, 240, 480, 790, 850, 910, 970, 1030, 1090]
+    assert [time - begin for time in destination.kept] == [180, 300, 360, 420, 540, 600, 660, 720]
+
+
+async def test_end_in_a_pause_keeps_no_sample_beside_that_of_the_last_push(autojump_clock: MockClock) -> None:
+    """The last push comes at once."""
+    destination = Keeper(OSError(111, "Connection refused"))
+    pushes = make_pushes([destination])
+    begin = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pushes.run)
+        await trio.sleep(250)
+        await pushes.finish(10)
+    assert [time - begin for time in destination.begun] == [60, 120, 240, 250]
+    assert [time - begin for time in destination.kept] == [180]
+
+
 async def test_longer_interval_is_no_longer_after_failures(autojump_clock: MockClock) -> None:
     """The pause is never less than the interval."""
     destination = Destination(OSError(111, "Connection refused"))
