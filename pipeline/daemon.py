@@ -71,7 +71,7 @@ class Daemon:
     def __init__(self, settings: DaemonSettings) -> None:
         self.settings = settings
         self.store = make_store(settings.store)
-        self.telemetry = Telemetry(self.store)
+        self.telemetry = Telemetry(self.store, time.time_ns())
         self.loader = make_loader(settings.programs, self.store, self.telemetry)
         self.bindings = Bindings(settings.programs.bind, self.read_origins)
         self.dispatcher = Dispatcher(self.telemetry, settings.programs.sieve, self.bindings.admit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -196,6 +197,8 @@ class Telemetry:
     """
 
     store: Store
+    since: int = 0
+    """When the counting began, in ns since 1970, or later the last `collect`: new series have counted since then."""
     past_lines: int = 0
     """Lines from sources that are read no more."""
     origins: dict[bytes, OriginCounts] = field(default_factory=dict)
@@ -211,7 +214,7 @@ class Telemetry:
     metrics: dict[OwnMetric, Metric] = field(init=False)
 
     def __post_init__(self) -> None:
-        made = self.store.register([make_metric(own) for own in OWN_METRICS])
+        made = self.store.register([make_metric(own) for own in OWN_METRICS], (), self.since)
         self.metrics = dict(zip(OWN_METRICS, made, strict=True))
 
     def program(self, name: str) -> ProgramCounts:
@@ -273,6 +276,7 @@ class Telemetry:
         self.collect_limits(now)
         self.collect_life(now)
         self.collect_pushes(now)
+        self.since = now
 
     def collect_life(self, now: int) -> None:
         """Write how reloads, the state file and the server do."""
@@ -305,24 +309,34 @@ class Telemetry:
                 self.write(own, value, now)
 
     def collect_limits(self, now: int) -> None:
-        """Write how many series the programs' metrics have, and for each metric how often a limit that it has told."""
+        """Write how many series the programs' metrics have, and for each metric how often a limit that it has told.
+
+        A program may have several metrics of one name that are not one: what happened to them is added up.
+        """
         series = 0
-        gone = {own: set(self.metrics[own].data) for own in OF_LIMITS.values()}
+        told: dict[OwnMetric, Counter[tuple[bytes, ...]]] = {own: Counter() for own in OF_LIMITS.values()}
         for metric in [metric for metric in self.store if metric.program]:
             series += len(metric.data)
             key = (os.fsencode(metric.program), os.fsencode(metric.name))
             for name in metric.list_limits():
-                self.write(OF_LIMITS[name], getattr(metric, name), now, *key)
-                gone[OF_LIMITS[name]].discard(key)
-        for own, keys in gone.items():
-            for labels in keys:
+                told[OF_LIMITS[name]][key] += getattr(metric, name)
+        for own, counts in told.items():
+            for labels in self.metrics[own].data.keys() - counts.keys():
                 self.metrics[own].delete(labels)
+            for labels, count in counts.items():
+                self.write(own, count, now, *labels)
         self.write(SERIES, series, now)
+
+    def begin_series(self, metric: Metric, labels: tuple[bytes, ...], now: int) -> Datum | HistogramDatum:
+        """Return a new series. It shows what has been counted before now, too, so that is not when it began."""
+        series = metric.new(labels, now)
+        series.start = self.since
+        return series
 
     def write_durations(self, own: OwnMetric, durations: Durations, now: int, *labels: bytes) -> None:
         """Set one series of a histogram."""
         metric = self.metrics[own]
-        series = metric.data.get(labels) or metric.new(labels, now)
+        series = metric.data.get(labels) or self.begin_series(metric, labels, now)
         assert isinstance(series, HistogramDatum)
         count = sum(durations.by_bound)
         if series.count != count:
@@ -332,7 +346,7 @@ class Telemetry:
     def write(self, own: OwnMetric, value: float, now: int, *labels: bytes) -> None:
         """Set one series."""
         metric = self.metrics[own]
-        series = metric.data.get(labels) or metric.new(labels, now)
+        series = metric.data.get(labels) or self.begin_series(metric, labels, now)
         assert isinstance(series, Datum)
         if series.value != value:
             series.value = value

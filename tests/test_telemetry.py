@@ -187,6 +187,37 @@ def test_what_expires_is_counted_where_anything_can() -> None:
         assert read_series(telemetry, "series_expired_total") == expected
 
 
+def test_metrics_of_one_name_are_counted_together() -> None:
+    """A program may declare two that are not one metric; what becomes of either is lost to the same reader."""
+    telemetry = Telemetry(Store())
+    metrics = [make_limited("same", 1, ValueType.INT, label) for label in ("k", "j")]
+    for metric, series in zip(telemetry.store.register(metrics), (3, 6), strict=True):
+        for number in range(series):
+            metric.new((b"%d" % number,), NOW)
+    telemetry.collect(NOW)
+    assert read_series(telemetry, "series_evicted_total") == {(b"a.mtail", b"same"): 2 + 5}
+
+
+def test_own_series_begin_before_what_they_count() -> None:
+    """At the start, or when they were not there yet: Prometheus takes a start that comes later for one from zero."""
+    telemetry = Telemetry(Store(), NOW - 9)
+    telemetry.server.connections_evicted = 7
+    telemetry.batches.observe(1)
+    telemetry.add_source(SourceCounts(b"/log", opens=5))
+    telemetry.collect(NOW)
+    telemetry.add_source(SourceCounts(b"/later", opens=3))
+    telemetry.collect(NOW + 5)
+    telemetry.collect(NOW + 7)
+    starts = {
+        (metric.name.removeprefix(PREFIX), *series.labels): series.start
+        for metric in telemetry.store.snapshot().metrics
+        for series in metric.series
+    }
+    assert starts["log_opens_total", b"/log"] == starts["http_connections_evicted_total",] == NOW - 9
+    assert starts["batch_duration_seconds",] == NOW - 9
+    assert starts["log_opens_total", b"/later"] == NOW
+
+
 def test_what_limits_do_is_counted_per_metric_from_zero_on() -> None:
     """So that a rate sees the first time; of the limits that a metric cannot meet, nothing is said."""
     store = Store(max_series=1, max_label_value_bytes=4)
