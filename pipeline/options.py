@@ -22,7 +22,8 @@ from pipeline.push_settings import DESTINATIONS, PushSettings
 
 ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 
-CREDENTIALS = re.compile(r"(?<=://)[^/\s]*(?=@)")
+CREDENTIALS = re.compile(r"(?<=://)(?:[^/\s]*|[^/\s:\[]*:\d*[^/\s\d].*)(?=@)")
+"""Those of a URL. A password may have a slash in it, which is wrong there; what is before it is no port then."""
 HIDDEN = "***"
 
 T = TypeVar("T")

@@ -268,6 +268,9 @@ def test_no_two_flags_of_one_name_differ_in_type() -> None:
         (["--otlp_headers"], ["--otlp_headers"]),
         (["--otlp_endpoint=https://me:s3@cret@host/x@y"], ["--otlp_endpoint=https://***@host/x@y"]),
         (["--otlp_endpoint", "https://host:4318/x@y", "/a@b"], ["--otlp_endpoint", "https://host:4318/x@y", "/a@b"]),
+        (["--otlp_endpoint=https://[::1]:4318/x@y"], ["--otlp_endpoint=https://[::1]:4318/x@y"]),
+        (["--otlp_endpoint=https://me:s3/cr@et@host/x"], ["--otlp_endpoint=https://***@host/x"]),
+        (["--otlp_endpoint=https://me:s/cr/e t@host/x"], ["--otlp_endpoint=https://***@host/x"]),
     ],
 )
 def test_secrets_are_hidden_from_who_reads_the_log(arguments: list[str], shown: list[str]) -> None:
