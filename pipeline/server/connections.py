@@ -211,7 +211,7 @@ class PlainHttp(H11Protocol):
         await super()._create_stream(
             h11.Request(
                 method=request.method,
-                target=find_origin_form(request.target),
+                target=find_origin_form(request.method, request.target),
                 headers=headers,
                 http_version=request.http_version,
             )

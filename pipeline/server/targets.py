@@ -32,11 +32,14 @@ def find_refusal(request: h11.Request, max_bytes: int) -> HTTPStatus | None:
     return None
 
 
-def find_origin_form(target: bytes) -> bytes:
+def find_origin_form(method: bytes, target: bytes) -> bytes:
     """Return the path and the parameters of a target, which may be a whole URL (RFC 9112 section 3.2.2).
 
-    We are the host that is asked, whatever name somebody has for it.
+    We are the host that is asked, whatever name somebody has for it. Who asks for the options of the server in general,
+    by `*` (section 3.2.4), is told those of all paths, which are the same.
     """
+    if (method, target) == (b"OPTIONS", b"*"):
+        return b"/"
     found = AUTHORITY.match(target)
     if found is None:
         return target

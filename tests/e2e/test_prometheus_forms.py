@@ -32,6 +32,7 @@ histogram odd_spread by name buckets 0, 1, 2
 gauge odd_value by name
 histogram odd_observed by name buckets 1, 2
 counter plain by code
+counter odd_traces_total by name
 
 /^request code=(?P<code>\\S+) seconds=(?P<seconds>\\S+) trace=(?P<trace>\\S+)$/ {
   requests_total[$code]++ exemplar $trace
@@ -46,6 +47,10 @@ counter plain by code
 /^odd (?P<name>.+) is (?P<value>\\S+)$/ {
   odd_value[$name] = float($value)
   odd_observed[$name] = float($value)
+}
+
+/^trace (?P<name>\\S+) is (?P<trace>.+)$/ {
+  odd_traces_total[$name]++ exemplar $trace
 }
 """
 
@@ -72,6 +77,9 @@ SPREADS = {
     "nothing": ["NaN"],
 }
 """What else a histogram may be told."""
+
+ODD_TRACES = {"NUL": "a\0b", "escapes": 'quote " backslash \\ %s', "control": "\r\x1b\t", "umlaut": "ü € \u2028"}
+"""What stands in a line where the id of a trace should."""
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 MESSAGES = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
@@ -159,6 +167,7 @@ def site() -> Iterator[Site]:
         stack.enter_context(run_pipeline(folder, "--progs", f"{folder}/forms.mtail", *flags))
         lines = [f"request code=200 seconds={value!r} trace={TRACE}{place}\n" for place, value in enumerate(SECONDS)]
         lines += [f"odd {name} is {value}\n" for name, value in ODD.items()]
+        lines += [f"trace {name} is {trace}\n" for name, trace in ODD_TRACES.items()]
         lines += [f"spread {name} {value}\n" for name, values in SPREADS.items() for value in values]
         with (folder / "log.fifo").open("wb") as pipe:
             pipe.write("".join(lines).encode() + b"odd invalid \xff is 7\n")
@@ -267,6 +276,17 @@ def test_exemplars_are_found_again(site: Site) -> None:
     assert found == {
         ("request_seconds_bucket", text): (f"{TRACE}{place}", SECONDS[place]) for text, place in last.items()
     }
+
+
+def test_trace_of_any_characters_is_taken(site: Site) -> None:
+    """The text of OpenMetrics has another character for a NUL, for which Prometheus would refuse the whole page."""
+    in_text = {name: trace.replace("\0", "\ufffd") for name, trace in ODD_TRACES.items()}
+    # This Prometheus keeps the escapes of an exemplar as they stand there.
+    in_text["escapes"] = in_text["escapes"].replace("\\", "\\\\").replace('"', '\\"')
+    for monitor, expected in ((site.native, ODD_TRACES), (site.plain, in_text)):
+        rows = monitor.ask("/api/v1/query_exemplars", query="odd_traces_total", start="0", end="4e9")
+        found = {row["seriesLabels"]["name"]: row["exemplars"][-1]["labels"]["trace_id"] for row in rows}
+        assert found == expected
 
 
 def read_exemplars(monitor: Monitor, name: str) -> dict[tuple[str, str], tuple[str, float]]:

@@ -156,6 +156,14 @@ async def test_nothing_can_be_changed(tmp_path: Path, method: str, target: str) 
     assert answer.body == HEALTHY
 
 
+@pytest.mark.parametrize("target", ["*", "http://localhost"])
+async def test_options_of_the_server_in_general_are_told(tmp_path: Path, target: str) -> None:
+    """They are those of every path (RFC 9110 section 9.3.7)."""
+    async with serving(tmp_path / "s"):
+        answer = await ask(tmp_path / "s", f"OPTIONS {target} HTTP/1.1")
+    assert (answer.status, {*answer.headers["allow"].split(", ")}) == (405, {"GET", "HEAD"})
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize(
     "target", ["/none", "/metrics/", "//metrics", "/Metrics", "/-/", "/../../etc/passwd", "/%zz%ff", "/metrics%00", "*"]
@@ -191,7 +199,7 @@ async def test_whole_url_is_answered_as_its_path(tmp_path: Path, target: str) ->
 )
 def test_origin_form_of_a_target(target: bytes, origin: bytes) -> None:
     """What stands behind the host."""
-    assert find_origin_form(target) == origin
+    assert find_origin_form(b"GET", target) == origin
 
 
 MANY = "X: a\r\n" * (MAX_REQUEST_BYTES // len("X: a\r\n"))

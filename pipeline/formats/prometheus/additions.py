@@ -23,6 +23,9 @@ from pipeline.metrics import Exemplar, Kind
 
 COUNT = "_count"
 
+EXEMPLAR_ESCAPES = {**VALUE_ESCAPES, 0: "\ufffd"}
+"""Prometheus refuses a whole page for a NUL in an exemplar, while it takes one in the labels of a series."""
+
 EXTENDED = ("counter", "histogram")
 """The types that OpenMetrics allows these things with. A counter without `_total` is of another one."""
 
@@ -77,7 +80,7 @@ def split_template(shown: ShownFamily, block: Block) -> Iterator[list[str]]:
 
 def spell_exemplar(exemplar: Exemplar) -> str:
     """Return an exemplar as a template has it. One whose time is not known has none."""
-    labels = {clean_label_name(name): value.translate(VALUE_ESCAPES) for name, value in exemplar.labels}
+    labels = {clean_label_name(name): value.translate(EXEMPLAR_ESCAPES) for name, value in exemplar.labels}
     pairs = ",".join(f'{name}="{value}"' for name, value in labels.items())
     time = f" {spell_time(exemplar.time)}" if exemplar.time else ""
     return f"{{{pairs}}} {format_sample(exemplar.value)}{time}"
