@@ -70,15 +70,19 @@ def list_html_routes(pages: Pages, read_status: ReadStatus, read_program: ReadPr
 
     async def answer_status(request: Request) -> Response:
         is_refreshed = request.query_params.get("refresh") == str(REFRESH_SECONDS)
-        answer = await answer_html(request, write_status(read_status(), is_refreshed=is_refreshed))
+        async with pages.turn:
+            pieces = write_status(read_status(), is_refreshed=is_refreshed)
+        answer = await answer_html(request, pieces)
         if is_refreshed:
             answer.headers["Refresh"] = str(REFRESH_SECONDS)
         return answer
 
     async def answer_program(request: Request) -> Response:
         name = read_name(request.scope["raw_path"])
-        details = read_program(name)
-        answer = await answer_html(request, write_program(details, read_page(request), name))
+        async with pages.turn:
+            details = read_program(name)
+            pieces = write_program(details, read_page(request), name, find_folder(request.scope["raw_path"]))
+        answer = await answer_html(request, pieces)
         answer.status_code = 404 if isinstance(details, UnknownProgram) else 200
         return answer
 
@@ -88,6 +92,11 @@ def list_html_routes(pages: Pages, read_status: ReadStatus, read_program: ReadPr
 def read_name(raw_path: bytes) -> str:
     """Return the name of a program as the path of a request spells it; its bytes need not be UTF-8."""
     return os.fsdecode(unquote_to_bytes(raw_path.partition(b"?")[0].removeprefix(PROGRAM_PATH)))
+
+
+def find_folder(raw_path: bytes) -> str:
+    """Return the way to the folder of the pages of programs, from where a browser takes the page to be."""
+    return "../" * raw_path.partition(b"?")[0].removeprefix(PROGRAM_PATH).count(b"/")
 
 
 def read_page(request: Request) -> int:
@@ -109,10 +118,15 @@ def write_status(status: Status, *, is_refreshed: bool = False) -> Iterator[byte
     )
 
 
-def write_program(details: ProgramDetails | UnknownProgram, page: int = 1, name: str = "") -> Iterator[bytes]:
-    """Yield the page of a program in pieces, or the page that says that there is none of this name."""
+def write_program(
+    details: ProgramDetails | UnknownProgram, page: int = 1, name: str = "", folder: str = ""
+) -> Iterator[bytes]:
+    """Yield the page of a program in pieces, or the page that says that there is none of this name.
+
+    A path that leads to none may have slashes; `folder` leads back to where the others are.
+    """
     if isinstance(details, UnknownProgram):
-        return write_page("unknown.html", unknown=details, name=name)
+        return write_page("unknown.html", unknown=details, name=name, folder=folder)
     return write_page("program.html", details=details, listing=list_text(details, page))
 
 

@@ -71,12 +71,20 @@ class SourceState(Enum):
 
     READ = "read"
     FAILING = "failing"
+    TROUBLED = "has errors"
+    """In the last minute. A file that may not be read has, and is tried again all the time."""
     ENDED = "not read"
     """Standard input has ended, or the daemon has yet to begin, or ends."""
 
     @property
     def mark(self) -> Mark:
-        return {SourceState.READ: Mark.GOOD, SourceState.FAILING: Mark.BAD}.get(self, Mark.NEITHER)
+        match self:
+            case SourceState.READ:
+                return Mark.GOOD
+            case SourceState.ENDED:
+                return Mark.NEITHER
+            case _:
+                return Mark.BAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ class ProgramStatus:
     """What a line takes it in the mean."""
     is_sieved: bool = False
     runtime_errors: int = 0
+    error_rate: float = 0.0
     last_failure: FailureStatus | None = None
     bound_to: tuple[str, ...] = ()
     """The sources it is bound to; none if it sees all."""
@@ -138,6 +147,8 @@ class SourceStatus:
     errors: int = 0
     losses: tuple[str, ...] = ()
     """What did not come through whole, in words."""
+    loss_rate: float = 0.0
+    """Of that, whatever it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def find_life_troubles(daemon: DaemonStatus) -> Iterator[Trouble]:
 
 
 def find_program_troubles(program: ProgramStatus) -> Iterator[Trouble]:
-    """Yield why a program does not run as its file says."""
+    """Yield why a program does not run as its file says, or does not count what it should."""
     if program.load_error:
         stays = program.state is ProgramState.OUTDATED
         yield Trouble(
@@ -71,12 +71,24 @@ def find_program_troubles(program: ProgramStatus) -> Iterator[Trouble]:
             shorten(program.load_error),
             program.name,
         )
+    if program.error_rate:
+        yield Trouble(
+            f"Program {program.name} fails on lines",
+            f"What it should have counted on them is missing. Since the start it failed on {program.runtime_errors:,}.",
+            program=program.name,
+        )
 
 
 def find_source_troubles(source: SourceStatus) -> Iterator[Trouble]:
-    """Yield why a source is not read."""
+    """Yield why a source is not read, or not whole."""
     if source.state is SourceState.FAILING:
         yield Trouble(f"Source {source.name} fails: {source.failure}", "It is opened again and again.")
+    if source.state is SourceState.TROUBLED:
+        yield Trouble(f"Source {source.name} has errors", f"{source.errors:,} since the start. The log says which.")
+    if source.loss_rate:
+        yield Trouble(
+            f"Source {source.name} does not come through whole", f"Since the start: {'; '.join(source.losses)}."
+        )
 
 
 def find_push_troubles(push: PushStatus) -> Iterator[Trouble]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -32,8 +32,9 @@ from pipeline.telemetry import ProgramCounts, Telemetry
 MAX_SERIES_SHOWN = 10
 """Of a metric."""
 
-MAX_NAME_CHARACTERS = 100
-"""Of a name that is not known, and is compared with those that are."""
+MAX_COMPARED_CHARACTERS = 20
+"""Of a name that is not known and of those that are. The time goes with more than both lengths multiplied: 200 names
+that are chosen to be slow take 10 ms, with 100 characters of each more than half a second (measured)."""
 
 MAX_BOUND_SHOWN = 20
 """Of the bindings of a program."""
@@ -70,14 +71,17 @@ class ProgramReader:
     def __post_init__(self) -> None:
         self.window = Window(self.read_counts, self.now)
 
-    def read_counts(self) -> dict[str, tuple[int, ...]]:
-        """Return the lines that reached each program, and those that it matched."""
-        return {name: count_lines(counts) for name, counts in self.telemetry.programs.items()}
+    def read_counts(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield what rates are shown of, of each program. Some may come while that goes on."""
+        for name, counts in list(self.telemetry.programs.items()):
+            yield name, count_lines(counts)
 
     def list_names(self) -> list[str]:
         """Return the names of all programs that were ever tried, those first with which something is wrong."""
-        programs = self.telemetry.programs
-        return sorted(programs, key=lambda name: (name not in self.loader.failures, os.fsencode(name)))
+        programs, failures = self.telemetry.programs, self.loader.failures
+        return sorted(
+            programs, key=lambda name: (name not in failures, not programs[name].runtime_errors, os.fsencode(name))
+        )
 
     def read_programs(self, now: float) -> Listing[ProgramStatus]:
         """Return what the table of programs shows, in byte order of their names as far as they have room."""
@@ -90,7 +94,7 @@ class ProgramReader:
         """Return what is shown of one program; `total_ns` is what all of them took."""
         counts = self.telemetry.programs[name]
         failure = self.loader.failures.get(name)
-        line_rate, match_rate = self.window.read_rates(name, count_lines(counts), now)
+        line_rate, match_rate, error_rate = self.window.read_rates(name, count_lines(counts), now)
         times = counts.times
         bound_to = self.bindings.find_sources(name)
         return ProgramStatus(
@@ -104,6 +108,7 @@ class ProgramReader:
             line_ns=times.run_ns / counts.lines if times.run_ns and counts.lines else None,
             is_sieved=counts.sieved,
             runtime_errors=counts.runtime_errors,
+            error_rate=error_rate,
             last_failure=self.read_failure(name),
             bound_to=bound_to[:MAX_BOUND_SHOWN]
             + ((f"and {len(bound_to) - MAX_BOUND_SHOWN:,} more",) if len(bound_to) > MAX_BOUND_SHOWN else ()),
@@ -159,13 +164,21 @@ class ProgramReader:
     def find_others(self, name: str) -> UnknownProgram:
         """Return the names of the programs that there are, the nearest first."""
         names = self.list_names()
-        near = get_close_matches(name[:MAX_NAME_CHARACTERS], names[:MAX_ROWS], n=3)
+        near = find_near(name, names[:MAX_ROWS])
         return UnknownProgram(Listing.cut([*near, *(one for one in names if one not in near)], MAX_PROBLEMS))
 
 
-def count_lines(counts: ProgramCounts) -> tuple[int, int]:
-    """Return the lines that reached a program, and those that it matched."""
-    return counts.lines, counts.lines - counts.lines_unmatched
+def find_near(name: str, names: Sequence[str]) -> list[str]:
+    """Return those of `names` that look like `name`, the nearest first, as far as their beginnings tell."""
+    by_beginning: dict[str, str] = {}
+    for one in names:
+        by_beginning.setdefault(one[:MAX_COMPARED_CHARACTERS], one)
+    return [by_beginning[one] for one in get_close_matches(name[:MAX_COMPARED_CHARACTERS], by_beginning, n=3)]
+
+
+def count_lines(counts: ProgramCounts) -> tuple[int, int, int]:
+    """Return the lines that reached a program, those that it matched, and those on which it failed."""
+    return counts.lines, counts.lines - counts.lines_unmatched, counts.runtime_errors
 
 
 def find_state(counts: ProgramCounts, failure: LoadFailure | None) -> ProgramState:

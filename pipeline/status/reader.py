@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -78,19 +77,22 @@ class StatusReader:
         self.started = parts.read_clock()
         self.programs = ProgramReader(parts.telemetry, parts.loader, parts.bindings, self.began)
         self.window = Window(self.read_counts, self.began)
-        self.total = Window(lambda: {"": (parts.telemetry.lines,)}, self.began)
+        self.total = Window(lambda: [("", (parts.telemetry.lines,))], self.began)
 
     async def run(self) -> None:
         """Look regularly."""
         await look_regularly(self.window, self.programs.window, self.total)
 
-    def read_counts(self) -> dict[bytes, tuple[int, ...]]:
-        """Return the lines and the bytes that came from each source."""
-        sizes = Counter[bytes]()
-        for counts in self.parts.telemetry.sources:
-            sizes[counts.origin] += counts.bytes_read
-        origins = self.parts.telemetry.origins
-        return {origin: (origins[origin].lines if origin in origins else 0, size) for origin, size in sizes.items()}
+    def read_counts(self) -> Iterator[tuple[bytes, tuple[int, ...]]]:
+        """Yield what rates are shown of, of each source. Some may come and go while that goes on."""
+        for counts in list(self.parts.telemetry.sources):
+            yield counts.origin, self.count_source(counts)
+
+    def count_source(self, counts: SourceCounts) -> tuple[int, int, int, int]:
+        """Return the lines and bytes that came from a source, its errors, and what did not come through whole."""
+        origin = self.parts.telemetry.origins.get(counts.origin)
+        lines = 0 if origin is None else origin.lines
+        return lines, counts.bytes_read, counts.errors, count_losses(counts)
 
     def read(self) -> Status:
         """Return what the first page shows."""
@@ -135,25 +137,23 @@ class StatusReader:
         )
 
     def read_sources(self, now: float) -> Listing[SourceStatus]:
-        """Return what the table of sources shows: where there are too many, those that fail before the others."""
+        """Return what the table of sources shows: first those that fail, then those that had errors."""
         failing = self.parts.supervisor.failing
         pairs = [(source, part) for source in self.parts.sources for part in source.parts]
-        pairs.sort(key=lambda pair: pair[0] not in failing)
+        pairs.sort(key=lambda pair: (pair[0] not in failing, not pair[1].counts.errors))
         rows = tuple(self.describe_part(source, part, now) for source, part in pairs[:MAX_ROWS])
         return Listing(rows, len(pairs) - len(rows))
 
     def describe_part(self, source: Source, part: Part, now: float) -> SourceStatus:
         """Return what is shown of one origin."""
         counts = part.counts
-        origin = self.parts.telemetry.origins.get(counts.origin)
-        lines = 0 if origin is None else origin.lines
-        counted = (lines, counts.bytes_read)
-        line_rate, byte_rate = self.window.read_rates(counts.origin, counted, now)
+        counted = self.count_source(counts)
+        line_rate, byte_rate, error_rate, loss_rate = self.window.read_rates(counts.origin, counted, now)
         return SourceStatus(
             name=part.name,
-            state=self.find_state(source),
+            state=self.find_state(source, has_errors=error_rate > 0),
             failure=self.parts.supervisor.failures.get(source.name, ""),
-            lines=lines,
+            lines=counted[0],
             line_rate=line_rate,
             bytes_read=counts.bytes_read,
             byte_rate=byte_rate,
@@ -162,14 +162,22 @@ class StatusReader:
             connections=counts.connections,
             errors=counts.errors,
             losses=list_losses(counts),
+            loss_rate=loss_rate,
         )
 
-    def find_state(self, source: Source) -> SourceState:
-        """Return whether a source is read."""
+    def find_state(self, source: Source, *, has_errors: bool) -> SourceState:
+        """Return whether a source is read, and without errors."""
         supervisor = self.parts.supervisor
         if source in supervisor.failing:
             return SourceState.FAILING
+        if has_errors:
+            return SourceState.TROUBLED
         return SourceState.READ if source in supervisor.reading else SourceState.ENDED
+
+
+def count_losses(counts: SourceCounts) -> int:
+    """Return how much did not come through whole, of whatever kind."""
+    return counts.datagrams_dropped + counts.lines_truncated + counts.connections_refused
 
 
 def list_losses(counts: SourceCounts) -> tuple[str, ...]:

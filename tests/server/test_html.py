@@ -5,15 +5,18 @@ from __future__ import annotations
 import html
 import os
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from typing import cast
+from urllib.parse import unquote_to_bytes, urljoin
 
 import httpx
 import trio
+from starlette.types import ASGIApp
 
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Store
@@ -249,6 +252,28 @@ def test_first_page_of_nothing_says_what_to_do() -> None:
     ):
         assert part in text
     assert "table" not in Outline(page).tags
+
+
+def test_lines_that_are_lost_need_attention() -> None:
+    """As long as more are: not all is well where a program fails on lines, or a source has errors or drops some."""
+    program = ProgramStatus("torn.mtail", ProgramState.RUNNING, runtime_errors=12_345)
+    dropping = SourceStatus("udp://:1", losses=("datagrams dropped by the kernel: 9", "lines cut: 2"))
+    faulty = SourceStatus("/log", SourceState.TROUBLED, errors=1234)
+    lost = Status(
+        programs=Listing((replace(program, error_rate=0.1),)),
+        sources=Listing((replace(dropping, loss_rate=0.1), faulty)),
+    )
+    assert (
+        "What needs attention "
+        "Program torn.mtail fails on lines What it should have counted on them is missing. Since the start it failed on"
+        " 12,345. "
+        "Source udp://:1 does not come through whole Since the start: datagrams dropped by the kernel: 9; lines cut: 2."
+        " Source /log has errors 1,234 since the start. The log says which. In numbers"
+    ) in read_text(show(lost))
+    assert "program/torn.mtail" in Outline(show(lost)).links
+    assert "/log ✗ has errors " in read_text(show(lost))
+    over = Status(programs=Listing((program,)), sources=Listing((dropping, replace(faulty, state=SourceState.READ))))
+    assert "All is well" in read_text(show(over))
 
 
 def test_troubles_of_the_daemon_itself_are_shown() -> None:
@@ -500,6 +525,31 @@ async def test_everything_is_escaped(tmp_path: Path) -> None:
         assert "{{ 7 * 7 }}" in body
 
 
+async def test_pages_are_read_one_in_a_round_of_the_loop() -> None:
+    """However many ask: lines are read in between."""
+    rounds: list[int] = []
+    count = 0
+
+    def read_status() -> Status:
+        rounds.append(count)
+        return STATUS
+
+    def read_program(_name: str) -> ProgramDetails:
+        rounds.append(count)
+        return DETAILS
+
+    app = make_app(Answers(Store().snapshot, read_status, lambda: True, read_program), PrometheusOptions())
+    transport = httpx.ASGITransport(app=cast("ASGIApp", app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client, trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(client.get, ("/", "/program/a.mtail")[number % 2])
+        while len(rounds) < 20:
+            await trio.lowlevel.checkpoint()
+            count += 1
+    # Trio shuffles the tasks of a round: the last of one and the first of the next can see the same number.
+    assert Counter(rounds).most_common(1)[0][1] <= 2
+
+
 async def test_name_of_a_program_is_found_whatever_bytes_it_has(tmp_path: Path) -> None:
     """Slashes excepted, a file may be called anything."""
     names = [
@@ -534,7 +584,8 @@ async def test_program_that_there_is_not_is_404_and_names_others(tmp_path: Path)
     assert head.content == b""
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "There is no program x/y.mtail . Those that there are a b.mtail" in read_text(answer.text)
-    assert "a%20b.mtail" in Outline(answer.text).links
+    links = [urljoin(str(answer.url), link) for link in Outline(answer.text).links]
+    assert links[-3:] == [f"http://x/{link}" for link in ("", "#programs", "program/a%20b.mtail")]
     assert "There is none at all." in read_text(show_program(UnknownProgram()))
 
 

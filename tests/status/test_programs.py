@@ -26,7 +26,15 @@ from pipeline.server import (
     SeriesStatus,
     UnknownProgram,
 )
-from pipeline.status.programs import LOSSES, MAX_BOUND_SHOWN, MAX_SERIES_SHOWN, NOTES, ProgramReader
+from pipeline.status.programs import (
+    LOSSES,
+    MAX_BOUND_SHOWN,
+    MAX_COMPARED_CHARACTERS,
+    MAX_SERIES_SHOWN,
+    NOTES,
+    ProgramReader,
+    find_near,
+)
 from pipeline.telemetry import Telemetry
 
 NOW = 1_700_000_000 * 10**9
@@ -84,6 +92,7 @@ def test_program_is_read_with_its_rates(machine: Machine) -> None:
     machine.reload()
     machine.count(b"an apple", *[b"nothing"] * 9)
     (program,) = machine.reader.read_programs(10.0).rows
+    assert program.error_rate == 0
     assert (program.name, program.state, program.lines) == ("a.mtail", ProgramState.RUNNING, 10)
     assert (program.line_rate, program.match_rate) == (1.0, 0.1)
     assert (program.share, program.line_ns, program.runtime_errors) == (None, None, 0)
@@ -146,7 +155,8 @@ def test_failure_is_shown_where_it_happened(machine: Machine) -> None:
     assert failure.excerpt == '2 | /äöü (?P<date>.*)/ { strptime($date, "2006")\n  |                      ^'
     assert (failure.line, failure.source, failure.time) == (2, "/log\ufffd", NOW)
     assert failure.log_line == "äöü \ufffd[31mthen\ufffd"
-    assert machine.read("torn.mtail").program.runtime_errors == 1
+    program = machine.read("torn.mtail").program
+    assert (program.runtime_errors, program.error_rate) == (1, 0.1)
 
 
 def test_metrics_are_read_with_their_newest_series(machine: Machine) -> None:
@@ -229,6 +239,14 @@ def test_more_than_there_is_room_for_is_counted(tmp_path: Path) -> None:
     assert isinstance(unknown, UnknownProgram)
     assert unknown.others.rows[0] == "z.mtail"
     assert (len(unknown.others.rows), unknown.others.more) == (MAX_PROBLEMS, MAX_ROWS + 4 - MAX_PROBLEMS)
+
+
+def test_names_that_are_near_are_told_by_their_beginnings() -> None:
+    """Whatever is asked for: two long names take a second to compare, and all wait meanwhile."""
+    beginning = "a" * MAX_COMPARED_CHARACTERS
+    assert find_near(f"{beginning}x", [f"{beginning}y", f"{beginning}z", "b"]) == [f"{beginning}y"]
+    assert find_near("sshd.mtial", ["nginx.mtail", "sshd.mtail", "postfix.mtail"])[0] == "sshd.mtail"
+    assert find_near("x", []) == []
 
 
 def test_file_name_that_is_not_utf8_is_found(machine: Machine) -> None:

@@ -117,9 +117,28 @@ async def test_lag_of_a_file_is_what_waits(tmp_path: Path, autojump_clock: MockC
         await trio.sleep(1)
         counts = machine.sources[0].parts[0].counts
         counts.lag_bytes, counts.lines_truncated, counts.datagrams_dropped = 1234, 5, 6789
+        await trio.sleep(9)
         (source,) = reader.read().sources.rows
+        await trio.sleep(70)
+        (later,) = reader.read().sources.rows
     assert (source.lines, source.waiting_bytes) == (1, 1234)
     assert source.losses == ("datagrams dropped by the kernel: 6,789", "lines cut at --max_line_bytes: 5")
+    assert (source.loss_rate, later.loss_rate, later.losses) == (679.4, 0, source.losses)
+
+
+async def test_source_that_had_errors_in_the_last_minute_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A file that may not be read is tried again by the one that reads it, which does not fail as a whole."""
+    machine = Machine(tmp_path, f"{tmp_path}/a.log", f"{tmp_path}/b.log")
+    async with machine.running() as reader:
+        await trio.sleep(1)
+        machine.sources[1].parts[0].counts.errors += 1
+        await trio.sleep(5)
+        faulty, sound = reader.read().sources.rows
+        await trio.sleep(70)
+        later, _ = reader.read().sources.rows
+    assert (faulty.name, faulty.state, sound.state) == (f"{tmp_path}/b.log", SourceState.TROUBLED, SourceState.READ)
+    assert (faulty.errors, faulty.silent_seconds) == (1, None)
+    assert (later.name, later.state) == (faulty.name, SourceState.READ)
 
 
 @pytest.mark.slow
@@ -138,7 +157,7 @@ async def test_source_that_fails_says_why_and_stands_first_where_there_are_too_m
         await wait_all_tasks_blocked()
         sources = reader.read().sources
         machine.failure = None
-        await trio.sleep(MAX_RETRY_SECONDS)
+        await trio.sleep(MAX_RETRY_SECONDS + 70)
         mended = reader.read().sources
     assert (sources.rows[0].state, sources.rows[0].failure) == (SourceState.FAILING, "input/output error")
     assert (sources.rows[0].errors, len(sources.rows), sources.more) == (1, MAX_ROWS, 2)
