@@ -61,6 +61,8 @@ class PushTask:
         self.counts = pusher.counts
         self.failure = ""
         """Why the last push failed; empty if it did not, or if there was none yet."""
+        self.told = ""
+        """The failure that stands in the log, and need not be told again."""
         self.failures_in_a_row = 0
         self.asked_pause = 0.0
         """How long the destination that failed has asked to be left alone."""
@@ -84,6 +86,8 @@ class PushTask:
             while not is_last:
                 await self.wait()
                 is_last = self.ending.is_set()
+                if is_last:
+                    self.told = ""  # what fails now is lost
                 begun = self.due
                 await self.push()
                 self.due = self.find_next(begun, trio.current_time())
@@ -178,16 +182,20 @@ class PushTask:
                 self.failures_in_a_row,
             )
         self.failures_in_a_row = 0
-        self.failure = ""
+        self.failure = self.told = ""
 
     def note_failure(self, text: str) -> None:
         """Count a failure; log it, but not one like the last."""
         self.counts.failures += 1
         self.failures_in_a_row += 1
-        if text != self.failure:
-            then = "There is no further one" if self.ending.is_set() else f"The next push is in {self.find_pause():g} s"
+        if text != self.told:
+            then = self.describe_end() if self.ending.is_set() else f"The next push is in {self.find_pause():g} s"
             logger.warning("Push to %s at %s failed: %s. %s.", self.pusher.name, self.pusher.address, text, then)
-        self.failure = text
+        self.failure = self.told = text
+
+    def describe_end(self) -> str:
+        """Return what the failure of the last push means."""
+        return "There is no further one" + (", and what waits is lost" if self.counts.spooled_bytes else "")
 
 
 def describe_failure(error: PushError | OSError | trio.TooSlowError, deadline: float) -> str:

@@ -283,9 +283,17 @@ async def test_without_destinations_the_end_is_at_once(
     assert caplog.messages == []
 
 
-async def test_failure_at_the_end_is_the_last_word(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
-    """No next push is promised."""
+@pytest.mark.parametrize(("waiting", "loss"), [(0, ""), (7, ", and what waits is lost")])
+async def test_failure_at_the_end_is_the_last_word(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, waiting: int, loss: str
+) -> None:
+    """No next push is promised. It is told also if it is the same as before: the last values are missing."""
     task = PushTask(Destination(PushError("it is full")), SETTINGS, lambda: EMPTY, lambda: NOW)
+    task.counts.spooled_bytes = waiting
+    await task.push()
     task.ending.set()
     await task.run()
-    assert caplog.messages == ["Push to test at nowhere:1 failed: it is full. There is no further one."]
+    assert caplog.messages == [
+        "Push to test at nowhere:1 failed: it is full. The next push is in 60 s.",
+        f"Push to test at nowhere:1 failed: it is full. There is no further one{loss}.",
+    ]
