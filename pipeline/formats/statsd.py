@@ -18,7 +18,7 @@ what statsd gives a meaning becomes `_`, too. Numbers that statsd does not know 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import isfinite
@@ -53,7 +53,12 @@ MAX_STREAM_BYTES = 4096
 STEP = 256
 """How many lines are made at a time, which takes a millisecond at most (measured)."""
 
-Key: TypeAlias = tuple[str, str]
+FORGET_STEP = 2048
+"""How many series are looked at a time for those that are gone, which takes half a millisecond (measured)."""
+
+Key: TypeAlias = tuple[object, ...]
+"""What a metric is: series of another one begin anew (`Metric.continues`)."""
+
 Labels: TypeAlias = tuple[bytes, ...]
 
 Numbers: TypeAlias = list[float]
@@ -76,6 +81,8 @@ class Told:
         """Series that began before `began`, in ns since 1970, come from an earlier run, which has told them."""
         self.began = began
         self.metrics: dict[Key, dict[Labels, Numbers]] = {}
+        self.seen: set[Key] = set()
+        """Metrics whose series are all known. What comes to them is of this run, also if the clock was set back."""
 
     def begin(self, snapshot: Snapshot) -> None:
         """Take what series of an earlier run have now for what was told."""
@@ -83,6 +90,7 @@ class Told:
             for series in metric.series:
                 if series.start < self.began:
                     self.find(key, series, read_numbers(metric.kind, series))
+            self.seen.add(key)
 
     def find(self, key: Key, series: SeriesView, numbers: tuple[float, ...]) -> Numbers:
         """Return what was told of a series that has `numbers` now. One that began anew was told nothing of."""
@@ -91,20 +99,28 @@ class Told:
             known = self.metrics[key] = {}
         told = known.get(series.labels)
         if told is None or told[0] != series.start:
-            is_restored = series.start < self.began
+            is_restored = series.start < self.began and key not in self.seen
             base = [number if is_restored and isfinite(number) else 0 for number in numbers]
             told = known[series.labels] = [series.start, *base]
         return told
 
-    def forget(self, snapshot: Snapshot) -> None:
-        """Forget all series that are not in `snapshot`."""
+    def forget(self, snapshot: Snapshot) -> Iterator[None]:
+        """Forget all series that are not in `snapshot`, in steps."""
         there = dict(list_metrics(snapshot))
-        for key, known in [*self.metrics.items()]:
-            if key not in there:
-                del self.metrics[key]
-            elif len(known) > len(there[key].series):
-                alive = {series.labels for series in there[key].series}
-                self.metrics[key] = {labels: told for labels, told in known.items() if labels in alive}
+        self.metrics = {key: known for key, known in self.metrics.items() if key in there}
+        for key, known in self.metrics.items():
+            series = there[key].series
+            if len(known) > len(series):
+                alive: set[Labels] = set()
+                for start in range(0, len(series), FORGET_STEP):
+                    alive.update(one.labels for one in series[start : start + FORGET_STEP])
+                    yield
+                yield from drop_others(known, alive)
+
+    def settle(self, snapshot: Snapshot) -> Iterator[None]:
+        """Take note that all of `snapshot` is known; forget the rest, in steps."""
+        self.seen = {key for key, _ in list_metrics(snapshot)}
+        return self.forget(snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +159,8 @@ class Writer:
 
     def write(self, snapshot: Snapshot) -> Iterator[Piece]:
         """Yield pieces, with the values of the moment each line is made; at least one for each `STEP` lines."""
-        if self.told is not None:
-            self.told.forget(snapshot)  # before, too: no push may ever come to its end
+        if self.told is not None:  # before, too: no push may ever come to its end
+            yield from (Piece() for _ in self.told.forget(snapshot))
         keyed = list(list_metrics(snapshot))
         families = [name_safely(metric, self.prefix, ascii_only=self.stream) for _, metric in keyed]
         collisions = Collisions(families, "statsd", self.problems)
@@ -165,7 +181,7 @@ class Writer:
         self.close_piece()
         yield from self.take_ready()
         if self.told is not None:
-            self.told.forget(snapshot)
+            yield from (Piece() for _ in self.told.settle(snapshot))
 
     def list_parts(self, key: Key, metric: MetricSnapshot, series: SeriesView) -> tuple[Numbers, Sequence[Part]]:
         """Return the lines of a series that are due, and what was told of it."""
@@ -218,10 +234,20 @@ class Writer:
         return ready or [Piece()]
 
 
+def drop_others(known: dict[Labels, Numbers], alive: Set[Labels]) -> Iterator[None]:
+    """Drop what is not of `alive`, in steps."""
+    keys = [*known]
+    for start in range(0, len(keys), FORGET_STEP):
+        for labels in keys[start : start + FORGET_STEP]:
+            if labels not in alive:
+                del known[labels]
+        yield
+
+
 def list_metrics(snapshot: Snapshot) -> Iterator[tuple[Key, MetricSnapshot]]:
-    """Yield what statsd is told of: numbers. A program has one metric of a name, before a reload and after it."""
-    for metric in select_numbers(snapshot):
-        yield (metric.program, metric.name), metric
+    """Yield what statsd is told of: numbers. Where a metric is declared may change at a reload."""
+    for one in select_numbers(snapshot):
+        yield (one.program, one.name, one.kind, one.value_type, one.label_names, one.lower, one.bounds), one
 
 
 def name_safely(metric: MetricSnapshot, prefix: str, *, ascii_only: bool) -> NamedMetric:

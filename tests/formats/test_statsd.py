@@ -123,6 +123,30 @@ def test_restored_value_that_is_no_number_hides_nothing() -> None:
     assert receiver.push(metric) == ["a.mtail.m:4|c"]
 
 
+def test_series_that_begin_after_the_clock_was_set_back_are_told_whole() -> None:
+    """All metrics were known before; only those of a program that could not be loaded until now may be restored."""
+    metric, late, receiver = make_metric("m", ("k",)), make_metric("late", ("k",)), Receiver()
+    assert receiver.told is not None
+    receiver.told.begin(snap(metric))
+    put(metric, b"new", value=3, start=BEGAN - 1)
+    put(late, b"restored", value=1000, start=BEGAN - 1)
+    assert receiver.push(metric, late) == ["a.mtail.m.k.new:3|c"]
+    put(metric, b"newer", value=4, start=BEGAN - 2)
+    put(late, b"newer", value=5, start=BEGAN - 2)
+    assert receiver.push(metric, late) == ["a.mtail.late.k.newer:5|c", "a.mtail.m.k.newer:4|c"]
+
+
+def test_restored_series_that_a_failed_push_did_not_come_to_are_not_told() -> None:
+    """Its metric is known when a push has seen all of it."""
+    metric, receiver = make_metric("m", ("k",)), Receiver()
+    assert receiver.told is not None
+    put(metric, b"new", value=1)
+    for number in range(1000):
+        put(metric, b"%d" % number, value=7, start=BEGAN - 1)
+    next(iter(statsd.Writer("", receiver.told).write(snap(metric))))
+    assert receiver.push(metric) == ["a.mtail.m.k.new:1|c"]
+
+
 def test_series_that_began_anew_is_told_whole() -> None:
     """Its name was that of a series that is gone, with a smaller value."""
     metric, receiver = make_metric(labels=("k",)), Receiver()
@@ -153,8 +177,21 @@ def test_series_that_are_gone_are_forgotten_by_pushes_that_fail() -> None:
         metric.data.clear()
         for value in range(1000):
             put(metric, b"%d.%d" % (number, value))
-        assert next(iter(statsd.Writer("", receiver.told).write(snap(metric)))).data
+        assert any(piece.data for piece in statsd.Writer("", receiver.told).write(snap(metric)))
     assert sum(map(len, receiver.told.metrics.values())) <= 2000
+
+
+def test_series_that_are_gone_are_forgotten_in_steps() -> None:
+    """To look at 100,000 at once would hold the lines up."""
+    metric = make_metric("m", ("k",))
+    for number in range(10_000):
+        put(metric, b"%d" % number)
+    receiver = Receiver()
+    assert receiver.told is not None
+    receiver.push(metric)
+    del metric.data[b"0",]
+    assert len(list(receiver.told.forget(snap(metric)))) == 10
+    assert sum(map(len, receiver.told.metrics.values())) == 9999
 
 
 def test_metric_that_moved_in_its_program_goes_on() -> None:
@@ -305,6 +342,16 @@ def test_metrics_of_one_name_are_told_apart() -> None:
         put(metric, value=10 + number)
     assert receiver.push(*metrics) == ["a.mtail.m:10|c", "b.mtail.m:11|c"]
     assert receiver.push(*metrics) == []
+
+
+@pytest.mark.parametrize(("label", "value_type"), [("j", ValueType.INT), ("k", ValueType.FLOAT)])
+def test_metrics_of_one_name_in_one_program_are_told_apart(label: str, value_type: ValueType) -> None:
+    """A program may export two that differ in their labels or values. They may begin at one moment."""
+    metric, other, receiver = make_metric("m", ("k",)), make_metric("m", (label,), value_type=value_type), Receiver()
+    for number, one in enumerate((metric, other)):
+        put(one, b"v", value=5 + number)
+    assert len(receiver.push(metric, other)) == 2
+    assert receiver.push(metric, other) == []
 
 
 def test_names_from_a_program_are_cleaned() -> None:
