@@ -121,11 +121,11 @@ class RemoteWritePusher(Pusher):
         """Send what waits, then all of `snapshot`; return how many series were taken."""
         self.refusal = self.native_failure = ""
         self.is_silent = False
-        failure = None if self.version is not None else await self.try_to_choose()
-        await self.pack(snapshot)
-        if failure is not None:
-            raise failure
         try:
+            failure = None if self.version is not None else await self.try_to_choose()
+            await self.pack(snapshot)
+            if failure is not None:
+                raise failure
             return await self.send()
         except OutdatedError:
             self.fall_back()
@@ -215,6 +215,8 @@ class RemoteWritePusher(Pusher):
                 (natives if request.histograms else parcels).append(parcel)
         self.spool.put(parcels)
         self.native_spool.put(natives)
+        for _ in self.writer.let_go():
+            await trio.lowlevel.checkpoint()
 
     async def send(self) -> int:
         """Send what waits; return how many series were taken.

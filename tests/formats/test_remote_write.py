@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -155,6 +156,26 @@ def test_push_that_was_cut_short_loses_no_marker(version: str) -> None:
         pass
     assert len(list_ended(pusher.push(take_view(metric)))) == 1000
     assert list_ended(pusher.push(take_view(metric))) == set()
+
+
+@every_version
+def test_series_that_are_gone_are_let_go_block_by_block(version: str) -> None:
+    """To free all that is kept of many takes long. A block that stays is not let go."""
+    metric = make_metric("m", "k")
+    for number in range(2000):
+        put(metric, b"%04d" % number)
+    pusher = Pusher(version)
+    pusher.push(take_view(metric))
+    blocks = [weakref.ref(block) for block in pusher.writer.shelves["m"].blocks]
+    for number in range(1000):
+        metric.delete((b"%04d" % number,))
+    pusher.push(take_view(metric))
+    before = sum(block() is not None for block in blocks)
+    steps = list(pusher.writer.let_go())
+    after = sum(block() is not None for block in blocks)
+    assert before == len(blocks)
+    assert before - len(steps) == after == len(set(pusher.writer.shelves["m"].blocks) & {one() for one in blocks}) > 0
+    assert list(pusher.writer.let_go()) == []
 
 
 @every_version

@@ -549,16 +549,17 @@ async def test_series_have_the_labels_that_are_set(
 
 
 async def test_what_cannot_be_written_is_told() -> None:
-    """Two names that become one, of different types."""
+    """Two names that become one, of different types; also before there is any answer."""
     counter, gauge = make_metric("a.b"), make_metric("a_b", kind=Kind.GAUGE)
     store = Store()
     store.register([counter, gauge])
     gauge.new((), NOW)
-    settings = {"remote_write_version": "1.0"}
-    async with serving(Reply(204)) as peer, pushing(peer.url, store=store, settings=settings) as push:
-        await push()
-        assert list_requests(peer) == [("1.0", 1)]
+    async with serving(Reply(503), Reply(204)) as peer, pushing(peer.url, store=store) as push:
+        await push("it answered 503")
         (problem,) = push.pusher.problems
+        await push()
+        assert list_requests(peer) == [("2.0", 0), ("2.0", 0), ("1.0", 1), ("1.0", 1)]
+        assert push.pusher.problems == (problem,)
         assert "Metric `a_b`" in problem
         assert problem.endswith(" is left out of the Prometheus format: the name is taken by a counter at .")
 

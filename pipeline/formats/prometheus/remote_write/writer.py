@@ -9,12 +9,13 @@ A histogram with native buckets stands in messages of its own, so that a receive
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Generic
 
 from pipeline.formats.prometheus import Page
-from pipeline.formats.prometheus.blocks import Block, cut
+from pipeline.formats.prometheus.blocks import Block
 from pipeline.formats.prometheus.remote_write.kept import Kept, Value, list_native_labels
 from pipeline.formats.prometheus.remote_write.message import (
     STALE,
@@ -71,6 +72,7 @@ class Writer(Generic[L]):
         self.page = Page(options)
         self.has_stamps = options.emit_metric_timestamp
         self.shelves: dict[str, Shelf[L]] = {}
+        self.past: dict[str, Shelf[L]] = {}
 
     @property
     def problems(self) -> Sequence[str]:
@@ -93,7 +95,17 @@ class Writer(Generic[L]):
         yield from draft.finish()
         for kept, stamps in draft.stamps:
             kept.stamps = stamps
-        self.shelves = draft.shelves
+        self.past, self.shelves = self.shelves, draft.shelves
+
+    def let_go(self) -> Iterator[None]:
+        """Free what was kept for the push before the last: to free the labels of 100,000 series at once takes 40 ms."""
+        for name, shelf in self.past.items():
+            there = self.shelves[name].blocks if name in self.shelves else {}
+            gone = [block for block in shelf.blocks if block not in there]
+            while gone:
+                del shelf.blocks[gone.pop()]
+                yield
+        self.past = {}
 
 
 class Draft(Generic[L]):
@@ -179,18 +191,14 @@ class Draft(Generic[L]):
         """Add a marker for each series of a family that is gone."""
         gone = [kept for block, kept in before.blocks.items() if block not in now.blocks]
         fresh = [kept for block, kept in now.blocks.items() if block not in before.blocks]
-        if self.has_stamps:
+        if self.has_stamps or not gone:
             return
         if before.written is not None or now.written is not None:
-            labels = {*now.list_written()}
-            yield from self.add_markers(now.about, [own for own in before.list_written() if own not in labels])
-        elif gone:
-            labels = set()
-            for kept in fresh:
-                labels.update(kept.labels)
-                yield from self.pass_on(len(kept.labels))
-            for kept in gone:
-                yield from self.add_markers(now.about, [own for own in kept.labels if own not in labels])
+            there = now.written if now.written is not None else (yield from self.collect(now.blocks.values()))
+            yield from self.add_markers(now.about, before.list_written(), there)
+        else:
+            there = yield from self.collect(fresh)
+            yield from self.add_markers(now.about, chain.from_iterable(kept.labels for kept in gone), there)
         labels = {own for kept in fresh for own in kept.natives}
         for kept in gone:
             ended = [own for own in kept.natives if own not in labels]
@@ -198,11 +206,22 @@ class Draft(Generic[L]):
                 self.natives.add_histograms(now.about, ended, [spell_stale_histogram(self.time)] * len(ended))
                 yield from self.pass_on(len(ended))
 
-    def add_markers(self, about: About, ended: Sequence[L]) -> Iterator[Request | None]:
-        """Add a stale marker for each of these series."""
-        for own in cut(ended, STEP_SAMPLES):
-            self.numbers.add_samples(about, Rows(own, STALE * len(own), self.time))
-            yield from self.pass_on(len(own))
+    def collect(self, blocks: Iterable[Kept[L]]) -> Generator[Request | None, None, dict[L, None]]:
+        """Return the labels of all samples of these blocks."""
+        labels: dict[L, None] = {}
+        for kept in blocks:
+            labels.update(dict.fromkeys(kept.labels))
+            yield from self.pass_on(len(kept.labels))
+        return labels
+
+    def add_markers(self, about: About, before: Iterable[L], there: Container[L]) -> Iterator[Request | None]:
+        """Add a stale marker for each of the series that were there before and are no more."""
+        rest = iter(before)
+        while part := list(islice(rest, STEP_SAMPLES)):
+            ended = [own for own in part if own not in there]
+            if ended:
+                self.numbers.add_samples(about, Rows(ended, STALE * len(ended), self.time))
+            yield from self.pass_on(len(part))
 
     def pass_on(self, fresh: int) -> Iterator[Request | None]:
         """Yield what is full, and None when it is time for others."""
