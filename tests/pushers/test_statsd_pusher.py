@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from pipeline.errors import PushError
 from pipeline.metrics import Metric
@@ -82,6 +84,29 @@ async def test_many_series_come_in_many_datagrams() -> None:
                 assert len(datagram) <= 1432
                 lines.update(datagram.split(b"\n"))
     assert task.counts.series == 400
+
+
+async def test_statsd_that_reads_when_it_may_loses_nothing() -> None:
+    """The kernel has room for 90 datagrams that wait, and nobody would know of others."""
+    peer, port = bind_udp()
+    lines: list[bytes] = []
+
+    async def read_in_pauses() -> None:
+        while True:
+            await wait_all_tasks_blocked()
+            while select.select([peer], [], [], 0)[0]:
+                lines.extend((await peer.recv(MAX_BYTES)).split(b"\n"))
+
+    with peer:
+        async with (
+            pushing_to(f"127.0.0.1:{port}", make_counter(8000), deadline=30.0) as task,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(read_in_pauses)
+            await task.push()
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    assert len(lines) == task.counts.series == 8000
 
 
 async def test_what_nobody_took_is_told_to_who_comes_back() -> None:
