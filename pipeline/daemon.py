@@ -355,8 +355,8 @@ class Daemon:
         """Delete what has expired, when it does, and at the latest after the interval set."""
         interval = self.settings.store.expired_metrics_gc_interval_seconds
         while interval > 0:
-            now = time.time_ns()
-            self.store.sweep(now)
+            while not self.store.sweep(now := time.time_ns()):
+                await trio.lowlevel.checkpoint()
             await trio.sleep(find_sweep_pause(self.store.next_expiry(), now, interval))
 
     def take_snapshot(self) -> Snapshot:

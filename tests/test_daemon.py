@@ -24,6 +24,7 @@ from trio.testing import wait_all_tasks_blocked
 from pipeline.batch import Batch
 from pipeline.daemon import MAX_SWEEP_SECONDS, MIN_SWEEP_SECONDS, NANOSECONDS, Daemon, find_sweep_pause, run_daemon
 from pipeline.errors import SettingError
+from pipeline.metrics.store import MAX_SWEPT
 from pipeline.settings import (
     DaemonSettings,
     FormatSettings,
@@ -216,6 +217,26 @@ async def test_sweep_frees_what_nobody_scrapes(
             (tmp_path / "log.fifo").write_text("x for a moment\n")
             await trio.sleep(2 * MAX_SWEEP_SECONDS)
             assert [len(metric.data) for metric in daemon.store if metric.name == "words_total"] == [0]
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def test_sweep_of_many_series_is_divided_and_does_not_pause(settings: DaemonSettings) -> None:
+    """Everything else gets its turn in between, and memory is free as soon as that can be."""
+    with ExitStack() as stack:
+        daemon = Daemon(settings)
+        daemon.prepare(stack)
+        (metric,) = (one for one in daemon.store if one.name == "words_total")
+        for number in range(3 * MAX_SWEPT):
+            metric.new((b"%d" % number,), 1)
+            metric.expire_after((b"%d" % number,), 1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            sizes = set()
+            while metric.data:
+                sizes.add(len(metric.data))
+                await trio.lowlevel.checkpoint()
+            assert sizes & {MAX_SWEPT, 2 * MAX_SWEPT}  # of two steps between two looks one may be missed
+            await wait_all_tasks_blocked()
             os.kill(os.getpid(), signal.SIGTERM)
 
 

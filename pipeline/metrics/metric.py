@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from enum import Enum
+from math import inf
 from operator import attrgetter
 
 from pipeline.errors import LineError
@@ -89,6 +90,7 @@ class Metric:
         "follows_clock",
         "help_text",
         "hidden",
+        "hides",
         "kind",
         "label_names",
         "lifetime",
@@ -98,6 +100,7 @@ class Metric:
         "name",
         "native",
         "next_idle",
+        "overdue",
         "overflows",
         "program",
         "queue",
@@ -165,6 +168,10 @@ class Metric:
         """How many nanoseconds a series stays after its last stamp if it has no expiry of its own; 0 is for ever."""
         self.swept = self.next_idle = 0
         """When all series were looked at for the lifetime of one to have passed, and when that must be done again."""
+        self.overdue: list[Labels] = []
+        """Series that had expired at a sweep that was not to delete so many; some may have been written since."""
+        self.hides = 0
+        """As of when `list_series` leaves out what has expired; 0 where a sweep has deleted all of it."""
         self.expirations = 0
         self.evictions = 0
         self.overflows = 0
@@ -309,19 +316,41 @@ class Metric:
         if self.kind in (Kind.COUNTER, Kind.HISTOGRAM) and not self.label_names and not self.data:
             self.add((), 0, now)
 
-    def sweep(self, now: int) -> None:
-        """Delete every series whose expiry or lifetime has passed, then what is over the limit (spec 12.7)."""
-        if self.expiring:
-            self.drop([key for key, series in self.expiring.items() if now - series.time > series.expiry])
-        if self.lifetime:
-            self.drop(self.find_idle(now))
-        self.evict_oldest(self.capacity)
+    def sweep(self, now: int, most: int = sys.maxsize) -> int:
+        """Delete the series whose expiry or lifetime has passed, then what is over the limit (spec 12.7).
 
-    def drop(self, expired: Sequence[Labels]) -> None:
-        """Delete series that have expired."""
-        for key in expired:
-            self.delete(key)
-        self.expirations += len(expired)
+        Not more than `most` that have expired: the others are hidden, and go in later sweeps. Return how many went.
+        """
+        self.hides = now if self.overdue else 0
+        if not self.overdue:
+            self.overdue = self.find_expired(now)
+        part, self.overdue = self.overdue[:most], self.overdue[most:]
+        if self.overdue:
+            self.hides = now
+        self.drop(part, now)
+        self.evict_oldest(self.capacity)
+        return len(part)
+
+    def drop(self, keys: Sequence[Labels], now: int) -> None:
+        """Delete those of some series that have expired, as none has that was written meanwhile."""
+        lifetime = self.lifetime or inf
+        for key in keys:
+            series = self.data.get(key)
+            if series is not None and now - series.time > (series.expiry or lifetime):
+                self.delete(key)
+                self.expirations += 1
+
+    def list_series(self) -> tuple[Series, ...]:
+        """Return the series that can be seen."""
+        if not self.hides:
+            return tuple(self.data.values())
+        now, lifetime = self.hides, self.lifetime or inf
+        return tuple([one for one in self.data.values() if now - one.time <= (one.expiry or lifetime)])
+
+    def find_expired(self, now: int) -> list[Labels]:
+        """Return the series whose expiry or lifetime has passed."""
+        expired = [key for key, series in self.expiring.items() if now - series.time > series.expiry]
+        return expired + self.find_idle(now) if self.lifetime else expired
 
     def find_idle(self, now: int) -> list[Labels]:
         """Return the series whose lifetime has passed; one with an expiry of its own has none.
