@@ -128,19 +128,6 @@ class Body(httpx.AsyncByteStream):
         return self.rest.pop()
 
 
-class Attempt:
-    """One request on its way. httpx tells it what happens."""
-
-    def __init__(self) -> None:
-        self.is_over_kept = True
-        """It goes over a connection that was there before."""
-
-    async def trace(self, event: str, _info: Mapping[str, object]) -> None:
-        """Note that a new connection is made."""
-        if event == "connection.connect_tcp.started":
-            self.is_over_kept = False
-
-
 class HttpConnection:
     """The way to one server. `url` may name a user and a password, which go into a header and nowhere else."""
 
@@ -159,6 +146,10 @@ class HttpConnection:
         require_host(self.url)
         self.context = make_context(self.url, ca)
         self.client: httpx.AsyncClient | None = None
+        self.is_reached = False
+        """There is a connection for the last request."""
+        self.is_kept = False
+        """It was there before that request."""
 
     async def connect(self) -> None:
         """Have a client. Its connection is made by the first request, or is there from the last."""
@@ -203,17 +194,22 @@ class HttpConnection:
         """
         length = {"content-length": str(len(body))} if body or method != "GET" else {}
         for is_last in (False, True):
-            attempt = Attempt()
-            request = client.build_request(
-                method, url, headers={**length, **headers}, extensions={"trace": attempt.trace}
-            )
+            self.is_kept = True
+            request = client.build_request(method, url, headers={**length, **headers}, extensions={"trace": self.trace})
             request.stream = Body(body)
             try:
                 return await client.send(request, stream=True)
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                if is_last or not attempt.is_over_kept:
+                if is_last or not self.is_kept:
                     raise
         raise AssertionError
+
+    async def trace(self, event: str, _info: Mapping[str, object]) -> None:
+        """Note what becomes of the connection, as httpx tells it."""
+        if event == "connection.connect_tcp.started":
+            self.is_kept = self.is_reached = False
+        elif event == "connection.connect_tcp.complete":
+            self.is_reached = True
 
     async def disconnect(self) -> None:
         """Close the connection."""

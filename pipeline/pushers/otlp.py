@@ -29,7 +29,8 @@ from pipeline.metrics import Snapshot
 from pipeline.push_settings import PushSettings
 from pipeline.pushers.compression import compress, decompress
 from pipeline.pushers.http import Answer, HttpConnection
-from pipeline.pushers.pusher import PushContext, Pusher
+from pipeline.pushers.http_pusher import HttpPusher
+from pipeline.pushers.pusher import PushContext
 from pipeline.pushers.spool import Parcel, Spool
 
 CONTENT_TYPE = "application/x-protobuf"
@@ -44,7 +45,7 @@ PIECE_BYTES = 64 * 1024
 """As much is compressed before others have their turn: half a millisecond (measured)."""
 
 
-class OtlpPusher(Pusher):
+class OtlpPusher(HttpPusher):
     """Sends the series as data points, some thousand with each request."""
 
     wants_every_sample = True
@@ -66,10 +67,6 @@ class OtlpPusher(Pusher):
         self.spool = Spool(settings.push_spool_bytes, self.counts)
         self.max_points = MAX_POINTS
 
-    async def connect(self) -> None:
-        """Have the connection of the last push, or let the next request make one."""
-        await self.connection.connect()
-
     async def write(self, snapshot: Snapshot) -> int:
         """Send what waits, then all of `snapshot`; return how many data points were taken."""
         problems: list[str] = []
@@ -89,10 +86,6 @@ class OtlpPusher(Pusher):
         while self.is_behind:
             await self.connection.connect()
             self.counts.series += await self.send(Told())
-
-    async def disconnect(self) -> None:
-        """Close the connection."""
-        await self.connection.disconnect()
 
     async def pack(self, snapshot: Snapshot, problems: list[str]) -> list[Parcel]:
         """Return the requests for a snapshot, made in turns with everything else."""

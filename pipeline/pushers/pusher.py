@@ -54,6 +54,11 @@ class Pusher(ABC):
     def begin(self, snapshot: Snapshot) -> None:  # noqa: B027 - most have nothing to do
         """Take note of what there is before any line is counted: an earlier run has left it. It must not take long."""
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether there is a way to the destination, when `connect` has come to its end."""
+        return True
+
     @abstractmethod
     async def connect(self) -> None:
         """Have a way to the destination: a new one, or the one that is there and still good."""

@@ -17,7 +17,8 @@ from pipeline.metrics import MetricSnapshot, Snapshot
 from pipeline.push_settings import PushSettings
 from pipeline.pushers.compression import compress
 from pipeline.pushers.http import Answer, HttpConnection
-from pipeline.pushers.pusher import PushContext, Pusher
+from pipeline.pushers.http_pusher import HttpPusher
+from pipeline.pushers.pusher import PushContext
 from pipeline.pushers.text_page import CONTENT_TYPE, TextPage
 
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -29,7 +30,7 @@ OWN_NAMES = ("push_time_seconds", "push_failure_time_seconds")
 PAGE_HEADERS = {"content-type": CONTENT_TYPE, "content-encoding": "gzip"}
 
 
-class PushgatewayPusher(Pusher):
+class PushgatewayPusher(HttpPusher):
     """Sends the page of all series as one request."""
 
     def __init__(self, settings: PushSettings, context: PushContext) -> None:
@@ -44,10 +45,6 @@ class PushgatewayPusher(Pusher):
         self.taken = {"job", *(name for name, _ in self.labels)}
         self.page = TextPage(leave_constants(context.options, self.taken))
         self.constant_problems = list(describe_constants(context.options, self.taken))
-
-    async def connect(self) -> None:
-        """Have the connection of the last push, or let the next request make one."""
-        await self.connection.connect()
 
     async def write(self, snapshot: Snapshot) -> int:
         """Replace the group, or with POST its metrics of the same names."""
@@ -68,10 +65,6 @@ class PushgatewayPusher(Pusher):
         if self.is_deleting:
             await self.connection.connect()
             self.check(await self.connection.send("DELETE", self.url))
-
-    async def disconnect(self) -> None:
-        """Close the connection."""
-        await self.connection.disconnect()
 
 
 # The grouping key

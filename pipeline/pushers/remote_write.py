@@ -23,7 +23,8 @@ from pipeline.formats.prometheus.remote_write import Message, Message1, Message2
 from pipeline.metrics import Snapshot
 from pipeline.push_settings import PushSettings, RemoteWriteSettings
 from pipeline.pushers.http import PASSING, Answer, HttpConnection
-from pipeline.pushers.pusher import PushContext, Pusher
+from pipeline.pushers.http_pusher import HttpPusher
+from pipeline.pushers.pusher import PushContext
 from pipeline.pushers.spool import Parcel, Spool
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class OutdatedError(Exception):
     """The receiver does not know version 2.0 any longer."""
 
 
-class RemoteWritePusher(Pusher):
+class RemoteWritePusher(HttpPusher):
     """Sends the series that a scrape gives, some thousand samples with each request."""
 
     wants_every_sample = True
@@ -112,10 +113,6 @@ class RemoteWritePusher(Pusher):
         self.native_failure = ""
         self.is_silent = False
         """The receiver did not say how much it has written, which version 2.0 asks of it."""
-
-    async def connect(self) -> None:
-        """Have the connection of the last push, or let the next request make one."""
-        await self.connection.connect()
 
     async def write(self, snapshot: Snapshot) -> int:
         """Send what waits, then all of `snapshot`; return how many series were taken."""
@@ -156,10 +153,6 @@ class RemoteWritePusher(Pusher):
         if self.native_failure:
             raise PushError(f"native histograms were not taken: {self.native_failure}")
 
-    async def disconnect(self) -> None:
-        """Close the connection."""
-        await self.connection.disconnect()
-
     # The version
 
     async def try_to_choose(self) -> PushError | OSError | None:
@@ -168,6 +161,8 @@ class RemoteWritePusher(Pusher):
             with trio.fail_after(self.patience):
                 answer = await self.connection.send("POST", body=EMPTY, headers=VERSION_2.headers)
         except trio.TooSlowError:
+            if not self.is_reached:
+                return PushError(f"it could not be reached within {self.patience:g} s")
             return PushError(f"it did not say within {self.patience:g} s which version of remote write it takes")
         except (PushError, OSError) as error:
             return error

@@ -149,16 +149,18 @@ class PushTask:
 
     async def attempt(self) -> int:
         """Connect and write, each within the deadline; return how many series were written."""
-        step = "it could not be reached"
+        is_reached = False
         try:
             with trio.fail_after(self.deadline):
                 await self.pusher.connect()
-            step = "it did not take everything"
+            is_reached = True
             with trio.fail_after(self.deadline):
                 return await self.pusher.write(self.take_snapshot())
         except BaseException as error:
+            is_reached = is_reached and self.pusher.is_reached
             await self.disconnect()
             if isinstance(error, trio.TooSlowError):
+                step = "it did not take everything" if is_reached else "it could not be reached"
                 raise PushError(f"{step} within {self.deadline:g} s") from error
             raise
 

@@ -22,6 +22,7 @@ from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Kind, Metric, Snapshot, Store, ValueType
 from pipeline.push_settings import OtlpSettings, PushgatewaySettings, PushSettings, RemoteWriteSettings
 from pipeline.pushers import PushContext, PushTask, make_pushers
+from pipeline.pushers.remote_write import RemoteWritePusher
 from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
 NOW = 1_700_000_000 * 10**9
@@ -150,6 +151,26 @@ async def test_failure_is_counted_and_told_and_the_next_push_goes_well(
     about = [record.message for record in caplog.records if record.message.startswith("Push to ")]
     assert [f" failed: {told}. " in message for message in about] == [True, False]
     assert about[1].endswith(" works again, after 2 failures.")
+
+
+CHOOSING = Destination("remote_write auto", partial(make_remote_write_settings, version="auto"))
+
+
+@pytest.mark.slow  # it takes a deadline
+@pytest.mark.parametrize(
+    "destination", [*DESTINATIONS.values(), CHOOSING], ids=[*DESTINATIONS, "remote_write that chooses"]
+)
+async def test_destination_that_cannot_be_reached_is_called_so(destination: Destination) -> None:
+    """Not slow in taking: whoever looks for the reason begins with the network."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.create_connection(server.getsockname()):
+        # That fills the queue, and the kernel answers nobody else.
+        async with pushing(destination, f"http://127.0.0.1:{server.getsockname()[1]}") as task:
+            task.deadline = SHORT_DEADLINE_SECONDS
+            if isinstance(task.pusher, RemoteWritePusher):
+                task.pusher.patience = SHORT_DEADLINE_SECONDS / 2
+            await task.push()
+            seconds = SHORT_DEADLINE_SECONDS / (2 if destination is CHOOSING else 1)
+            assert task.failure == f"it could not be reached within {seconds:g} s"
 
 
 @every_destination
