@@ -435,6 +435,15 @@ def test_requests_of_native_histograms_are_not_too_large(version: str) -> None:
     assert max(one.histograms for one in natives) <= MAX_REQUEST_SAMPLES + 512
 
 
+def test_equal_values_of_neighbours_are_kept_once() -> None:
+    """Most labels have few values; each would be a text of its own."""
+    values = ["".join(("web", "1")) for _ in range(2)]
+    assert values[0] is not values[1]
+    one, other = Message2.make_labels(["host"], [values])
+    assert one == other == ("host", "web1")
+    assert one[1] is other[1]
+
+
 @every_version
 @pytest.mark.parametrize("take", [Store.view, Store.snapshot])
 def test_kept_series_cost_few_steps(version: str, take: Callable[[Store], Snapshot]) -> None:

@@ -61,7 +61,8 @@ class Message2(Message[tuple[str, ...]]):
     def make_labels(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
         """Return the labels of series as texts."""
         count = len(columns[0])
-        pairs = chain.from_iterable((repeat(name, count), values) for name, values in zip(names, columns, strict=True))
+        shared = map(share, columns)
+        pairs = chain.from_iterable((repeat(name, count), values) for name, values in zip(names, shared, strict=True))
         labels = list(zip(*pairs, strict=True))
         if any("" in values for values in columns):
             return [tuple(leave_empty(own)) for own in labels]
@@ -95,6 +96,12 @@ class Message2(Message[tuple[str, ...]]):
         """Return the table, then the series."""
         table = (wrap(SYMBOL, encode_text(text)) for text in self.symbols)
         return Request(b"".join((*table, *self.parts)), self.samples, self.histograms)
+
+
+def share(values: Sequence[str]) -> list[str]:
+    """Return the same values, of equal ones always the first: neighbours have many in common, and are kept."""
+    known: dict[str, str] = {}
+    return [known.setdefault(value, value) for value in values]
 
 
 def leave_empty(labels: Sequence[str]) -> Iterator[str]:
