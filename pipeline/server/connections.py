@@ -239,7 +239,11 @@ class Connection(TCPServer):
         """Do what the protocol wants done."""
         if isinstance(event, Updated):
             (self.places.note_idle if event.idle else self.places.note_busy)(self.timed)
-        await super().protocol_send(event)
+        try:
+            await super().protocol_send(event)
+        except trio.BusyResourceError:
+            # Of those who send each waits for the other: it is the end that is being told, before this could be sent.
+            await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
         self.protocol.protocol = PlainHttp(self.protocol, self.hurry)

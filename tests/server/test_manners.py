@@ -15,7 +15,7 @@ import h11
 import pytest
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats import PrometheusOptions, prometheus
@@ -287,6 +287,23 @@ async def test_client_that_waits_for_permission_gets_it(tmp_path: Path) -> None:
     assert [answer.body for answer in read_answers(received, "GET")] == [HEALTHY]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("expecting", ["", "Expect: 100-continue\r\n"])
+async def test_client_that_ends_within_its_body_is_let_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, method: str, expecting: str
+) -> None:
+    """It gets what was on its way, and is no failure of ours, whatever comes first: the answer or the end."""
+    head = f"{method} /-/healthy HTTP/1.1\r\n{HOST}\r\n{expecting}Content-Length: 9\r\n\r\n"
+    async with serving(tmp_path / "s"):
+        for _ in range(8):
+            async with await trio.open_unix_socket(str(tmp_path / "s")) as client:
+                await client.send_all(head.encode() + b"abc")
+                await client.send_eof()
+                received = b"".join([bytes(part) async for part in client])
+            assert {part[:4] for part in received.split(b"HTTP/1.1 ")[1:]} <= {b"100 ", b"200 ", b"400 ", b"405 "}
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("target", ["/-/healthy", "/metrics"])
 async def test_client_of_http_1_0_gets_an_end(tmp_path: Path, target: str) -> None:
     """It needs no host, and the connection is closed behind the answer; chunks it would not know."""
@@ -340,9 +357,13 @@ async def test_large_page_of_messages_comes_whole(tmp_path: Path, encoding: str)
     assert body == prometheus.render(store.snapshot(), variant=prometheus.PROTOBUF)
 
 
+PIECES = (b"GET /-/healthy HTTP/1.1", b"\r\n", b": ", b"Host: x", b"Content-Length: 9")
+
+
 @pytest.mark.slow
-@given(st.lists(st.binary(max_size=60) | st.sampled_from([b"GET /-/healthy HTTP/1.1", b"\r\n", b": ", b"Host: x"])))
-def test_any_bytes_are_answered_or_refused(pieces: list[bytes]) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.binary(max_size=60) | st.sampled_from(PIECES)))
+def test_any_bytes_are_answered_or_refused(caplog: pytest.LogCaptureFixture, pieces: list[bytes]) -> None:
     """Never an error of ours, and whoever comes next is answered."""
 
     async def try_bytes(path: Path) -> None:
@@ -357,3 +378,4 @@ def test_any_bytes_are_answered_or_refused(pieces: list[bytes]) -> None:
 
     with TemporaryDirectory(prefix="manners-") as name:
         trio.run(try_bytes, Path(name) / "s")
+    assert caplog.messages == []
