@@ -60,6 +60,7 @@ def driving(profile: str) -> Iterator[webdriver.Chrome]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("no_proxy", "*")  # the driver is on this machine
+        environment.setenv("HOME", profile)  # of whoever runs the tests nothing is touched
         driver = webdriver.Chrome(options=options, service=Service(find_command("chromedriver")))
     try:
         driver.set_page_load_timeout(DEADLINE_SECONDS)
