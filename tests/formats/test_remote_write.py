@@ -437,7 +437,7 @@ def test_requests_of_native_histograms_are_not_too_large(version: str) -> None:
 
 def test_equal_values_of_neighbours_are_kept_once() -> None:
     """Most labels have few values; each would be a text of its own."""
-    values = "web1 web1".split()
+    values = [f"web{number}" for number in (1, 1)]
     assert values[0] is not values[1]
     one, other = Message2.make_labels(["host"], [values])
     assert one == other == ("host", "web1")
