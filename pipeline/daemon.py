@@ -355,7 +355,8 @@ class Daemon:
         """Delete what has expired, when it does, and at the latest after the interval set."""
         interval = self.settings.store.expired_metrics_gc_interval_seconds
         while interval > 0:
-            while not self.store.sweep(now := time.time_ns()):
+            now = time.time_ns()
+            for _ in self.store.sweep_in_steps(now):
                 await trio.lowlevel.checkpoint()
             await trio.sleep(find_sweep_pause(self.store.next_expiry(), now, interval))
 

@@ -24,7 +24,7 @@ from trio.testing import wait_all_tasks_blocked
 from pipeline.batch import Batch
 from pipeline.daemon import MAX_SWEEP_SECONDS, MIN_SWEEP_SECONDS, NANOSECONDS, Daemon, find_sweep_pause, run_daemon
 from pipeline.errors import SettingError
-from pipeline.metrics.store import MAX_SWEPT
+from pipeline.metrics.metric import SWEEP_STEP
 from pipeline.settings import (
     DaemonSettings,
     FormatSettings,
@@ -226,7 +226,7 @@ async def test_sweep_of_many_series_is_divided_and_does_not_pause(settings: Daem
         daemon = Daemon(settings)
         daemon.prepare(stack)
         (metric,) = (one for one in daemon.store if one.name == "words_total")
-        for number in range(3 * MAX_SWEPT):
+        for number in range(3 * SWEEP_STEP):
             metric.new((b"%d" % number,), 1)
             metric.expire_after((b"%d" % number,), 1)
         async with trio.open_nursery() as nursery:
@@ -235,7 +235,7 @@ async def test_sweep_of_many_series_is_divided_and_does_not_pause(settings: Daem
             while metric.data:
                 sizes.add(len(metric.data))
                 await trio.lowlevel.checkpoint()
-            assert sizes & {MAX_SWEPT, 2 * MAX_SWEPT}  # of two steps between two looks one may be missed
+            assert sizes & {SWEEP_STEP, 2 * SWEEP_STEP}  # of two steps between two looks one may be missed
             await wait_all_tasks_blocked()
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -85,13 +85,13 @@ class Snapshot:
 def copy_metric(metric: Metric) -> MetricSnapshot:
     """Return a copy of `metric` as it is now."""
     exemplars = {} if metric.exemplars is None else ExemplarsView(copy_notes(metric.exemplars))
-    return describe_metric(metric, copy_data(metric.list_series()), exemplars)
+    return describe_metric(metric, copy_data(metric.data.values()), exemplars)
 
 
 def view_metric(metric: Metric) -> MetricSnapshot:
     """Return `metric` with the series that it has now; what they hold goes on changing."""
     exemplars = {} if metric.exemplars is None else ExemplarsView(metric.exemplars)
-    return describe_metric(metric, metric.list_series(), exemplars)
+    return describe_metric(metric, tuple(metric.data.values()), exemplars)
 
 
 def describe_metric(

@@ -20,9 +20,6 @@ from pipeline.metrics.snapshot import Snapshot, copy_metric, view_metric
 
 NO_LIFETIMES = Lifetimes()
 
-MAX_SWEPT = 4_000
-"""To delete so many series takes 1 to 4 ms (measured), which lines may well wait."""
-
 
 class Store:
     """The metrics of all programs, and the daemon's own."""
@@ -113,15 +110,16 @@ class Store:
             if metric.program or not any(other.program and not other.hidden for other in self.by_name[metric.name]):
                 yield metric
 
-    def sweep(self, now: int) -> bool:
-        """Delete what has expired or is over a limit, hidden metrics too (spec 12.7); tell whether that was all.
-
-        Where more than MAX_SWEPT series have expired, nobody sees the others any more, and later sweeps delete them.
-        """
-        left = MAX_SWEPT
+    def sweep(self, now: int) -> None:
+        """Delete what has expired or is over a limit, hidden metrics too (spec 12.7)."""
         for metric in self:
-            left -= metric.sweep(now, left)
-        return left > 0
+            metric.sweep(now)
+
+    def sweep_in_steps(self, now: int) -> Iterator[None]:
+        """Do the same in steps that lines need not wait for; what expires meanwhile stays."""
+        for metric in [*self]:
+            yield from metric.sweep_in_steps(now)
+            yield
 
     def next_expiry(self) -> int | None:
         """Return when the next `sweep` will find something to expire, in ns since 1970; None for never.

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.metrics import Datum, Kind, Lifetimes, Metric, Store, ValueType
-from pipeline.metrics.store import MAX_SWEPT
+from pipeline.metrics.metric import SWEEP_STEP
 
 NOW = 1_700_000_000_000_000_000
 
@@ -226,69 +226,51 @@ def make_expired(series: int) -> tuple[Store, Metric]:
     return store, metric
 
 
-def list_shown(store: Store) -> set[bytes]:
-    """Return which series of the only metric are seen, which are those of a snapshot and of a view."""
-    (copy,), (view,) = store.snapshot().metrics, store.view().metrics
-    assert [one.labels for one in copy.series] == [one.labels for one in view.series]
-    return {one.labels[0] for one in view.series}
-
-
-@pytest.mark.parametrize("most", [1, 3, 10])
-def test_sweep_that_leaves_some_hides_them(most: int) -> None:
-    """Nobody sees what has expired, and all of it is counted when it goes."""
-    store, metric = make_expired(10)
+def test_sweep_in_steps_deletes_the_same() -> None:
+    """Not too many at a time; the last step has nothing to do."""
+    store, metric = make_expired(2 * SWEEP_STEP + 1)
     write(metric, NOW + 11, b"young")
-    gone = []
-    while len(metric.data) > 1:
-        gone.append(metric.sweep(NOW + 11, most))
-        assert list_shown(store) == {b"young"}
-    assert (sum(gone), max(gone), metric.expirations) == (10, most, 10)
-    assert metric.sweep(NOW + 12, most) == 0
-    assert list_shown(store) == {b"young"}
+    sizes = [len(metric.data) for _ in store.sweep_in_steps(NOW + 11)]
+    assert sizes == [SWEEP_STEP + 2, 2, 1, 1]
+    assert (names_of(metric), metric.expirations) == ([b"young"], 2 * SWEEP_STEP + 1)
 
 
-def test_hidden_series_that_is_written_goes_on() -> None:
-    """It was never gone: it has its value, and is seen again. So is one of the same labels that begins anew."""
-    store, metric = make_expired(6)
-    metric.sweep(NOW + 11, 2)
-    hidden = set(names_of(metric))
-    assert (len(hidden), list_shown(store)) == (4, set())
-    written, again = sorted(hidden)[-2:]
+def test_what_is_written_between_two_steps_stays() -> None:
+    """It has never been away, and goes on with its value. What is gone by then is not counted again."""
+    store, metric = make_expired(SWEEP_STEP + 4)
+    steps = store.sweep_in_steps(NOW + 11)
+    next(steps)
+    written, deleted, again, last = names_of(metric)
     write(metric, NOW + 11, written)
+    metric.delete((deleted,))
     metric.delete((again,))
     write(metric, NOW + 11, again)
-    assert list_shown(store) == {written, again}
-    metric.sweep(NOW + 11)
-    assert set(names_of(metric)) == list_shown(store) == {written, again}
-    assert metric.expirations == 4
+    for _ in steps:
+        assert names_of(metric) == [written, again]
+    assert metric.expirations == SWEEP_STEP + 1
+    assert last not in names_of(metric)
 
 
-def test_what_expires_while_others_are_hidden_is_not_seen() -> None:
-    """It goes in a sweep behind theirs."""
-    store, metric = make_expired(6)
-    write(metric, NOW + 1, b"later")
-    metric.sweep(NOW + 11, 4)
-    assert list_shown(store) == {b"later"}
-    for _ in range(2):
-        metric.sweep(NOW + 12, 4)
-        assert list_shown(store) == set()
-    assert (names_of(metric), metric.expirations) == ([], 7)
+def test_scrape_between_two_steps_sees_nothing_that_has_expired() -> None:
+    """It sweeps itself, in one step; each series is counted once."""
+    store, metric = make_expired(SWEEP_STEP + 1)
+    steps = store.sweep_in_steps(NOW + 11)
+    next(steps)
+    store.sweep(NOW + 11)
+    assert names_of(metric) == []
+    assert [metric.expirations for _ in steps] == [SWEEP_STEP + 1] * 2
 
 
-def test_store_has_lines_wait_for_few_series_at_a_time() -> None:
-    """Whatever has expired in all metrics together; it tells until it is done."""
-    store, metric = make_expired(MAX_SWEPT - 1)
-    (other,) = store.register([make_metric(program="b.mtail")])
-    for number in range(MAX_SWEPT):
-        write(other, NOW, b"%d" % number)
-    sizes = []
-    while True:
-        is_done = store.sweep(NOW + 11)
-        assert [one for shown in store.view().metrics for one in shown.series] == []
-        sizes.append(len(metric.data) + len(other.data))
-        if is_done:
-            break
-    assert sizes == [MAX_SWEPT - 1, 0]
+def test_sweep_in_steps_keeps_the_limit() -> None:
+    """Which is lower after a reload."""
+    store = Store()
+    (old,) = store.register([make_metric(limit=3)])
+    for number in range(3):
+        write(old, NOW + number, b"%d" % number)
+    (new,) = store.register([make_metric(limit=1)])
+    assert len(new.data) == 3
+    assert [len(new.data) for _ in store.sweep_in_steps(NOW)] == [1]
+    assert (names_of(new), new.evictions) == ([b"2"], 2)
 
 
 WRITES = st.tuples(
