@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, running
+from tests.e2e.daemons import find_free_port, is_open, running
+from tests.e2e.monitoring import connect
 from tests.pushers.awkward import Sample, spell_sample
 
 
@@ -20,6 +21,7 @@ class Gateway:
     """A Pushgateway that runs."""
 
     port: int
+    client: httpx.Client
 
     @property
     def url(self) -> str:
@@ -28,7 +30,7 @@ class Gateway:
 
     def list_groups(self) -> list[dict[str, Any]]:
         """Return what it says of each group."""
-        groups = httpx.get(f"{self.url}/api/v1/metrics", timeout=DEADLINE_SECONDS).json()["data"]
+        groups = self.client.get("/api/v1/metrics").json()["data"]
         assert isinstance(groups, list)
         return groups
 
@@ -38,7 +40,7 @@ class Gateway:
 
     def read_page(self, job: str) -> tuple[dict[Sample, float], dict[str, tuple[str, str]]]:
         """Return the samples of a job without that label, and type and help text of each family."""
-        page = httpx.get(f"{self.url}/metrics", timeout=DEADLINE_SECONDS).text
+        page = self.client.get("/metrics").text
         samples: dict[Sample, float] = {}
         families = {}
         for family in text_string_to_metric_families(page):
@@ -50,14 +52,14 @@ class Gateway:
 
     def delete_all(self) -> None:
         """Forget all groups, so that each test begins with none."""
-        httpx.put(f"{self.url}/api/v1/admin/wipe", timeout=DEADLINE_SECONDS).raise_for_status()
+        self.client.put("/api/v1/admin/wipe").raise_for_status()
 
 
 @contextmanager
 def run_gateway(folder: Path, port: int = 0) -> Iterator[Gateway]:
     """Run a gateway, whose log is in `folder`, on any port if none is named."""
-    gateway = Gateway(port or find_free_port())
-    command = ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{gateway.port}", "--web.enable-admin-api"]
+    port = port or find_free_port()
+    command = ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-admin-api"]
     command += ["--persistence.file="]  # Debian's keeps its groups in /var/lib
-    with running(command, folder / "pushgateway.out", ready=lambda: is_open(gateway.port)):
-        yield gateway
+    with running(command, folder / "pushgateway.out", ready=lambda: is_open(port)), connect(port) as client:
+        yield Gateway(port, client)

@@ -22,6 +22,7 @@ from pipeline.metrics import Datum, Kind, Metric, Store, ValueType
 from pipeline.push_settings import PushSettings, TextfileSettings
 from pipeline.pushers import PushContext, PushTask, make_pushers
 from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, running
+from tests.e2e.monitoring import connect
 from tests.pushers.awkward import NOW, Sample, list_expected, make_awkward_store, show, spell_sample
 
 OURS = ("words", "level", "took", "said", "secret", "sizes", "hits", "made_up")
@@ -34,12 +35,12 @@ OLD = "# TYPE old gauge\nold 1\n"
 class Exporter:
     """A node exporter that runs, with nothing but its textfile collector."""
 
-    port: int
+    client: httpx.Client
     folder: Path
 
     def read_page(self) -> tuple[dict[Sample, float], dict[str, tuple[str, str]]]:
         """Return all samples, and type and help text of each family."""
-        answer = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=DEADLINE_SECONDS)
+        answer = self.client.get("/metrics")
         assert answer.status_code == 200, answer.text
         families = list(text_string_to_metric_families(answer.text))
         samples = {spell_sample(one.name, **one.labels): one.value for family in families for one in family.samples}
@@ -56,18 +57,18 @@ class Exporter:
 def running_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
     """The exporter of all tests."""
     folder = tmp_path_factory.mktemp("textfile")
-    exporter = Exporter(find_free_port(), folder)
+    port = find_free_port()
     command = [
         "prometheus-node-exporter",
-        f"--web.listen-address=127.0.0.1:{exporter.port}",
+        f"--web.listen-address=127.0.0.1:{port}",
         "--web.disable-exporter-metrics",
         "--collector.disable-defaults",
         "--collector.textfile",
         f"--collector.textfile.directory={folder}",
     ]
     log = tmp_path_factory.mktemp("exporter") / "out"
-    with running(command, log, ready=lambda: is_open(exporter.port), status=-signal.SIGTERM):
-        yield exporter
+    with running(command, log, ready=lambda: is_open(port), status=-signal.SIGTERM), connect(port) as client:
+        yield Exporter(client, folder)
 
 
 @pytest.fixture
