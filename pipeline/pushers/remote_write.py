@@ -149,7 +149,10 @@ class RemoteWritePusher(HttpPusher):
         """Send what there was no time for."""
         while self.is_behind and not self.native_failure:
             await self.connection.connect()
-            self.counts.series += await self.send()
+            try:
+                self.counts.series += await self.send()
+            except OutdatedError:
+                self.fall_back()
         if self.native_failure:
             raise PushError(f"native histograms were not taken: {self.native_failure}")
 

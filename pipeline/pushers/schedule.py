@@ -84,7 +84,7 @@ class PushTask:
         try:
             is_last = False
             while not is_last:
-                await self.wait()
+                await self.wait_due()
                 is_last = self.ending.is_set()
                 if is_last:
                     self.told = ""  # what fails now is lost
@@ -97,7 +97,7 @@ class PushTask:
         finally:
             await self.disconnect()
 
-    async def wait(self) -> None:
+    async def wait_due(self) -> None:
         """Wait until the next push is due, or `ending` is set. Have samples kept meanwhile, where they are wanted."""
         while self.pusher.wants_every_sample and self.due - self.tick > self.interval / 2 and not self.ending.is_set():
             with trio.move_on_at(self.tick):

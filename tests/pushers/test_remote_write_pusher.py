@@ -411,6 +411,22 @@ async def test_receiver_that_is_exchanged_for_an_old_one_gets_the_old_version(
     )
 
 
+@pytest.mark.slow
+async def test_receiver_may_be_exchanged_before_the_end() -> None:
+    """What there was no time for is dropped and counted then, too."""
+    plan = (written(0), written(9999), Reply(415))
+    async with serving(*plan) as peer, pushing(peer.url, store=make_store(6000)) as push:
+        await push.pusher.connect()
+        assert await push.pusher.try_to_choose() is None
+        push.pusher.patience = 0
+        await push()
+        await push.task.finish()
+        assert len(peer.received) == 3
+        counts = push.task.counts
+        assert (push.task.failure, counts.spooled_bytes, counts.series + counts.rejected) == ("", 0, 6000)
+        assert counts.series == len(read_received(peer.received[1]))
+
+
 # Answers
 
 
