@@ -126,8 +126,10 @@ async def attempt(task: PushTask, delivery: Delivery) -> PushError | OSError | N
     unwanted = task.counts.rejected
     try:
         delivery.series = await task.attempt()
+        before = task.counts.series
         with trio.fail_after(task.deadline):
             await task.pusher.finish()
+        delivery.series += task.counts.series - before
         unwanted = task.counts.rejected - unwanted
         if unwanted:
             raise PushError(f"it did not want {unwanted} of the series", is_final=True)

@@ -26,6 +26,7 @@ from pipeline.metrics import Snapshot
 from pipeline.push_once import Delivery, PushOnce, find_pause
 from pipeline.push_settings import PushSettings, TextfileSettings
 from pipeline.pushers import Pusher
+from pipeline.pushers.otlp import OtlpPusher
 from pipeline.settings import (
     FormatSettings,
     LanguageSettings,
@@ -117,6 +118,19 @@ async def test_failure_that_may_pass_is_tried_again(
         f"{about} it answered 503: not now. It is tried again in 1 s.",
         f"{about} it closed the connection without an answer, or its answer is not HTTP. It is tried again in 2 s.",
     ]
+
+
+async def test_what_is_sent_behind_the_push_is_told_of_too() -> None:
+    """A receiver that is slow gets the rest then."""
+    Path("p.mtail").write_text("counter seen by n\n/(?P<n>\\d)/ {\n  seen[$n]++\n}\n")
+    async with serving(DESTINATIONS["otlp"].good) as peer:
+        job = make_job(replace(DESTINATIONS["otlp"].make_settings(peer.url), push_spool_bytes=0))
+        (pusher,) = job.pushers
+        assert isinstance(pusher, OtlpPusher)
+        pusher.patience, pusher.max_points = 0.0, 1
+        (delivery,) = await job.deliver_all()
+    assert delivery.describe() == f"2 series were pushed to otlp at {peer.url}/v1/metrics."
+    assert len(peer.received) == 2
 
 
 async def test_pauses_grow_until_the_time_is_over(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
