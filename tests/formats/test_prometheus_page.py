@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats import PrometheusOptions, prometheus
+from pipeline.formats.prometheus import FAMILIES_PER_STEP
 from pipeline.formats.prometheus.blocks import STEP
 from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
 
@@ -279,6 +280,22 @@ def test_family_that_is_gone_is_forgotten() -> None:
         counter.delete(key)
     assert scrape(page, store.view(), ["other"]) == b""
     assert page.families == {}
+
+
+@pytest.mark.parametrize("variant", prometheus.VARIANTS)
+def test_many_small_families_are_written_in_steps(variant: prometheus.Variant) -> None:
+    """However little there is to be sent, others have their turn."""
+    store = Store()
+    for number in range(3 * FAMILIES_PER_STEP + 1):
+        metric = Metric(f"m_{number}", kind=Kind.GAUGE, value_type=ValueType.INT, program="")
+        metric.new((), NOW)
+        store.register([metric])
+    page = prometheus.Page(OPTIONS)
+    finish(page.refresh(store.view()))
+    pieces = list(page.write(variant))
+    assert pieces.count(b"") == 3
+    first = b"".join(pieces[: pieces.index(b"")])
+    assert first.count(b"m_") == b"".join(pieces).count(b"m_") * FAMILIES_PER_STEP // (3 * FAMILIES_PER_STEP + 1)
 
 
 def test_series_that_are_one_to_the_format_are_taken_in_steps() -> None:

@@ -7,7 +7,7 @@ next the text of the series that stay.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -66,7 +66,8 @@ class Part(NamedTuple):
 
 
 FAMILIES_PER_STEP = 50
-"""A family whose series are the same takes some 10 µs, and a step of its own would take as much."""
+"""A family whose series are the same takes some 10 µs, and a small one as long again to be written; a step of its own
+would take as much."""
 
 
 def render(
@@ -129,13 +130,16 @@ class Page:
         says that it took time, but that nothing can be sent yet.
         """
         if variant.is_protobuf:
-            return chain.from_iterable(map(self.messages.write, self.shown))
+            return join_families(map(self.messages.write, self.shown))
+        stamp = find_stamp(variant) if self.options.emit_metric_timestamp else None
         if variant.is_openmetrics:
-            return self.write_parts(self.list_openmetrics_parts(), find_stamp(variant), END)
-        parts = [Part(write_head(shown.name, shown.first), shown) for shown in self.shown]
-        return self.write_parts(parts, find_stamp(variant))
+            parts = self.list_openmetrics_parts()
+            return chain(join_families(self.write_part(part, stamp) for part in parts), (END.encode(),))
+        return join_families(
+            self.write_part(Part(write_head(shown.name, shown.first), shown), stamp) for shown in self.shown
+        )
 
-    def list_openmetrics_parts(self) -> list[Part]:
+    def list_openmetrics_parts(self) -> Iterator[Part]:
         """Return the parts of a page of OpenMetrics; it is told among the problems what is not among them."""
         reserved = find_reserved([(one.name, one.first) for one in self.shown])
         shown = [one for one in self.shown if one.name not in reserved]
@@ -145,25 +149,30 @@ class Page:
             if one.name in reserved
         ]
         called = list_openmetrics_families([(one.name, one.first) for one in shown])
-        return [
+        return (
             Part(write_openmetrics_head(name, type_, one.first), one, type_ in EXTENDED)
             for (name, type_), one in zip(called, shown, strict=True)
-        ]
+        )
 
-    def write_parts(self, parts: Sequence[Part], stamp: Stamp, end: str = "") -> Iterator[bytes]:
-        """Yield each family's comments, then its blocks; in the end `end`."""
-        stamp_shown = stamp if self.options.emit_metric_timestamp else None
-        for head, shown, is_extended in parts:
-            write = write_histograms if shown.first.kind is Kind.HISTOGRAM else write_numbers
-            tells_start = is_extended and self.options.emit_created_timestamps
-            yield encode_text(head)
-            for block in shown.blocks:
-                template = self.additions.extend(shown, block) if is_extended else block.template
-                yield write(template, block.shown, stamp_shown, tells_start=tells_start)
-                if template is not block.template:
-                    yield b""  # it takes a millisecond or more where it is made
-        if end:
-            yield end.encode()
+    def write_part(self, part: Part, stamp: Stamp | None) -> Iterator[bytes]:
+        """Yield a family's comments, then its blocks."""
+        head, shown, is_extended = part
+        write = write_histograms if shown.first.kind is Kind.HISTOGRAM else write_numbers
+        tells_start = is_extended and self.options.emit_created_timestamps
+        yield encode_text(head)
+        for block in shown.blocks:
+            template = self.additions.extend(shown, block) if is_extended else block.template
+            yield write(template, block.shown, stamp, tells_start=tells_start)
+            if template is not block.template:
+                yield b""  # it takes a millisecond or more where it is made
+
+
+def join_families(families: Iterable[Iterator[bytes]]) -> Iterator[bytes]:
+    """Yield the pieces of all families, an empty one behind so many: small ones take time and hold little."""
+    for number, pieces in enumerate(families, 1):
+        yield from pieces
+        if number % FAMILIES_PER_STEP == 0:
+            yield b""
 
 
 def describe_lost(shown: ShownFamily) -> Iterator[str]:
