@@ -12,6 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 
+from pipeline.errors import PushError
 from pipeline.formats import PrometheusOptions, prometheus
 from pipeline.metrics import MetricSnapshot, Snapshot
 from pipeline.push_settings import PushSettings
@@ -62,9 +63,13 @@ class PushgatewayPusher(HttpPusher):
 
     async def finish(self) -> None:
         """Delete the group, if that is wanted."""
-        if self.is_deleting:
-            await self.connection.connect()
+        if not self.is_deleting:
+            return
+        await self.connection.connect()
+        try:
             self.check(await self.connection.send("DELETE", self.url))
+        except PushError as error:
+            raise PushError(f"the group is not deleted: {error}") from error
 
 
 # The grouping key

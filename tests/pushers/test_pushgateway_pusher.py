@@ -17,6 +17,8 @@ from pipeline.pushers import PushContext, PushTask, make_pushers
 from tests.e2e.web import PASSWORD, USER, Web, prepare_nginx, serving, write_nginx_conf
 from tests.pushers.awkward import NOW, list_expected, make_awkward_store, show, spell_sample
 from tests.pushers.gateway import Gateway, run_gateway
+from tests.pushers.http_peer import Reply
+from tests.pushers.http_peer import serving as serving_replies
 
 NGINX_SITE = """server {{
     listen 127.0.0.1:{port} ssl;
@@ -139,6 +141,20 @@ async def test_group_goes_with_the_daemon_if_that_is_wanted(gateway: Gateway, is
     await task.disconnect()
     assert task.failure == ""
     assert sorted(key["job"] for key in gateway.list_keys()) == ["other"] + ["syslog-pipeline"] * (not is_deleting)
+
+
+async def test_group_that_is_not_deleted_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody has to do it by hand."""
+    async with serving_replies(Reply(), Reply(503, b"not now")) as peer:
+        task = Push(peer.url, make_store(), {"pushgateway_delete_on_exit": True}).make_task()
+        task.ending.set()
+        await task.run()
+    assert [received.method for received in peer.received] == ["PUT", "DELETE"]
+    assert task.counts.failures == 1
+    (record,) = caplog.records
+    assert record.message.endswith(
+        " failed: the group is not deleted: it answered 503: not now. There is no further one."
+    )
 
 
 @pytest.mark.parametrize(
