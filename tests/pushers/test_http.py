@@ -125,6 +125,17 @@ async def test_redirect_is_not_followed() -> None:
     assert len(peer.received) == 1
 
 
+async def test_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be there for other programs, and would see what is pushed."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(Reply(204)) as peer:
+        connection = HttpConnection(peer.url)
+        assert (await post(connection)).status == 204
+        await connection.disconnect()
+
+
 async def test_endless_answer_is_not_read_to_its_end() -> None:
     """Its beginning is taken, and the connection is closed."""
     async with serving(Mischief.ENDLESS_BODY) as peer:
