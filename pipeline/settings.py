@@ -144,8 +144,8 @@ class StoreSettings:
         require_at_least("max_series_per_metric", self.max_series_per_metric, 0)
         require_at_least("max_label_value_bytes", self.max_label_value_bytes, 0)
         for name, seconds in self.expire:
-            if seconds <= 0:
-                raise SettingError(f"--expire: the duration for {name} must be more than 0.")
+            if seconds < SECONDS_PER_UNIT["ns"]:
+                raise SettingError(f"--expire: the duration for {name} must be at least 1ns.")
         if self.expire and self.expired_metrics_gc_interval_seconds <= 0:
             raise SettingError("--expire does nothing with --expired_metrics_gc_interval=0, which is never to sweep.")
 

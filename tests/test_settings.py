@@ -172,8 +172,9 @@ def test_state_file_may_be_nothing_else(logs: tuple[str, ...], socket: Path | No
 @pytest.mark.parametrize(
     ("expire", "interval", "message"),
     [
-        ((("a", 5.0), ("b_*", 0.0)), 60.0, "--expire: the duration for b_* must be more than 0."),
-        ((("a", -5.0),), 60.0, "--expire: the duration for a must be more than 0."),
+        ((("a", 5.0), ("b_*", 0.0)), 60.0, "--expire: the duration for b_* must be at least 1ns."),
+        ((("a", -5.0),), 60.0, "--expire: the duration for a must be at least 1ns."),
+        ((("a", 1e-10),), 60.0, "--expire: the duration for a must be at least 1ns."),
         (
             (("a", 5.0),),
             0.0,

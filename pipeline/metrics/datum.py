@@ -58,7 +58,15 @@ class HistogramDatum:
 
     __slots__ = ("count", "counts", "expiry", "labels", "native", "start", "time", "total")
 
-    def __init__(self, labels: tuple[bytes, ...], buckets: int, time: int = 0, expiry: int = 0, start: int = 0) -> None:
+    def __init__(
+        self,
+        labels: tuple[bytes, ...],
+        buckets: int,
+        time: int = 0,
+        expiry: int = 0,
+        start: int = 0,
+        native: NativeCounts | None = None,
+    ) -> None:
         """Start empty with `buckets` counts, +Inf's included."""
         self.labels = labels
         self.counts = [0] * buckets
@@ -67,7 +75,7 @@ class HistogramDatum:
         self.time = time
         self.expiry = expiry
         self.start = start
-        self.native: NativeCounts | None = None
+        self.native = native
 
     @property
     def value(self) -> HistogramValue:

@@ -17,6 +17,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import TypeAlias
 
 from pipeline.metrics.datum import Datum, HistogramDatum
+from pipeline.metrics.native import NativeCounts
 
 Labels: TypeAlias = tuple[bytes, ...]
 Series: TypeAlias = Datum | HistogramDatum
@@ -56,12 +57,20 @@ class LimitedHistogramDatum(HistogramDatum):
 
     __slots__ = ("queue", "queued", "sequence", "serial", "stamp")
 
-    def __init__(self, labels: Labels, buckets: int, time: int, queue: EvictionQueue, start: int = 0) -> None:
+    def __init__(
+        self,
+        labels: Labels,
+        buckets: int,
+        time: int,
+        queue: EvictionQueue,
+        start: int = 0,
+        native: NativeCounts | None = None,
+    ) -> None:
         self.queue = queue
         self.sequence = queue.count_created()
         self.stamp = self.queued = time
         self.serial = 0
-        super().__init__(labels, buckets, time, 0, start)
+        super().__init__(labels, buckets, time, 0, start, native)
 
     @property
     def time(self) -> int:

@@ -257,26 +257,18 @@ class Metric:
     def make_series(self, key: Labels, time: int, start: int) -> Series:
         """Return an empty series, not yet kept. A histogram's stamp is 0 until it observes."""
         if self.value_type is ValueType.BUCKETS:
-            return self.make_histogram(key, start)
+            native = NativeCounts() if self.native else None
+            if self.queue is None:
+                return HistogramDatum(key, len(self.bounds) + 1, 0, 0, start, native)
+            return LimitedHistogramDatum(key, len(self.bounds) + 1, 0, self.queue, start, native)
         if self.queue is None:
             return Datum(key, self.zero, time, 0, start)
         return LimitedDatum(key, self.zero, time, self.queue, start)
 
-    def make_histogram(self, key: Labels, start: int, *, kept: bool = True) -> HistogramDatum:
-        """Return an empty series of a histogram; no queue knows one that is not to be kept."""
-        buckets = len(self.bounds) + 1
-        if self.queue is None or not kept:
-            series = HistogramDatum(key, buckets, 0, 0, start)
-        else:
-            series = LimitedHistogramDatum(key, buckets, 0, self.queue, start)
-        if self.native:
-            series.native = NativeCounts()
-        return series
-
     def make_unkept(self, key: Labels, time: int) -> Series:
         """Return an empty series that no queue knows."""
         if self.value_type is ValueType.BUCKETS:
-            return self.make_histogram(key, 0, kept=False)
+            return HistogramDatum(key, len(self.bounds) + 1, native=NativeCounts() if self.native else None)
         return Datum(key, self.zero, time)
 
     def evict_oldest(self, room: int) -> None:
@@ -322,8 +314,8 @@ class Metric:
         """Do the same with few series at a time; in between lines may come, so that some are not to go any more."""
         expired = self.find_expired(now)
         for start in range(0, len(expired), SWEEP_STEP):
-            part = [(key, self.data.get(key)) for key in expired[start : start + SWEEP_STEP]]
-            lifetime = self.lifetime or inf
+            keys, lifetime = expired[start : start + SWEEP_STEP], self.lifetime or inf
+            part = zip(keys, map(self.data.get, keys), strict=True)
             self.drop([key for key, one in part if one and now - one.time > (one.expiry or lifetime)])
             yield
         self.evict_oldest(self.capacity)
