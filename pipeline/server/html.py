@@ -41,8 +41,6 @@ for, and says how to stop it (WCAG 2.2.1)."""
 PIECE_CHARACTERS = 8 * 1024
 """Made at once: 0.5 ms. A page with all that there may be has 500 KB and takes 40 ms (measured)."""
 
-PROGRAM_PATH = b"/program/"
-
 ReadStatus: TypeAlias = Callable[[], Status]
 ReadProgram: TypeAlias = Callable[[str], ProgramDetails | UnknownProgram]
 
@@ -89,14 +87,19 @@ def list_html_routes(pages: Pages, read_status: ReadStatus, read_program: ReadPr
     return [Route("/", answer_status), Route("/program/{name:any}", answer_program)]
 
 
+def cut_name(raw_path: bytes) -> bytes:
+    """Return the name of a program as the path of a request spells it: `/program/NAME`, or `/%70rogram/NAME`."""
+    return raw_path.partition(b"?")[0].removeprefix(b"/").partition(b"/")[2]
+
+
 def read_name(raw_path: bytes) -> str:
-    """Return the name of a program as the path of a request spells it; its bytes need not be UTF-8."""
-    return os.fsdecode(unquote_to_bytes(raw_path.partition(b"?")[0].removeprefix(PROGRAM_PATH)))
+    """Return the name of a program that the path of a request spells; its bytes need not be UTF-8."""
+    return os.fsdecode(unquote_to_bytes(cut_name(raw_path)))
 
 
 def find_folder(raw_path: bytes) -> str:
     """Return the way to the folder of the pages of programs, from where a browser takes the page to be."""
-    return "../" * raw_path.partition(b"?")[0].removeprefix(PROGRAM_PATH).count(b"/")
+    return "../" * cut_name(raw_path).count(b"/")
 
 
 def read_page(request: Request) -> int:

@@ -70,11 +70,9 @@ class StatusReader:
     programs: ProgramReader = field(init=False)
     window: Window[bytes] = field(init=False)
     total: Window[str] = field(init=False)
-    started: int = field(init=False)
 
     def __post_init__(self) -> None:
         parts = self.parts
-        self.started = parts.read_clock()
         self.programs = ProgramReader(parts.telemetry, parts.loader, parts.bindings, self.began)
         self.window = Window(self.read_counts, self.began)
         self.total = Window(lambda: [("", (parts.telemetry.lines,))], self.began)
@@ -111,14 +109,16 @@ class StatusReader:
     def read_daemon(self, now: float) -> DaemonStatus:
         """Return how it is with the daemon itself."""
         parts = self.parts
+        wall_time = parts.read_clock()
         telemetry = parts.telemetry
         usage = read_usage(telemetry.proc)
         reloads = telemetry.reloads
         return DaemonStatus(
             host=parts.host,
             programs_path=str(parts.loader.path),
-            started=self.started,
-            now=parts.read_clock(),
+            # The clock may have been set since: without a battery it begins in 1970.
+            started=wall_time - round((now - self.began) * NANOSECONDS),
+            now=wall_time,
             lines=telemetry.lines,
             line_rate=self.total.read_rates("", (telemetry.lines,), now)[0],
             rate_seconds=self.total.find_seconds(now),

@@ -574,12 +574,18 @@ async def test_name_of_a_program_is_found_whatever_bytes_it_has(tmp_path: Path) 
     assert titles[4] == ["%41.mtail"]
 
 
+SPELLED, SLASHED = b"/%70rogram/a%20b.mtail", b"/program%2fx"
+"""Both are below `/program/` to who reads them (RFC 3986 section 2.3), the second without a name."""
+
+
 async def test_program_that_there_is_not_is_404_and_names_others(tmp_path: Path) -> None:
     """HEAD too."""
     async with serving(tmp_path, STATUS, {"a b.mtail": DETAILS}) as client:
         answer, head = await client.get("/program/x/y.mtail"), await client.head("/program/x")
         nothing = await client.get("/program/")
         post = await client.post("/program/a%20b.mtail")
+        spelled = [await client.get(httpx.URL("http://x", raw_path=path)) for path in (SPELLED, SLASHED)]
+    assert [one.status_code for one in spelled] == [200, 404]
     assert (answer.status_code, head.status_code, nothing.status_code, post.status_code) == (404, 404, 404, 405)
     assert head.content == b""
     assert answer.headers["content-type"] == "text/html; charset=utf-8"

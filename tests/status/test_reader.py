@@ -39,6 +39,7 @@ class Machine:
     def __init__(self, folder: Path, *logs: str, push: PushSettings | None = None, state: Path | None = None) -> None:
         self.folder = folder
         self.failure: OSError | None = None
+        self.wall_time = 9
         self.store = Store()
         self.telemetry = Telemetry(self.store)
         (folder / "a.mtail").write_text(PROGRAM)
@@ -80,7 +81,7 @@ class Machine:
             self.supervisor,
             self.pushes,
             self.keeper,
-            lambda: 9,
+            lambda: self.wall_time,
         )
         reader = StatusReader(parts)
         async with trio.open_nursery() as nursery:
@@ -104,9 +105,18 @@ async def test_rates_of_sources_are_read(tmp_path: Path, autojump_clock: MockClo
     assert (datagram.waiting_bytes, datagram.silent_seconds) == (None, None)
     daemon = status.daemon
     assert (daemon.host, daemon.lines, daemon.line_rate, daemon.rate_seconds) == ("host", 4, 0.2, 20.0)
-    assert (daemon.started, daemon.now) == (9, 9)
     assert (daemon.programs, daemon.running_programs, daemon.series) == (1, 1, 1)
     assert status.programs.rows[0].match_rate == 0.2
+
+
+async def test_setting_the_clock_does_not_make_the_daemon_older(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A machine without a battery starts in 1970, until somebody tells it the time."""
+    machine = Machine(tmp_path)
+    async with machine.running() as reader:
+        await trio.sleep(20)
+        machine.wall_time = 1_700_000_000 * 10**9
+        daemon = reader.read().daemon
+    assert (daemon.started, daemon.now) == (1_699_999_980 * 10**9, 1_700_000_000 * 10**9)
 
 
 async def test_lag_of_a_file_is_what_waits(tmp_path: Path, autojump_clock: MockClock) -> None:
