@@ -8,8 +8,9 @@ What a log line put into a label value neither ends a command nor reaches anothe
 become `_`, quotes and backslashes are escaped. Where collectd would count something else than we did (a counter that
 is below 0 or at least 2^64, a time that is not after 1970), the series is left out. Of counters it has the whole part.
 
-Collectd takes a value only if its time is later than that of the value before, and logs a line about each that is not.
-So a series is written again when its time, in seconds, has moved.
+Collectd takes a value only if its time is later than that of the value before, and logs a line about each that is not;
+and it forgets a series of which it gets nothing for some intervals. So the time of a series is its own when that has
+moved, in seconds, since the last value, and else that of the push.
 
 Collectd knows no histograms. A series of one has a counter for each bucket and for the count, and a gauge for the sum.
 """
@@ -20,6 +21,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from pipeline.formats.graphite import find_second
 from pipeline.formats.lines import (
@@ -58,6 +60,7 @@ class Commands:
     metric: MetricSnapshot
     lines: list[bytes]
     owners: list[int]
+    """All series that are written are numbered."""
     marks: list[tuple[int, int]]
     """Of each the hash of its identifier, and its time: what collectd has when it has taken it."""
 
@@ -69,6 +72,8 @@ class Writer:
     host: str
     prefix: str
     interval_seconds: int
+    now: int = 0
+    """The time of this push, in ns since 1970. Without it, series whose times have not moved are left out."""
     taken: dict[int, int] = field(default_factory=dict)
     """The times that collectd has, by the hashes of identifiers: 100,000 take 8 MB."""
     still_taken: dict[int, int] = field(default_factory=dict)
@@ -77,9 +82,11 @@ class Writer:
 
     def write(self, snapshot: Snapshot) -> Iterator[Commands]:
         """Yield up to `MAX_LINES` commands each time, with the values of the moment each is made; none at times."""
+        metrics = select_numbers(snapshot)
+        firsts = accumulate((len(metric.series) for metric in metrics), initial=0)
         families = [
-            self.name_metric(metric, kind, suffixes)
-            for metric in select_numbers(snapshot)
+            self.name_metric(metric, first, kind, suffixes)
+            for metric, first in zip(metrics, firsts, strict=False)
             for kind, suffixes in list_types(metric)
         ]
         collisions = Collisions([family.named for family in families], "collectd", self.problems)
@@ -95,7 +102,7 @@ class Writer:
             series = metric.series[start : start + step]
             names = family.name_series(series)
             are_new = collisions.add(family.named, names) and are_new
-            lines, owners, marks = self.write_series(family, series, names)
+            lines, owners, marks = self.write_series(family, start, names)
             for first in range(0, max(len(lines), 1), MAX_LINES):
                 part = slice(first, first + MAX_LINES)
                 yield Commands(metric, lines[part], owners[part], marks[part])
@@ -103,14 +110,15 @@ class Writer:
         self.problems += family.losses.describe()
 
     def write_series(
-        self, family: Family, series: Sequence[SeriesView], names: list[str]
+        self, family: Family, start: int, names: list[str]
     ) -> tuple[list[bytes], list[int], list[tuple[int, int]]]:
-        """Return the commands that are due for some series with these names, then what `Commands` has of each."""
-        interval = self.interval_seconds
+        """Return the commands for the series from `start` on with these names, then what `Commands` has of each."""
+        interval, now = self.interval_seconds, find_second(self.now)
+        series = family.named.metric.series
         lines, owners, marks = [], [], []
         width = len(family.suffixes)
         for place, name in enumerate(names):
-            owner = place // width
+            owner = start + place // width
             one = series[owner]
             second = find_second(one.time)
             if second <= 0:  # nothing has written to it, or collectd would take the time for one in the far future
@@ -118,8 +126,10 @@ class Writer:
             key = hash(name)
             known = self.taken.get(key, 0)
             if known >= second:
-                self.still_taken[key] = known
-                continue
+                second = now
+                if known >= now:  # within one second, or the clock was set back
+                    self.still_taken[key] = known
+                    continue
             value = family.spell(one.value, place % width)
             line = f'PUTVAL "{escape(name)}" interval={interval} {second}:{value}\n'.encode()
             if not value:
@@ -128,11 +138,11 @@ class Writer:
                 family.losses.too_long = True
             else:
                 lines.append(line)
-                owners.append(owner)
+                owners.append(family.first + owner)
                 marks.append((key, second))
         return lines, owners, marks
 
-    def name_metric(self, metric: MetricSnapshot, kind: str, suffixes: tuple[str, ...]) -> Family:
+    def name_metric(self, metric: MetricSnapshot, first: int, kind: str, suffixes: tuple[str, ...]) -> Family:
         """Return how the series of `metric` are named: labels in order, each with its value."""
         places = find_places(metric)
         names = sorted(places)
@@ -144,7 +154,7 @@ class Writer:
         parts = (self.host, *plugin.split("-", 1))
         fits = all(len(part.encode(errors="replace")) <= MAX_PART_BYTES for part in parts)
         max_bytes = len(path.encode(errors="replace")) + MAX_PART_BYTES if fits else 0
-        return Family(named, suffixes, kind, max_bytes, Losses(metric, "collectd"))
+        return Family(named, first, suffixes, kind, max_bytes, Losses(metric, "collectd"))
 
 
 @dataclass(slots=True)
@@ -152,6 +162,8 @@ class Family:
     """The series of one metric that are of one type of collectd's."""
 
     named: NamedMetric
+    first: int
+    """The number of its first series."""
     suffixes: tuple[str, ...]
     """What follows the name of a series: nothing, or the parts of a histogram."""
     kind: str

@@ -72,7 +72,7 @@ def make_collectd_pusher(settings: PushSettings, context: PushContext) -> Pusher
         return None
     from pipeline.pushers.collectd import CollectdPusher
 
-    return CollectdPusher(settings, settings.collectd.collectd_socketpath, context.host)
+    return CollectdPusher(settings, settings.collectd.collectd_socketpath, context.host, context.read_clock)
 
 
 PUSHERS: tuple[Callable[[PushSettings, PushContext], Pusher | None], ...] = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import trio
@@ -31,11 +32,12 @@ MAX_SHOWN_CHARACTERS = 200
 class CollectdPusher(Pusher):
     """Sends each series as a value list."""
 
-    def __init__(self, settings: PushSettings, path: Path, host: str) -> None:
+    def __init__(self, settings: PushSettings, path: Path, host: str, read_clock: Callable[[], int]) -> None:
         super().__init__("collectd", str(path))
         self.prefix = settings.collectd.collectd_prefix
         self.interval_seconds = int(settings.metric_push_interval_seconds)
         self.host = host
+        self.read_clock = read_clock
         self.connection = UnixConnection(path)
         self.unread = b""
         self.taken: dict[int, int] = {}
@@ -51,29 +53,29 @@ class CollectdPusher(Pusher):
             self.taken = {}
 
     async def write(self, snapshot: Snapshot) -> int:
-        """Send the series whose times have moved, with the values of the moment; count those that collectd refuses."""
-        writer = collectd.Writer(self.host, self.prefix, self.interval_seconds, self.taken)
+        """Send all series, with the values of the moment; count those that collectd refuses, in whole or in part."""
+        writer = collectd.Writer(self.host, self.prefix, self.interval_seconds, self.read_clock(), self.taken)
         refusals: dict[tuple[str, str], str] = {}
-        taken = 0
+        sent: set[int] = set()
+        refused: set[int] = set()
         for commands in writer.write(snapshot):
             if not commands.lines:
                 await trio.lowlevel.checkpoint()
                 continue
             await self.connection.send(b"".join(commands.lines))
-            refused = set()
             answers = await self.read_answers(len(commands.lines))
+            sent.update(commands.owners)
             for owner, (key, second), answer in zip(commands.owners, commands.marks, answers, strict=True):
                 if not answer:
                     writer.still_taken[key] = second
-                else:
-                    refused.add(owner)
-                    metric = commands.metric
-                    refusals.setdefault((metric.name, metric.source), describe_refusal(metric, answer))
-            taken += len(set(commands.owners)) - len(refused)
-            self.counts.rejected += len(refused)
+                    continue
+                self.counts.rejected += owner not in refused
+                refused.add(owner)
+                metric = commands.metric
+                refusals.setdefault((metric.name, metric.source), describe_refusal(metric, answer))
         self.taken = writer.still_taken
         self.report([*writer.problems, *refusals.values()])
-        return taken
+        return len(sent) - len(refused)
 
     async def read_answers(self, count: int) -> list[bytes]:
         """Return for each of `count` commands why collectd refuses it; nothing if it has taken it."""

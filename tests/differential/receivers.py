@@ -24,6 +24,8 @@ class Receiver:
     """What is said to each line. mtail would hang up on it, since it reads nothing."""
     lines: list[bytes] = field(default_factory=list)
     connection: socket.socket | None = None
+    first: int = 0
+    """The place of the first line of that connection."""
 
     def take_datagrams(self) -> None:
         """Take lines until the socket is shut down."""
@@ -37,7 +39,7 @@ class Receiver:
                 connection, _ = self.listening.accept()
             except OSError:  # it is shut down
                 return
-            self.connection = connection
+            self.connection, self.first = connection, len(self.lines)
             with connection, connection.makefile("rb") as file, suppress(ConnectionError):
                 for line in file:
                     self.lines.append(line.removesuffix(b"\n"))

@@ -125,13 +125,12 @@ class PushingPair:
         return self.hide_now(ours), self.hide_now(mend(destination, theirs))
 
     def list_newest(self) -> Sequence[bytes]:
-        """Return what we send to a collectd that is new: to an old one only series go whose times have moved."""
-        start = len(self.ours.collectd.lines)
+        """Return what we send to a collectd first: later, what has not changed has the time of the push."""
         self.ours.collectd.hang_up()
         before = self.count_pushes()
         wait_until(lambda: self.count_pushes() > before + 2, "a push has failed at most, and one has not")
-        newest = {line.partition(b'" interval=')[0]: line for line in self.ours.collectd.lines[start:]}
-        return [*newest.values()]
+        lines = self.ours.collectd.lines[self.ours.collectd.first :]
+        return [*{line.partition(b'" interval=')[0]: line for line in reversed(lines)}.values()]
 
     def count_pushes(self) -> int:
         """Return how often we have pushed to collectd."""

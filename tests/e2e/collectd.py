@@ -57,17 +57,24 @@ class Collectd:
         with running(command, self.folder / "collectd.out", ready=lambda: answers(self.socket, socket.SOCK_STREAM)):
             yield
 
-    def read_values(self) -> dict[str, tuple[str, str]]:
-        """Return time and value of the newest line of each file, by its identifier."""
+    def read_rows(self) -> dict[str, list[tuple[str, str]]]:
+        """Return time and value of each line of each file, by its identifier."""
         root = self.folder / "csv"
-        found = {}
-        for file in root.rglob("*-*-*-*"):
+        found: dict[str, list[tuple[str, str]]] = {}
+        for file in sorted(root.rglob("*-*-*-*")):
             if file.is_file():
-                lines = file.read_text().splitlines()
-                if len(lines) > 1:  # below its heading
-                    time, value = lines[-1].split(",")
-                    found[str(file.relative_to(root))[:-DATE_CHARACTERS]] = time, value
+                _heading, *lines = file.read_text().splitlines() or [""]
+                rows = found.setdefault(str(file.relative_to(root))[:-DATE_CHARACTERS], [])
+                rows += [(time, value) for time, _, value in (line.partition(",") for line in lines)]
         return found
+
+    def read_values(self) -> dict[str, tuple[str, str]]:
+        """Return the newest time and value of each identifier."""
+        return {name: rows[-1] for name, rows in self.read_rows().items() if rows}
+
+    def list_rows(self, end: str) -> list[tuple[str, str]]:
+        """Return the rows of the identifier that ends so; none if there is no such one."""
+        return next((rows for name, rows in self.read_rows().items() if name.endswith(end)), [])
 
     def read_log(self) -> str:
         """Return what it has said."""

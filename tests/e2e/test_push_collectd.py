@@ -122,6 +122,18 @@ def test_every_value_reaches_a_file(collectd: Collectd, tmp_path: Path) -> None:
     assert "Value too old" not in said
 
 
+def test_series_that_does_not_change_stays_known(collectd: Collectd, tmp_path: Path) -> None:
+    """It has another value each second; collectd forgets what it hears nothing of, and graphs have a gap there."""
+    flags = ("--metric_push_interval", "100ms", "--collectd_prefix", "site-", "--collectd_socketpath")
+    with run_pushing(tmp_path, *flags, str(collectd.socket)) as fifo:
+        fifo.write_bytes(b"level same 5\n")
+        wait_until(lambda: len(collectd.list_rows("gauge-level-name-same")) >= 3, "collectd has three values")
+    times, values = zip(*collectd.list_rows("gauge-level-name-same"), strict=True)
+    assert set(values) == {"5.000000"}
+    assert sorted(set(map(float, times))) == [*map(float, times)]
+    assert "Value too old" not in collectd.read_log()
+
+
 def test_last_values_are_pushed_at_the_end(collectd: Collectd, tmp_path: Path) -> None:
     """An interval that never comes, and a stop that follows the lines at once."""
     flags = ("--metric_push_interval", "1h", "--collectd_prefix", "site-", "--collectd_socketpath")

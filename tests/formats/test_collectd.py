@@ -86,7 +86,7 @@ def test_histogram_of_many_buckets_is_cut_into_batches() -> None:
     assert [len(lines) for lines in batches] == [100, 100, 52, 1]
 
 
-def test_series_is_written_again_when_its_time_has_moved() -> None:
+def test_time_is_that_of_the_push_when_that_of_the_series_has_not_moved() -> None:
     """In seconds: collectd takes no other, and logs it. What is there no more is forgotten."""
     metric = make_metric("m", ("k",))
     for key in (b"still", b"within", b"moved", b"back", b"gone"):
@@ -98,9 +98,13 @@ def test_series_is_written_again_when_its_time_has_moved() -> None:
     metric.data[b"moved",].time += 10**9
     metric.data[b"back",].time -= 10**9
     del metric.data[b"gone",]
-    second = collectd.Writer("host", "", 60, dict(marks))
+    second = collectd.Writer("host", "", 60, 0, dict(marks))
     assert [line.count(b"moved") for commands in second.write(snap(metric)) for line in commands.lines] == [1]
     assert len(second.still_taken) == 3
+    third = collectd.Writer("host", "", 60, NOW + 60 * 10**9, dict(marks))
+    lines = [line for commands in third.write(snap(metric)) for line in commands.lines]
+    times = [int(line.rpartition(b" ")[2].partition(b":")[0]) - NOW // 10**9 for line in lines]
+    assert times == [60, 60, 1, 60]
 
 
 def test_texts_and_hidden_metrics_are_left_out() -> None:

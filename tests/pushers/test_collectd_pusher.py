@@ -17,7 +17,7 @@ from pipeline.metrics import Kind, Metric
 from pipeline.push_settings import CollectdSettings, PushSettings
 from pipeline.pushers import PushTask
 from pipeline.pushers.collectd import CollectdPusher
-from tests.generators.some_metrics import make_metric, put_histogram
+from tests.generators.some_metrics import NOW, make_metric, put_histogram
 from tests.pushers.line_peers import grow, listen_unix, make_counter, pushing, receive_lines
 
 TAKEN = b"0 Success: 1 value has been dispatched.\n"
@@ -52,7 +52,7 @@ async def push_to(path: Path, metric: Metric, say: Callable[[bytes], bytes]) -> 
 
 
 async def test_series_are_taken_on_one_connection(tmp_path: Path) -> None:
-    """Each is a command; the interval is that of the pushes. What has not moved since is not sent again."""
+    """Each is a command; the interval is that of the pushes. Of one second, none is sent twice."""
     metric = make_counter(2)
     async with listen_unix(tmp_path / "c") as listener, pushing_to(tmp_path / "c", metric) as task:
         async with trio.open_nursery() as nursery:
@@ -73,6 +73,25 @@ async def test_series_are_taken_on_one_connection(tmp_path: Path) -> None:
             await stream.send_all(TAKEN)
     assert (task.counts.pushes, task.counts.failures, task.counts.series, task.counts.rejected) == (3, 0, 3, 0)
     assert task.pusher.problems == ()
+
+
+async def test_series_that_has_not_changed_has_the_time_of_the_push(tmp_path: Path) -> None:
+    """Collectd would forget it, and refuse what has the time of before."""
+    async with listen_unix(tmp_path / "c") as listener, pushing_to(tmp_path / "c", make_counter()) as task:
+        assert isinstance(task.pusher, CollectdPusher)
+        task.pusher.read_clock = lambda: NOW + 60 * 10**9
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(task.push)
+            stream = await listener.accept()
+            await receive_lines(stream, 1)
+            await stream.send_all(TAKEN)
+        async with stream, trio.open_nursery() as nursery:
+            nursery.start_soon(task.push)
+            assert list(await receive_lines(stream, 1)) == [
+                b'PUTVAL "host/mtail-a.mtail/counter-hits-id-0" interval=60 1700000060:5\n'
+            ]
+            await stream.send_all(TAKEN)
+    assert task.counts.series == 2
 
 
 async def test_what_is_refused_is_sent_again(tmp_path: Path) -> None:
@@ -136,13 +155,13 @@ async def test_series_that_are_refused_are_counted_and_told(tmp_path: Path) -> N
     )
 
 
-async def test_series_of_a_histogram_is_refused_once(tmp_path: Path) -> None:
-    """Even if none of its buckets is taken."""
-    metric = make_metric("h", ("k",), Kind.HISTOGRAM, buckets=(0.0, 1.0, 2.0))
-    for key in (b"a", b"b"):
-        put_histogram(metric, key, counts=[1, 2, 3])
+async def test_series_of_a_histogram_is_counted_once(tmp_path: Path) -> None:
+    """Even if none of its buckets is taken, and if it has more commands than may be unread."""
+    metric = make_metric("h", ("k",), Kind.HISTOGRAM, buckets=tuple(map(float, range(121))))
+    for key in (b"a", b"b", b"c"):
+        put_histogram(metric, key, counts=[1] * 121)
     task = await push_to(tmp_path / "c", metric, lambda line: UNKNOWN if b"-a-" in line else TAKEN)
-    assert task.counts.rejected == 1
+    assert (task.counts.series, task.counts.rejected) == (2, 1)
 
 
 @pytest.mark.parametrize(
