@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import html
 import logging
 import os
@@ -586,6 +587,15 @@ def test_end_of_all_sources_is_the_end(
         "- has ended.",
         "All sources are closed. The metrics are no longer served.",
     ]
+
+
+def test_modules_are_not_searched_for_garbage(settings: DaemonSettings) -> None:
+    """It would hold lines and scrapes up; programs and series come later, and may go."""
+    gc.unfreeze()
+    run_daemon(replace(settings, sources=SourceSettings(logs=("-",)), server=ServerSettings()))
+    tracked = {id(one) for one in gc.get_objects()}
+    gc.unfreeze()
+    assert id(logging.__dict__) not in tracked
 
 
 def test_start_that_fails_leaves_no_socket(settings: DaemonSettings, tmp_path: Path) -> None:
