@@ -18,7 +18,11 @@ import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.events import Body
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Request as StreamRequest
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState
@@ -161,6 +165,22 @@ class Places:
                 await self.change.wait()
 
 
+class BodilessStream(HTTPStream):
+    """A request whose body nobody asks for, and which is passed over as it comes.
+
+    Hypercorn's own keeps what the app has not taken, ten parts at most, and then waits for the app, also when
+    that has answered and ended: the connection would be busy for ever.
+    """
+
+    async def handle(self, event: StreamEvent) -> None:
+        """Take the request, or what comes behind it."""
+        if isinstance(event, Body):
+            # h11 takes 10 µs for a part of one byte, of which there are 10,000 in what arrives at once.
+            await trio.lowlevel.checkpoint()
+        else:
+            await super().handle(event)
+
+
 class PlainHttp(H11Protocol):
     """HTTP/1.1 and nothing else: a request to go on with HTTP/2 or WebSocket is answered as if it did not ask.
 
@@ -207,15 +227,29 @@ class PlainHttp(H11Protocol):
             await self._send_error_response(status)
             await self.send(Closed())
             return
-        headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
-        await super()._create_stream(
-            h11.Request(
-                method=request.method,
-                target=find_origin_form(request.method, request.target),
-                headers=headers,
-                http_version=request.http_version,
+        self.stream = BodilessStream(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await self.stream.handle(
+            StreamRequest(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode(),
+                method=request.method.decode().upper(),
+                raw_path=find_origin_form(request.method, request.target),
+                state=self.connection_state,
             )
         )
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
 
 
 class Connection(TCPServer):

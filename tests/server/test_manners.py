@@ -260,6 +260,18 @@ async def test_body_of_a_get_is_passed_over(tmp_path: Path) -> None:
     assert [answer.body for answer in answers] == [HEALTHY, HEALTHY, b"", HEALTHY]
 
 
+@pytest.mark.parametrize("target", ["/-/healthy", "/metrics", "/json", "/"])
+async def test_body_in_many_parts_keeps_no_place(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, target: str
+) -> None:
+    """However many there are; some arrive before the answer is made, some behind it."""
+    request = f"GET {target} HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked\r\n\r\n" + "1\r\na\r\n" * 100
+    async with serving(tmp_path / "s"):
+        for _ in range(8):
+            with trio.fail_after(1):
+                assert (await send(tmp_path / "s", request.encode())).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("lines", [b"\r\n", b"\n\r\n"])
 async def test_empty_lines_before_a_request_are_passed_over(tmp_path: Path, lines: bytes) -> None:
     """Some clients send one behind the body before: apart from the next request, or with it."""
