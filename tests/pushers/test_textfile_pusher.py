@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.errors import SettingError
@@ -84,11 +85,10 @@ def make_task(
     store: Store,
     options: PrometheusOptions | None = None,
     mode: int = 0o644,
-    deadline_seconds: float = DEADLINE_SECONDS,
 ) -> PushTask:
     """Return the task that writes a file."""
     settings = PushSettings(
-        metric_push_write_deadline_seconds=deadline_seconds,
+        metric_push_write_deadline_seconds=DEADLINE_SECONDS,
         textfile=TextfileSettings(textfile_path=path, textfile_mode=mode),
     )
     (pusher,) = make_pushers(settings, PushContext("web1", options or PrometheusOptions(), lambda: NOW))
@@ -224,16 +224,24 @@ async def test_disk_that_hangs_meets_the_deadline_and_keeps_one_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it answers again, files take their place in the order in which they were made."""
-    answers, asked = threading.Event(), []
+    answers, asked, is_asked = threading.Event(), [], trio.Event()
+    token = trio.lowlevel.current_trio_token()
 
     def sync(descriptor: int) -> None:
         asked.append(descriptor)
+        token.run_sync_soon(is_asked.set)
         assert answers.wait(DEADLINE_SECONDS)
 
     monkeypatch.setattr(os, "fsync", sync)
     store = make_store()
-    task = make_task(tmp_path / "a.prom", store, deadline_seconds=0.02)
-    for _ in range(3):
+    task = make_task(tmp_path / "a.prom", store)
+    with trio.fail_after(DEADLINE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(task.push)
+            await is_asked.wait()
+            nursery.cancel_scope.cancel()
+    task.deadline = 0.02
+    for _ in range(2):
         await task.push()
         assert task.failure == "it did not take everything within 0.02 s"
     assert len(asked) == 1
