@@ -45,7 +45,7 @@ class Writer:
         for named in metrics:
             are_new = True
             losses = Losses(named.metric, "Graphite")
-            for some in split_series(named.metric.series):
+            for some in split_series(named.metric):
                 series = [one for one in some if not is_too_long(named, one)]
                 names, lines = write_series(named, series)
                 are_new = collisions.add(named, names) and are_new

@@ -23,7 +23,7 @@ from pipeline.metrics import (
 )
 
 STEP = 512
-"""How many series make a piece of the page, which takes half a millisecond (measured)."""
+"""How many lines make a piece of the page, which takes half a millisecond (measured)."""
 
 LINE_ENDS = re.compile("[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 """All that ends a line for Unicode, and so for `splitlines` of Python, in which such readers are written."""
@@ -105,10 +105,11 @@ def spell_value(value: float | bytes | HistogramValue) -> str:
     return format_go_float(value.total if isinstance(value, HistogramValue) else value)
 
 
-def split_series(series: Sequence[SeriesView]) -> Iterator[Sequence[SeriesView]]:
-    """Yield the series of a piece of the page each."""
-    for start in range(0, len(series), STEP):
-        yield series[start : start + STEP]
+def split_series(metric: MetricSnapshot, lines: int = STEP) -> Iterator[Sequence[SeriesView]]:
+    """Yield the series of a piece each, which has so many lines or some more."""
+    step = max(lines // (len(metric.bounds) + 1), 1)
+    for start in range(0, len(metric.series), step):
+        yield metric.series[start : start + step]
 
 
 class Collisions:
@@ -183,7 +184,7 @@ def write_metrics(
     """Yield the lines of all metrics in pieces. Of some series of a metric `write` returns the names and the lines."""
     for named in metrics:
         are_new = True
-        for series in split_series(named.metric.series):
+        for series in split_series(named.metric):
             names, lines = write(named, series)
             are_new = collisions.add(named, names) and are_new
             yield "".join(lines).encode()

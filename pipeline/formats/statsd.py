@@ -25,7 +25,7 @@ from math import isfinite
 from typing import TypeAlias
 
 from pipeline.formats.graphite import list_numbers, name_metric, replace_dots
-from pipeline.formats.lines import Collisions, Losses, NamedMetric, select_numbers
+from pipeline.formats.lines import Collisions, Losses, NamedMetric, select_numbers, split_series
 from pipeline.metrics import (
     HistogramValue,
     Kind,
@@ -167,9 +167,7 @@ class Writer:
         for (key, metric), named in zip(keyed, families, strict=True):
             are_new = True
             losses = Losses(metric, "statsd")
-            step = max(STEP // (len(metric.bounds) + 1), 1)
-            for start in range(0, len(metric.series), step):
-                series = metric.series[start : start + step]
+            for series in split_series(metric, STEP):
                 names = named.name_series(series)
                 are_new = collisions.add(named, names) and are_new
                 for name, one in zip(names, series, strict=True):

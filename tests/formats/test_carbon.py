@@ -8,31 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats import carbon
-from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
-
-NOW = 1_700_000_000 * 10**9 + 999_999_999
-
-
-def make_metric(name: str = "m", labels: tuple[str, ...] = (), kind: Kind = Kind.COUNTER, **rest: object) -> Metric:
-    """Return a metric of a program."""
-    types = {Kind.TEXT: ValueType.STRING, Kind.HISTOGRAM: ValueType.BUCKETS, Kind.GAUGE: ValueType.FLOAT}
-    value_type = types.get(kind, ValueType.INT)
-    return Metric(name, kind=kind, value_type=value_type, program="a.mtail", label_names=labels, **rest)  # type: ignore[arg-type]
+from pipeline.metrics import Kind, Metric, Snapshot
+from tests.generators.some_metrics import make_metric, put, put_histogram, snap
 
 
 def write(*metrics: Metric, prefix: str = "") -> tuple[list[str], carbon.Writer]:
     """Return the lines for these metrics, and what wrote them."""
-    store = Store()
-    store.register(metrics)
     writer = carbon.Writer(prefix)
-    data = b"".join(writer.write(store.snapshot()))
+    data = b"".join(writer.write(snap(*metrics)))
     assert data.endswith(b"\n") or not data
     return data.decode().split("\n")[:-1], writer
-
-
-def put(metric: Metric, *labels: bytes, value: float = 1) -> None:
-    """Give a metric a series."""
-    metric.data[labels] = Datum(labels, value, NOW)
 
 
 def test_labels_are_sorted_and_the_prefix_is_as_given() -> None:
@@ -56,7 +41,7 @@ def test_numbers_are_as_mtail_writes_them() -> None:
 def test_hidden_and_text_metrics_are_left_out() -> None:
     """Carbon keeps numbers only."""
     text, hidden = make_metric("t", (), Kind.TEXT), make_metric("h", hidden=True)
-    text.data[()] = Datum((), b"words", NOW)
+    put(text, value=b"words")
     put(hidden)
     assert write(text, hidden)[0] == []
 
@@ -65,9 +50,7 @@ def test_each_series_of_a_histogram_has_its_own_buckets() -> None:
     """mtail shows those of the first one for all."""
     metric = make_metric("h", ("k",), Kind.HISTOGRAM, buckets=(0.0, 1.0, 2.5))
     for key, counts in ((b"a", [1, 2, 3]), (b"b", [0, 0, 1])):
-        series = HistogramDatum((key,), 3, NOW)
-        series.counts[:], series.count, series.total = counts, sum(counts), 7.5
-        metric.data[key,] = series
+        put_histogram(metric, key, counts=counts, total=7.5)
     lines, writer = write(metric)
     assert lines == [
         f"a.mtail.h.k.{line} 1700000000"
@@ -77,6 +60,16 @@ def test_each_series_of_a_histogram_has_its_own_buckets() -> None:
         )
     ]
     assert writer.series == 2
+
+
+def test_pieces_are_short_also_of_many_buckets() -> None:
+    """While one is made no line is counted."""
+    metric = make_metric("h", ("k",), Kind.HISTOGRAM, buckets=tuple(map(float, range(101))))
+    for number in range(100):
+        put_histogram(metric, b"%d" % number, counts=[1] * 101)
+    counts = [piece.count(b"\n") for piece in carbon.Writer().write(snap(metric))]
+    assert sum(counts) == 100 * 103
+    assert max(counts) < 600
 
 
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=4, unique=True))

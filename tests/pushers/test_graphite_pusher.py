@@ -23,7 +23,7 @@ LINE = b"p.a.mtail.hits 5 1700000000\n"
 
 
 def make_snapshot(series: int = 1) -> Snapshot:
-    """Return a counter, with a label if it has more than one series."""
+    """Return a counter, with a label if it has more than one series, which makes lines of 5,000 bytes."""
     metric = Metric(
         "hits",
         kind=Kind.COUNTER,
@@ -34,7 +34,7 @@ def make_snapshot(series: int = 1) -> Snapshot:
     store = Store()
     store.register([metric])
     for number in range(series):
-        key = () if series == 1 else (b"%d" % number,)
+        key = () if series == 1 else (b"%05000d" % number,)
         metric.data[key] = Datum(key, 5, NOW)
     return store.snapshot()
 
@@ -46,10 +46,12 @@ def listen() -> tuple[trio.SocketListener, int]:
 
 
 @asynccontextmanager
-async def pushing(port: int, snapshot: Callable[[], Snapshot] = make_snapshot) -> AsyncIterator[PushTask]:
+async def pushing(
+    port: int, snapshot: Callable[[], Snapshot] = make_snapshot, deadline: float = 30.0
+) -> AsyncIterator[PushTask]:
     """Give the task that pushes to `port`, which is not run by itself."""
     settings = PushSettings(
-        metric_push_write_deadline_seconds=0.2,
+        metric_push_write_deadline_seconds=deadline,
         graphite=GraphiteSettings(graphite_host_port=f"127.0.0.1:{port}", graphite_prefix="p."),
     )
     (pusher,) = make_pushers(settings, CONTEXT)
@@ -108,7 +110,7 @@ async def test_host_that_answers_nothing_is_a_failure() -> None:
     """The queue of its server is full: packets are lost."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first:
         first.connect(full.getsockname())
-        async with pushing(full.getsockname()[1]) as task:
+        async with pushing(full.getsockname()[1], deadline=0.2) as task:
             with pytest.raises(OSError, match="Connection timed out"):
                 await TcpConnection("127.0.0.1", full.getsockname()[1], 0.05).connect()
             await task.push()
@@ -144,8 +146,8 @@ async def test_refusal_is_a_failure() -> None:
 async def test_peer_that_reads_nothing_meets_the_deadline() -> None:
     """More than its kernel takes for it: the push fails in time, and the connection is given up."""
     listener, port = listen()
-    snapshot = make_snapshot(300_000)
-    async with listener, pushing(port, lambda: snapshot) as task:
+    snapshot = make_snapshot(2000)
+    async with listener, pushing(port, lambda: snapshot, deadline=0.2) as task:
         await task.push()
         assert task.failure == "it did not take everything within 0.2 s"
         assert isinstance(task.pusher, GraphitePusher)
@@ -156,7 +158,7 @@ async def test_peer_that_reads_nothing_meets_the_deadline() -> None:
 async def test_peer_that_closes_in_the_middle_is_a_failure() -> None:
     """The next push sends all of it again."""
     listener, port = listen()
-    snapshot = make_snapshot(100_000)
+    snapshot = make_snapshot(2000)
     settings = PushSettings(
         metric_push_write_deadline_seconds=60.0, graphite=GraphiteSettings(graphite_host_port=f"127.0.0.1:{port}")
     )
@@ -182,10 +184,10 @@ async def test_slow_resolver_keeps_one_thread_at_most(monkeypatch: pytest.Monkey
         return []
 
     monkeypatch.setattr(Resolver, "ask", ask)
-    async with pushing(1) as task:
+    async with pushing(1, deadline=0.02) as task:
         for _ in range(3):
             await task.push()
-        assert task.failure == "it could not be reached within 0.2 s"
+        assert task.failure == "it could not be reached within 0.02 s"
         assert task.counts.failures == 3
         assert len(asked) == 1
         answered.set()

@@ -35,7 +35,7 @@ MAX_BYTES = 65536
 
 
 def pushing_to(
-    target: str, *metrics: Metric, deadline: float = 0.2, totals: bool = False
+    target: str, *metrics: Metric, deadline: float = 30.0, totals: bool = False
 ) -> AbstractAsyncContextManager[PushTask]:
     """Give the task that pushes there."""
     settings = PushSettings(
@@ -75,7 +75,7 @@ async def test_many_series_come_in_many_datagrams() -> None:
     lines: set[bytes] = set()
     with peer:
         async with (
-            pushing_to(f"127.0.0.1:{port}", make_counter(400), deadline=30.0) as task,
+            pushing_to(f"127.0.0.1:{port}", make_counter(400)) as task,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(task.push)
@@ -102,7 +102,7 @@ async def test_statsd_that_reads_when_it_may_loses_nothing(monkeypatch: pytest.M
 
     with peer:
         async with (
-            pushing_to(f"127.0.0.1:{port}", make_counter(8000), deadline=30.0) as task,
+            pushing_to(f"127.0.0.1:{port}", make_counter(8000)) as task,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(read_in_pauses)
@@ -302,7 +302,10 @@ async def test_unix_socket_that_reads_nothing_meets_the_deadline(tmp_path: Path)
 
 async def test_unix_socket_whose_queue_is_full_meets_the_deadline(tmp_path: Path) -> None:
     """And nothing is left open."""
-    async with listen_unix(tmp_path / "s", backlog=0), pushing_to(f"unix://{tmp_path}/s", make_counter()) as task:
+    async with (
+        listen_unix(tmp_path / "s", backlog=0),
+        pushing_to(f"unix://{tmp_path}/s", make_counter(), deadline=0.2) as task,
+    ):
         with trio.socket.socket(trio.socket.AF_UNIX) as other:
             await other.connect(str(tmp_path / "s"))
             await task.push()
