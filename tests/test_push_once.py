@@ -35,6 +35,7 @@ from pipeline.settings import (
     SourceSettings,
     StoreSettings,
 )
+from tests.e2e.daemons import DEADLINE_SECONDS
 from tests.pushers.awkward import spell_sample
 from tests.pushers.gateway import Gateway, run_gateway
 from tests.pushers.http_peer import Mischief, Reply, serving
@@ -240,6 +241,8 @@ def test_receivers_that_answer_nothing_get_whole_values() -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd,
     ):
         statsd.bind(("127.0.0.1", 0))
+        for receiver in (carbon, statsd):
+            receiver.settimeout(DEADLINE_SECONDS)
         flags = [
             f"--graphite_host_port=127.0.0.1:{carbon.getsockname()[1]}",
             f"--statsd_hostport=127.0.0.1:{statsd.getsockname()[1]}",
@@ -335,7 +338,9 @@ def test_person_at_a_terminal_sees_a_bar_and_what_was_pushed(folder: Path) -> No
 def test_closed_stream_is_none_that_is_needed(script: str, status: int, errors: str) -> None:
     """As a job has it that was started by something careless."""
     command = ["sh", "-c", f'exec "$0" -m pipeline {script}', sys.executable]
-    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=make_env(), timeout=60, check=False)
+    result = subprocess.run(
+        command, stderr=subprocess.PIPE, text=True, env=make_env(), timeout=DEADLINE_SECONDS, check=False
+    )
     assert (result.returncode, result.stderr) == (status, errors)
     assert Path("a.prom").exists() == (status == 0)
 
@@ -344,6 +349,7 @@ def test_closed_stream_is_none_that_is_needed(script: str, status: int, errors: 
 def test_ctrl_c_ends_it() -> None:
     """Also while it waits for a destination that hangs."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(DEADLINE_SECONDS)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         command = [sys.executable, "-m", "pipeline", "push-once", "--progs=p.mtail", "log", f"--pushgateway_url={url}"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=make_env()) as process:
@@ -351,5 +357,5 @@ def test_ctrl_c_ends_it() -> None:
             with connection:
                 connection.recv(1)
                 process.send_signal(signal.SIGINT)
-                _, errors = process.communicate(timeout=60)
+                _, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, errors) == (1, "\nAborted!\n")
