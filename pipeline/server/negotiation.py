@@ -16,6 +16,13 @@ from pipeline.formats import prometheus
 MAX_HEADER = 2048
 """What a header has beyond this is not read, nor the range that it would cut."""
 
+MEDIA_TYPES = {"*/*"} | {
+    media_type
+    for variant in prometheus.VARIANTS
+    for media_type in (variant.media_type, variant.media_type.partition("/")[0] + "/*")
+}
+"""Other ranges describe none of our forms."""
+
 # weight = OWS ";" OWS "q=" qvalue; more digits than the three of the RFC are taken too.
 WEIGHT = re.compile(r"(0|1)?(\.[0-9]*)?")
 
@@ -65,8 +72,10 @@ def choose_variant(header: str) -> tuple[prometheus.Variant, str]:
 
 
 def read_range(text: str) -> MediaRange | None:
-    """Return the range that `text` spells; nothing if its weight is none."""
-    media_type, *rest = [part.strip() for part in PARAMETER.findall(text)] or [""]
+    """Return the range that `text` spells; nothing if its weight is none, or if it is of another type than ours."""
+    if text.partition(";")[0].strip().lower() not in MEDIA_TYPES:
+        return None
+    media_type, *rest = [part.strip() for part in PARAMETER.findall(text)]
     parameters: dict[str, str] = {}
     for part in rest:
         name, _, value = part.partition("=")
