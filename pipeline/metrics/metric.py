@@ -195,7 +195,7 @@ class Metric:
         limits = ["texts_cut"] if self.value_type is ValueType.STRING else []
         if self.label_names:
             limits += ["values_too_long", "overflows" if self.queue is None else "evictions"]
-        if self.expires or self.lifetime or self.expiring:
+        if self.expires or self.lifetime or self.expiring or self.expirations:
             limits.append("expirations")
         return limits if self.exemplars is None else [*limits, "exemplars_too_long"]
 

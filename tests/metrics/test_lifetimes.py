@@ -164,7 +164,10 @@ def test_count_is_shown_where_something_can_expire(limit: int) -> None:
     restored = make_metric(limit=limit)
     write(restored, NOW, b"x")
     restored.expire_after((b"x",), 5)
-    assert "expirations" in restored.list_limits()
+    for gone in (0, 1):
+        assert "expirations" in restored.list_limits()
+        assert restored.expirations == gone
+        restored.sweep(NOW + 6)
 
 
 @given(
