@@ -165,11 +165,14 @@ async def test_source_that_fails_says_why_and_stands_first_where_there_are_too_m
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as writer:
             writer.sendto(b"x", f"{tmp_path}/datagram")
         await wait_all_tasks_blocked()
+        last = machine.sources[0].parts[-1]
+        last.counts.errors, late = 1, last.name
         sources = reader.read().sources
         machine.failure = None
         await trio.sleep(MAX_RETRY_SECONDS + 70)
         mended = reader.read().sources
     assert (sources.rows[0].state, sources.rows[0].failure) == (SourceState.FAILING, "input/output error")
+    assert sources.rows[1].name == late
     assert (sources.rows[0].errors, len(sources.rows), sources.more) == (1, MAX_ROWS, 2)
     assert {(source.state, source.failure) for source in mended.rows} == {(SourceState.READ, "")}
 
