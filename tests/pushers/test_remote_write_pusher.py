@@ -382,10 +382,11 @@ async def test_version_that_is_set_is_not_asked_for(version: str) -> None:
 async def test_samples_are_kept_while_the_version_is_not_known() -> None:
     """In the version that all take; it was refused, and then not answered, when it was asked for."""
     plan = (Reply(503, b"not yet"), Mischief.HANG, written(0), Reply(204), Reply(204), written(3))
-    more = {"metric_push_write_deadline_seconds": 0.4}
-    async with serving(*plan) as peer, pushing(peer.url, more=more) as push:
+    async with serving(*plan) as peer, pushing(peer.url) as push:
         await push("it answered 503: not yet")
+        patience, push.pusher.patience = push.pusher.patience, 0.2
         await push("it did not say within 0.2 s which version of remote write it takes")
+        push.pusher.patience = patience
         await push()
         assert list_requests(peer) == [("2.0", 0)] * 3 + [("1.0", 3), ("1.0", 3), ("2.0", 3)]
         times = [{one.samples[0][1] for one in read_received(received).values()} for received in peer.received[3:]]
