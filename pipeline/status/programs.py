@@ -104,7 +104,7 @@ class ProgramReader:
             lines=counts.lines,
             line_rate=line_rate,
             match_rate=match_rate,
-            share=times.run_ns / total_ns if total_ns else None,
+            share=times.run_ns / total_ns if times.run_ns else None,
             line_ns=times.run_ns / counts.lines if times.run_ns and counts.lines else None,
             is_sieved=counts.sieved,
             runtime_errors=counts.runtime_errors,

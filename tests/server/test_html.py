@@ -239,6 +239,13 @@ def test_first_page_links_to_all_others() -> None:
     assert [link for link in links if link.startswith(("/", "http"))] == []
 
 
+def test_first_page_links_to_its_parts() -> None:
+    """There may be 200 sources above the pushes."""
+    outline = Outline(show(STATUS))
+    places = {link.removeprefix("#") for link in outline.links if link.startswith("#")}
+    assert {"programs", "sources", "pushes", "life"} <= places <= {*outline.ids}
+
+
 def test_first_page_of_nothing_says_what_to_do() -> None:
     """No empty tables, and nothing wrong."""
     page = show(Status(DaemonStatus(programs_path="/etc/p")))

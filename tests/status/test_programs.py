@@ -108,6 +108,10 @@ def test_cost_of_programs_is_known_once_it_was_sampled(machine: Machine) -> None
     rows = machine.reader.read_programs(10.0).rows
     assert sum(program.share or 0 for program in rows) == pytest.approx(1)
     assert all(program.line_ns and program.line_ns > 0 for program in rows)
+    machine.write("new.mtail", "/x/ {\n}\n")
+    machine.reload()
+    new = machine.read("new.mtail").program
+    assert (new.share, new.line_ns) == (None, None)
 
 
 def test_each_state_is_told(machine: Machine) -> None:
