@@ -57,12 +57,6 @@ class Shelf(Generic[L]):
             return self.written
         return (own for kept in self.blocks.values() for own in kept.labels)
 
-    def list_stamps(self, blocks: Sequence[Block]) -> dict[L, int]:
-        """Return the times of the series that were in other blocks than these, by the labels of their last sample."""
-        there = set(blocks)
-        gone = [kept for block, kept in self.blocks.items() if block not in there]
-        return {kept.find_last(spot): stamp for kept in gone for spot, stamp in enumerate(kept.stamps)}
-
 
 class Writer(Generic[L]):
     """Writes one snapshot after the other, and keeps from one to the next what the series are called."""
@@ -128,7 +122,7 @@ class Draft(Generic[L]):
         is_mixed = len({form.label_names for form in shown.forms}) > 1
         before = before or Shelf(about)
         shelf = self.shelves[shown.name] = Shelf(about, written={} if is_mixed else None)
-        known = before.list_stamps(shown.blocks) if self.has_stamps else {}
+        known = (yield from self.collect_stamps(before, shown.blocks)) if self.has_stamps else {}
         for block in shown.blocks:
             kept = before.blocks.get(block) or Kept(self.make_message, shown, block)
             shelf.blocks[block] = kept
@@ -213,6 +207,18 @@ class Draft(Generic[L]):
             labels.update(dict.fromkeys(kept.labels))
             yield from self.pass_on(len(kept.labels))
         return labels
+
+    def collect_stamps(
+        self, before: Shelf[L], blocks: Sequence[Block]
+    ) -> Generator[Request | None, None, dict[L, int]]:
+        """Return the times of the series that were in other blocks than these, by the labels of their last sample."""
+        there = set(blocks)
+        stamps: dict[L, int] = {}
+        for block, kept in before.blocks.items():
+            if block not in there:
+                stamps.update((kept.find_last(spot), stamp) for spot, stamp in enumerate(kept.stamps))
+                yield from self.pass_on(len(kept.stamps))
+        return stamps
 
     def add_markers(self, about: About, before: Iterable[L], there: Container[L]) -> Iterator[Request | None]:
         """Add a stale marker for each of the series that were there before and are no more."""
