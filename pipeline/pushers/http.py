@@ -35,6 +35,8 @@ MAX_SHOWN_CHARACTERS = 400
 MIN_SECRET_CHARACTERS = 6
 HIDDEN = "***"
 
+PAGE_TYPES = ("text/html", "application/xhtml+xml")
+
 PASSING = (408, 425, 429)
 """Refusals that are not about what was sent, of those from 400 to 499."""
 
@@ -55,6 +57,12 @@ class Answer:
     def is_good(self) -> bool:
         """Whether it says that all is well."""
         return 200 <= self.status < 300
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people: of a network that wants a password first, or of the wrong server."""
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return content_type in PAGE_TYPES or self.body.lstrip()[:1] == b"<"
 
     def describe(self) -> str:
         """Return what it says, for the end of a sentence, in printable characters and not too long."""
@@ -167,7 +175,10 @@ class HttpConnection:
     async def send(
         self, method: str, url: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Return the answer to one request, by default to the URL of the settings. `PushError` if there is none."""
+        """Return the answer to one request, by default to the URL of the settings.
+
+        `PushError` if there is none, or a page for people that says that all is well: it has taken nothing.
+        """
         client = self.client
         if client is None:
             raise PushError("there is no connection")
@@ -176,12 +187,15 @@ class HttpConnection:
         try:
             response = await self.request(client, method, url or self.url, body, headers or {})
             try:
-                return Answer(response.status_code, response.headers, await read_beginning(response), self.secrets)
+                answer = Answer(response.status_code, response.headers, await read_beginning(response), self.secrets)
             finally:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                     await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, ValueError) as error:
             raise PushError(describe_http_error(error)) from error
+        if answer.is_good and answer.is_page:
+            raise PushError(f"{answer.describe()}, which is a page for people")
+        return answer
 
     async def request(
         self, client: httpx.AsyncClient, method: str, url: str, body: bytes, headers: Mapping[str, str]

@@ -36,7 +36,6 @@ from pipeline.pushers.spool import Parcel, Spool
 CONTENT_TYPE = "application/x-protobuf"
 RETRYABLE = (429, 502, 503, 504)
 TOO_LARGE = 413
-PAGE_TYPES = ("text/html", "application/xhtml+xml")
 
 # Who finds fewer than twice as many too large has another reason, and smaller requests would be of no use.
 MIN_POINTS = 100
@@ -142,8 +141,6 @@ class OtlpPusher(HttpPusher):
         """Note what is said of a request that was taken; return how many of its data points were."""
         verdict = read_verdict(answer.body, answer.headers.get("content-type", ""))
         if verdict is None:
-            if is_page(answer):
-                raise PushError(f"{answer.describe()}, which is no answer of OTLP")
             told.nonsense = told.nonsense or answer.describe()
             return parcel.series
         rejected = min(max(verdict.rejected, 0), parcel.series)
@@ -181,12 +178,6 @@ class Told:
             yield f"{receiver} has taken all, with a warning: {self.warning}."
         if self.nonsense:
             yield f"{receiver} does not answer as OTLP demands, which is taken for a yes: {self.nonsense}."
-
-
-def is_page(answer: Answer) -> bool:
-    """Return whether an answer is a page for people, of a network that wants a password first: it has taken nothing."""
-    content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return content_type in PAGE_TYPES or answer.body.lstrip()[:1] == b"<"
 
 
 def cut(body: bytes) -> Iterator[bytes]:

@@ -85,6 +85,7 @@ FAILURES: dict[str, tuple[Reply | Mischief, str]] = {
     "hangs": (Mischief.HANG, SLOW),
     "reads nothing": (Mischief.READ_NOTHING, SLOW),
     "redirects": (Reply(307, headers={"location": "http://127.0.0.1:1/"}), "it answered 307"),
+    "page": (Reply(200, b"<html>\nwelcome"), "it answered 200: <html>, which is a page for people"),
     "400": (Reply(400, b"not\x1b[31m like this\nat all"), "it answered 400: not\ufffd[31m like this"),
     "401": (Reply(401, b"who are you?", {"www-authenticate": "Basic"}), "it answered 401: who are you?"),
     "404": (Reply(404), "it answered 404"),

@@ -308,7 +308,7 @@ async def test_nothing_to_push_is_no_request() -> None:
 @pytest.mark.parametrize(
     "step",
     [Reply(429), Reply(502), Reply(503), Reply(504), Mischief.CLOSE_UNANSWERED, Reply(200, b"<html>welcome")],
-    ids=["429", "502", "503", "504", "no answer", "not OTLP"],
+    ids=["429", "502", "503", "504", "no answer", "page"],
 )
 async def test_what_could_not_be_sent_goes_first_the_next_time(step: Reply | Mischief) -> None:
     """The oldest sample before the newest, each with its own time."""
@@ -507,8 +507,8 @@ async def test_page_of_somebody_else_is_a_failure() -> None:
     """Such as that of a network which asks for a password first: it has taken nothing."""
     html = Reply(200, b"\n welcome", {"content-type": "text/HTML; charset=utf-8"})
     async with serving(Reply(200, b" <html>welcome"), html) as peer, pushing(peer.url) as push:
-        await push("it answered 200: <html>welcome, which is no answer of OTLP")
-        await push("it answered 200: welcome, which is no answer of OTLP")
+        await push("it answered 200: <html>welcome, which is a page for people")
+        await push("it answered 200: welcome, which is a page for people")
         assert push.task.counts.spooled_bytes > 0
 
 
