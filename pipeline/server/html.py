@@ -156,6 +156,7 @@ def load_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         finalize=clean,
+        auto_reload=False,  # an upgrade puts new ones on the disk, which are for the next run
     )
     environment.filters.update(FILTERS, place=spell_place)
     environment.globals.update(product=PRODUCT, version=__version__, style=read_style())

@@ -15,6 +15,7 @@ from typing import cast
 from urllib.parse import unquote_to_bytes, urljoin
 
 import httpx
+import pytest
 import trio
 from starlette.types import ASGIApp
 
@@ -44,7 +45,7 @@ from pipeline.server import (
     make_app,
     serve,
 )
-from pipeline.server.html import PIECE_CHARACTERS, write_program, write_status
+from pipeline.server.html import PIECE_CHARACTERS, TEMPLATES, load_templates, write_program, write_status
 from pipeline.server.listing import LINES_PER_PAGE
 from pipeline.settings import ServerSettings
 
@@ -343,6 +344,20 @@ def test_pages_are_made_in_small_pieces() -> None:
     pieces = list(write_status(make_many(MAX_ROWS)))
     assert max(map(len, pieces)) < 4 * PIECE_CHARACTERS
     assert b"" in pieces
+
+
+def test_templates_are_those_of_the_run(tmp_path: Path) -> None:
+    """An upgrade on the disk does not reach the daemon that runs: new templates ask for what old code does not give."""
+    for template in TEMPLATES.iterdir():
+        (tmp_path / template.name).write_bytes(template.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load_templates().loader, "searchpath", [str(tmp_path)])
+        environment = load_templates().overlay()
+        before = environment.get_template("unknown.html").render(unknown=UnknownProgram(), name="x", folder="")
+        (tmp_path / "unknown.html").write_text("{{ what_only_new_code_gives }}")
+        os.utime(tmp_path / "unknown.html", (1, 1))
+        after = environment.get_template("unknown.html").render(unknown=UnknownProgram(), name="x", folder="")
+    assert before == after
 
 
 DETAILS = ProgramDetails(
