@@ -169,12 +169,8 @@ class Metric:
         """How many nanoseconds a series stays after its last stamp if it has no expiry of its own; 0 is for ever."""
         self.swept = self.next_idle = 0
         """When all series were looked at for the lifetime of one to have passed, and when that must be done again."""
-        self.expirations = 0
-        self.evictions = 0
-        self.overflows = 0
-        self.values_too_long = 0
-        self.texts_cut = 0
-        self.exemplars_too_long = 0
+        self.expirations = self.evictions = self.overflows = 0
+        self.values_too_long = self.texts_cut = self.exemplars_too_long = 0
         self.capacity = sys.maxsize
         self.max_label_value_bytes = DEFAULT_MAX_LABEL_VALUE_BYTES
         self.cap_series(DEFAULT_MAX_SERIES)
