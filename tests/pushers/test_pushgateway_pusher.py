@@ -204,10 +204,13 @@ async def test_labels_of_the_key_do_not_make_two_series_one(gateway: Gateway, ca
 
 
 async def test_names_of_the_gateway_are_left_to_it(gateway: Gateway) -> None:
-    """It would replace the metric, and say nothing."""
+    """It would replace the metric, and say nothing. Of metrics without series there is nothing to say."""
     store = make_store("push.time_seconds", kind=Kind.GAUGE)
-    empty = Metric("push_failure_time_seconds", kind=Kind.GAUGE, value_type=ValueType.INT, label_names=("id",))
-    store.register([empty, *make_store()])
+    empty = Metric(
+        "push_failure_time_seconds", kind=Kind.GAUGE, value_type=ValueType.INT, program="b.mtail", label_names=("job",)
+    )
+    other = Metric("other", kind=Kind.GAUGE, value_type=ValueType.INT, program="b.mtail", label_names=("job",))
+    store.register([empty, other, *make_store()])
     task = await Push(gateway.url, store).run()
     assert task.pusher.problems == (
         "Metric `push.time_seconds` at  is not pushed to the Pushgateway, which has one of its own.",
