@@ -197,7 +197,7 @@ EXEMPLAR = re.compile(
 @given(VALUES, VALUES, st.floats(), st.integers(-(2**63), 2**63 - 1))
 def test_any_exemplar_can_be_read(first: str, second: str, value: float, time: int) -> None:
     """Its texts come from a stranger's line; they never end it."""
-    exemplar = Exemplar((("trace_id", first), ("span-id", second)), value, time)
+    exemplar = Exemplar((("trace_id", first), ("span_id", second)), value, time)
     metric = make_metric("c_total", Kind.COUNTER, {b"a": 0})
     page = render(make_snapshot(metric, exemplars={"c_total": {(b"a",): {0: exemplar}}}))
     *_, line, end = page.removesuffix("\n").split("\n")

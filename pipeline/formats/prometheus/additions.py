@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from pipeline.formats.numbers import format_sample
 from pipeline.formats.prometheus.blocks import Block
 from pipeline.formats.prometheus.samples import VALUE_ESCAPES
-from pipeline.formats.prometheus.selection import PrometheusOptions, clean_label_name
+from pipeline.formats.prometheus.selection import PrometheusOptions
 from pipeline.formats.prometheus.shown import BlockExemplars, ShownFamily
 from pipeline.formats.prometheus.variants import CREATED, TOTAL, spell_time
 from pipeline.metrics import Exemplar, Kind
@@ -79,8 +79,9 @@ def split_template(shown: ShownFamily, block: Block) -> Iterator[list[str]]:
 
 
 def spell_exemplar(exemplar: Exemplar) -> str:
-    """Return an exemplar as a template has it. One whose time is not known has none."""
-    labels = {clean_label_name(name): value.translate(EXEMPLAR_ESCAPES) for name, value in exemplar.labels}
-    pairs = ",".join(f'{name}="{value}"' for name, value in labels.items())
+    """Return an exemplar as a template has it: a program gives its labels names of the format. One whose time is not
+    known has none.
+    """
+    pairs = ",".join([f'{name}="{value.translate(EXEMPLAR_ESCAPES)}"' for name, value in exemplar.labels])
     time = f" {spell_time(exemplar.time)}" if exemplar.time else ""
     return f"{{{pairs}}} {format_sample(exemplar.value)}{time}"
