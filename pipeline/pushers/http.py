@@ -207,16 +207,16 @@ class HttpConnection:
         its time, or takes the place of what was there.
         """
         length = {"content-length": str(len(body))} if body or method != "GET" else {}
-        for is_last in (False, True):
-            self.is_kept = True
-            request = client.build_request(method, url, headers={**length, **headers}, extensions={"trace": self.trace})
-            request.stream = Body(body)
-            try:
-                return await client.send(request, stream=True)
-            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                if is_last or not self.is_kept:
-                    raise
-        raise AssertionError
+        request = client.build_request(method, url, headers={**length, **headers}, extensions={"trace": self.trace})
+        request.stream = Body(body)
+        self.is_kept = True
+        try:
+            return await client.send(request, stream=True)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            if not self.is_kept:
+                raise
+        request.stream = Body(body)
+        return await client.send(request, stream=True)
 
     async def trace(self, event: str, _info: Mapping[str, object]) -> None:
         """Note what becomes of the connection, as httpx tells it."""

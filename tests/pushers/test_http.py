@@ -164,6 +164,13 @@ async def test_refusal_has_its_reason() -> None:
         await post(HttpConnection(f"http://127.0.0.1:{port}/"))
 
 
+async def test_server_that_knows_no_tls_is_told_of() -> None:
+    """It hangs up."""
+    async with serving(Mischief.NONSENSE) as peer:
+        with pytest.raises(PushError, match=r"^TLS failed: UNEXPECTED_EOF_WHILE_READING$"):
+            await post(HttpConnection(peer.url.replace("http:", "https:")))
+
+
 async def test_slow_resolver_keeps_one_thread_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for the same host again adds none."""
     answered, asked = trio.Event(), []
