@@ -46,7 +46,7 @@ for file in root.rglob("*.wsp"):
         continue  # it is being made
     known = [value for value in values if value is not None]
     if known:
-        found[".".join(file.relative_to(root).with_suffix("").parts)] = str(known[-1])
+        found[str(file.relative_to(root)).removesuffix(".wsp").replace("/", ".")] = str(known[-1])
 print(json.dumps(found))
 """
 

@@ -30,6 +30,7 @@ WORDS = (
 LINES = (
     *(b"word %b" % word for word in WORDS),
     *(b"word plain", b"word plain"),
+    b"pair one two",
     *(b"sum whole 1e6", b"sum parts 1.5", b"sum parts 0.25", b"sum none NaN", b"sum below -7", b"sum huge 1e300"),
     *(b"level most 9223372036854775807", b"level least -9223372036854775807", b"level zero 0"),
     *(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -12,67 +12,51 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.carbon import Carbon, make_carbon
-from tests.e2e.daemons import HTTP_SOCKET, fetch_metrics, run_pipeline, wait_until
+from tests.e2e.daemons import HTTP_SOCKET, ROOT, fetch_metrics, wait_until
+from tests.e2e.pushed import LINES, PROGRAM, read_own, run_pushing
 
-PROGRAM = """counter lines_total
-counter words_total by word
-counter pairs_total by b, a
-gauge level by name
-histogram sizes by kind buckets 1, 2.5, 10
-text said
-hidden counter secret_total
-lines_total++
-secret_total++
-/^word (?P<word>.*)$/ {
-  words_total[$word]++
+WORDS = {
+    "plain": 3.0,
+    "a_dotted_value": 1.0,
+    "two_words": 1.0,
+    "tab_here": 1.0,
+    "with-dash": 1.0,
+    "café_\ufffd\ufffd": 1.0,
+    '"quoted"_\\_back': 1.0,
+    "x:9|c": 1.0,
+    "x|g#tag:made,up": 1.0,
+    "x@0_1": 1.0,
+    "x_tag=made": 1.0,
+    "_________etc_passwd": 1.0,
+    "____[2J": 1.0,
+    "\u028amade_up:9|c": 1.0,
+    "_made_up_9_1700000000": 1.0,
+    "carriage_return\ufffd": 1.0,
+    '"_interval=1_N:9': 1.0,
+    '"_N:9_PUTVAL_"made_up_gauge-x"_N:9': 1.0,
+    "%s_%d_%%": 1.0,
+    "": 1.0,
+    "N:U:9": 1.0,
 }
-/^pair (?P<a>\\S+) (?P<b>\\S+)$/ {
-  pairs_total[$b][$a]++
-}
-/^level (?P<name>\\S+) (?P<level>-?\\d+)$/ {
-  level[$name] = $level
-}
-/^real (?P<name>\\S+) (?P<level>\\S+)$/ {
-  said = $level
-}
-/^size (?P<kind>\\S+) (?P<size>[\\d.]+)$/ {
-  sizes[$kind] = $size
-}
-"""
-
-LINES = [
-    b"word plain",
-    b"word a.dotted.value",
-    b"word two words",
-    b"word x 1 1\tmade.up",
-    b"word x\xe2\x80\xa8made.up 99 1700000000",
-    b"word ../../../etc/passwd",
-    b"word tag;made=up",
-    b"word caf\xc3\xa9 \xff\xfe",
-    b'word "quoted" \\ back',
-    b"pair one two",
-    b"level most 9223372036854775807",
-    b"level least -9223372036854775807",
-    b"size small 0.5",
-    b"size small 2",
-    b"size large 1000",
-    b"real text 1",
-]
 
 EXPECTED = {
-    "lines_total": 16.0,
-    "words_total.word.plain": 1.0,
-    "words_total.word.a_dotted_value": 1.0,
-    "words_total.word.two_words": 1.0,
-    "words_total.word.x_1_1_made_up": 1.0,
-    "words_total.word.x_made_up_99_1700000000": 1.0,
-    "words_total.word._________etc_passwd": 1.0,
-    "words_total.word.tag_made=up": 1.0,
-    "words_total.word.café_\ufffd\ufffd": 1.0,
-    'words_total.word."quoted"_\\_back': 1.0,
+    "lines_total": float(len(LINES)),
+    **{f"words_total.word.{word}": value for word, value in WORDS.items()},
     "pairs_total.a.one.b.two": 1.0,
+    "sums_total.name.whole": 1e6,
+    "sums_total.name.parts": 1.75,
+    "sums_total.name.below": -7.0,
+    "sums_total.name.huge": 1e300,
     "level.name.most": float(2**63 - 1),
     "level.name.least": float(-(2**63) + 1),
+    "level.name.zero": 0.0,
+    "real.name.huge": 1e300,
+    "real.name.minuszero": -0.0,
+    "real.name.inf": math.inf,
+    "real.name.minf": -math.inf,
+    "real.name.low": -2.5,
+    "took.name.some": 20.0,
+    "took.name.below": -1.0,
     "sizes.kind.small.bin_1": 1.0,
     "sizes.kind.small.bin_2.5": 1.0,
     "sizes.kind.small.bin_10": 0.0,
@@ -85,15 +69,14 @@ EXPECTED = {
     "sizes.kind.large.bin_inf": 1.0,
     "sizes.kind.large.count": 1.0,
     "sizes.kind.large": 1000.0,
+    "sizes.kind.low.bin_1": 1.0,
+    "sizes.kind.low.bin_2.5": 0.0,
+    "sizes.kind.low.bin_10": 0.0,
+    "sizes.kind.low.bin_inf": 0.0,
+    "sizes.kind.low.count": 1.0,
+    "sizes.kind.low": -3.0,
 }
-
-OWN = re.compile(r'^syslog_pipeline_(push_\w+)\{destination="graphite"\} (\S+)$', re.MULTILINE)
-
-
-def read_own(folder: Path) -> dict[str, float]:
-    """Return what the daemon counts about its pushes to Graphite."""
-    page = fetch_metrics(folder / HTTP_SOCKET)
-    return {name: float(value) for name, value in OWN.findall(page)}
+"""What carbon keeps: all but what is no number."""
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +87,9 @@ def carbon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carbon]:
         yield made
 
 
-def write_program(folder: Path) -> list[str]:
-    """Write the program, and return the flags of a daemon that runs it."""
-    (folder / "all.mtail").write_text(PROGRAM)
-    return ["--progs", str(folder / "all.mtail"), "--logs", str(folder / "log.fifo")]
-
-
 def list_values(carbon: Carbon, prefix: str) -> dict[str, float]:
     """Return the values below a prefix, without that and the name of the program."""
-    start = f"{prefix}all.mtail."
+    start = f"{prefix}{PROGRAM.name}."
     return {path.removeprefix(start): value for path, value in carbon.read_values().items() if path.startswith(start)}
 
 
@@ -121,18 +98,19 @@ def has_value(carbon: Carbon, prefix: str, path: str, value: float) -> bool:
     return list_values(carbon, prefix).get(path) == value
 
 
-def has_more_failures(folder: Path, before: dict[str, float]) -> bool:
-    """Whether a push has failed since `before`."""
-    return read_own(folder)["push_failures_total"] > before["push_failures_total"]
+def has_more_failures(folder: Path, before: float) -> bool:
+    """Whether pushes have failed since."""
+    return read_own(folder)["push_failures_total"] > before
 
 
 @pytest.mark.slow
 def test_every_value_reaches_a_whisper_file(carbon: Carbon, tmp_path: Path) -> None:
     """Of each kind, with labels in order; bytes of any kind in a label make no series but their own."""
-    flags = [*write_program(tmp_path), "--metric_push_interval", "100ms", "--graphite_prefix", "site.one."]
-    with run_pipeline(tmp_path, *flags, "--graphite_host_port", f"127.0.0.1:{carbon.port}"):
-        (tmp_path / "log.fifo").write_bytes(b"\n".join(LINES) + b"\n")
+    flags = ("--metric_push_interval", "100ms", "--graphite_prefix", "site.one.", "--graphite_host_port")
+    with run_pushing(tmp_path, *flags, f"127.0.0.1:{carbon.port}") as fifo:
+        fifo.write_bytes(b"\n".join(LINES) + b"\n")
         wait_until(lambda: list_values(carbon, "site.one.") == EXPECTED, "carbon has all values")
+        assert math.copysign(1, list_values(carbon, "site.one.")["real.name.minuszero"]) == -1
         own = read_own(tmp_path)
     assert own["push_failures_total"] == 0
     assert own["push_total"] > 0
@@ -145,9 +123,9 @@ def test_every_value_reaches_a_whisper_file(carbon: Carbon, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_last_values_are_pushed_at_the_end(carbon: Carbon, tmp_path: Path) -> None:
     """An interval that never comes, and a stop that follows the lines at once."""
-    flags = [*write_program(tmp_path), "--metric_push_interval", "1h", "--graphite_prefix", "at.the.end."]
-    with run_pipeline(tmp_path, *flags, "--graphite_host_port", f"localhost:{carbon.port}"):
-        (tmp_path / "log.fifo").write_bytes(b"word last\n" * 1000)
+    flags = ("--metric_push_interval", "1h", "--graphite_prefix", "at.the.end.", "--graphite_host_port")
+    with run_pushing(tmp_path, *flags, f"localhost:{carbon.port}") as fifo:
+        fifo.write_bytes(b"word last\n" * 1000)
     wait_until(
         lambda: list_values(carbon, "at.the.end.") == {"lines_total": 1000.0, "words_total.word.last": 1000.0},
         "carbon has the last values",
@@ -158,14 +136,15 @@ def test_last_values_are_pushed_at_the_end(carbon: Carbon, tmp_path: Path) -> No
 def test_carbon_comes_and_goes(tmp_path: Path) -> None:
     """Pushes fail as long as it is away, each counted, and reach it when it is back; lines are counted all the time."""
     carbon = make_carbon(tmp_path / "carbon")
-    flags = [*write_program(tmp_path), "--metric_push_interval", "100ms", "--graphite_prefix", "c."]
-    with run_pipeline(tmp_path, *flags, "--graphite_host_port", f"127.0.0.1:{carbon.port}"):
+    flags = ("--metric_push_interval", "100ms", "--graphite_prefix", "c.", "--graphite_host_port")
+    with run_pushing(tmp_path, *flags, f"127.0.0.1:{carbon.port}") as fifo:
         wait_until(lambda: read_own(tmp_path)["push_failures_total"] >= 2, "pushes have failed")
         for number in (1, 2):
-            (tmp_path / "log.fifo").write_bytes(b"word again\n")
+            fifo.write_bytes(b"word again\n")
             with carbon.run():
                 wait_until(partial(has_value, carbon, "c.", "words_total.word.again", number), "carbon has the value")
-            wait_until(partial(has_more_failures, tmp_path, read_own(tmp_path)), "pushes fail again")
+            before = read_own(tmp_path)["push_failures_total"]
+            wait_until(partial(has_more_failures, tmp_path, before), "pushes fail again")
     log = (tmp_path / "pipeline.out").read_text()
     assert f"WARNING Push to graphite at 127.0.0.1:{carbon.port} failed: connection refused. The next push" in log
     assert log.count(" works again, after ") == 2
@@ -183,10 +162,9 @@ def test_carbon_comes_and_goes(tmp_path: Path) -> None:
 )
 def test_wrong_setting_stops_the_start(tmp_path: Path, flag: str, value: str, told: str) -> None:
     """One sentence, and status 2."""
-    command = ["syslog-pipeline", "run", *write_program(tmp_path), f"--{flag}={value}"]
-    ended = subprocess.run(
-        [str(Path(__file__).parents[2] / ".venv" / "bin" / command[0]), *command[1:]], capture_output=True, text=True
-    )
+    command = [str(ROOT / ".venv" / "bin" / "syslog-pipeline"), "run", "--progs", str(PROGRAM)]
+    command += ["--logs", str(tmp_path / "log.fifo"), f"--{flag}={value}"]
+    ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 2
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -204,11 +182,11 @@ def deaf_port() -> Iterator[int]:
 @pytest.mark.slow
 def test_destination_that_hangs_holds_nothing_up(deaf_port: int, tmp_path: Path) -> None:
     """Lines are counted and scrapes answered meanwhile; the end is not put off beyond its time, and says so."""
-    flags = [*write_program(tmp_path), "--metric_push_interval", "100ms", "--shutdown_timeout", "2s"]
-    with run_pipeline(tmp_path, *flags, "--graphite_host_port", f"127.0.0.1:{deaf_port}"):
-        (tmp_path / "log.fifo").write_bytes(b"word x\n" * 20_000)
+    flags = ("--metric_push_interval", "100ms", "--shutdown_timeout", "2s", "--graphite_host_port")
+    with run_pushing(tmp_path, *flags, f"127.0.0.1:{deaf_port}") as fifo:
+        fifo.write_bytes(b"word x\n" * 20_000)
         wait_until(
-            lambda: '\nlines_total{prog="all.mtail"} 20000\n' in fetch_metrics(tmp_path / HTTP_SOCKET),
+            lambda: '\nlines_total{prog="pushed.mtail"} 20000\n' in fetch_metrics(tmp_path / HTTP_SOCKET),
             "all lines are counted",
         )
         assert read_own(tmp_path)["push_total"] == 0

@@ -44,6 +44,7 @@ WORDS = {
 COUNTERS = {
     "lines_total": float(len(LINES)),
     **{f"words_total.word.{word}": value for word, value in WORDS.items()},
+    "pairs_total.a.one.b.two": 1.0,
     "sums_total.name.whole": 1e6,
     "sums_total.name.parts": 1.75,
     "sums_total.name.below": -7.0,
