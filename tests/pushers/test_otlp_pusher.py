@@ -38,6 +38,10 @@ NGINX_SITE = """server {{
         if ($http_x_api_key != "{key}") {{ return 401; }}
         proxy_pass http://127.0.0.1:{receiver}/v1/metrics;
     }}
+    location /narrow/ {{
+        client_max_body_size 20k;
+        proxy_pass http://127.0.0.1:{receiver}/;
+    }}
 }}
 """
 
@@ -255,6 +259,20 @@ async def test_key_goes_over_tls_to_who_is_trusted(
         assert push.task.counts.spooled_bytes > 0
     assert KEY not in caplog.text
     assert KEY not in repr(OtlpSettings(otlp_headers=settings["otlp_headers"]))
+
+
+async def test_what_is_too_large_for_a_proxy_arrives_in_parts(receiver: Rotel, guarded: Web) -> None:
+    """It answers before it has read everything, and hangs up."""
+    base = f"https://localhost:{guarded.port}/narrow"
+    settings = {"otlp_compression": "none"}
+    async with (
+        serving(GOOD, port=receiver.sink_port) as sink,
+        pushing(base, store=make_store(1000), settings=settings, more={"push_ca": guarded.ca_file}) as push,
+    ):
+        await push()
+        assert (push.task.last_series, push.task.counts.rejected) == (1000, 0)
+        samples = read_samples(list_metrics(await wait_points(sink, 1000)))
+    assert sorted(samples.values()) == list(range(1000))
 
 
 # What is sent
