@@ -78,19 +78,21 @@ class Told:
     """What statsd has been told of each series that it adds up: the base of the next difference."""
 
     def __init__(self, began: int) -> None:
-        """Series that began before `began`, in ns since 1970, come from an earlier run, which has told them."""
+        """Where a program is loaded late, series that began before `began`, in ns since 1970, are of an earlier run."""
         self.began = began
         self.metrics: dict[Key, dict[Labels, Numbers]] = {}
         self.seen: set[Key] = set()
         """Metrics whose series are all known. What comes to them is of this run, also if the clock was set back."""
 
     def begin(self, snapshot: Snapshot) -> None:
-        """Take what series of an earlier run have now for what was told."""
+        """Take what all series have now for what was told: an earlier run has left it."""
         for key, metric in list_metrics(snapshot):
-            for series in metric.series:
-                if series.start < self.began:
-                    self.find(key, series, read_numbers(metric.kind, series))
             self.seen.add(key)
+            if metric.kind is not Kind.GAUGE:
+                self.metrics[key] = {
+                    series.labels: [series.start, *make_base(read_numbers(metric.kind, series))]
+                    for series in metric.series
+                }
 
     def find(self, key: Key, series: SeriesView, numbers: tuple[float, ...]) -> Numbers:
         """Return what was told of a series that has `numbers` now. One that began anew was told nothing of."""
@@ -100,7 +102,7 @@ class Told:
         told = known.get(series.labels)
         if told is None or told[0] != series.start:
             is_restored = series.start < self.began and key not in self.seen
-            base = [number if is_restored and isfinite(number) else 0 for number in numbers]
+            base = make_base(numbers) if is_restored else [0] * len(numbers)
             told = known[series.labels] = [series.start, *base]
         return told
 
@@ -230,6 +232,11 @@ class Writer:
         """Take out the pieces that are full; if there are none, one with nothing in it."""
         ready, self.ready = self.ready, []
         return ready or [Piece()]
+
+
+def make_base(numbers: tuple[float, ...]) -> list[float]:
+    """Return what can have been told of numbers of an earlier run."""
+    return [number if isfinite(number) else 0 for number in numbers]
 
 
 def drop_others(known: dict[Labels, Numbers], alive: Set[Labels]) -> Iterator[None]:

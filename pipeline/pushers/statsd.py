@@ -30,7 +30,7 @@ class StatsdPusher(Pusher):
     """Sends what each series has become, or by how much it has grown."""
 
     def __init__(self, settings: PushSettings, began: int) -> None:
-        """Series that began before `began`, in ns since 1970, were told by an earlier run."""
+        """Of a program that is loaded late, an earlier run has told what began before `began`, in ns since 1970."""
         target = settings.statsd.statsd_hostport
         place = split_place("statsd_hostport", target)
         super().__init__("statsd", spell_place("statsd_hostport", target))

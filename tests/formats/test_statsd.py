@@ -102,15 +102,27 @@ def test_what_was_not_sent_is_told_later() -> None:
 
 
 def test_series_of_an_earlier_run_are_told_by_their_growth() -> None:
-    """What was restored was told before the restart. Series that begin later are told whole."""
+    """What was restored was told before the restart, whatever the clock was then. What comes later is told whole."""
     metric, receiver = make_metric(labels=("k",)), Receiver()
     assert receiver.told is not None
     old = put(metric, b"old", value=1000, start=BEGAN - 1)
     unknown = put(metric, b"unknown", value=2000, start=0)
-    put(metric, b"new", value=3)
+    ahead = put(metric, b"ahead", value=3000, start=NOW * 2)
     receiver.told.begin(snap(metric))
-    old.value, unknown.value = 1001, 2002
-    assert receiver.push(metric) == [f"a.mtail.m.k.{line}|c" for line in ("old:1", "unknown:2", "new:3")]
+    old.value, unknown.value, ahead.value = 1001, 2002, 3003
+    put(metric, b"new", value=4)
+    lines = ("old:1", "unknown:2", "ahead:3", "new:4")
+    assert receiver.push(metric) == [f"a.mtail.m.k.{line}|c" for line in lines]
+
+
+def test_gauges_of_an_earlier_run_are_told() -> None:
+    """Nothing is remembered of them."""
+    metric, receiver = make_metric("g", kind=Kind.GAUGE), Receiver()
+    assert receiver.told is not None
+    put(metric, value=7, start=1)
+    receiver.told.begin(snap(metric))
+    assert receiver.told.metrics == {}
+    assert receiver.push(metric) == ["a.mtail.g:7|g"]
 
 
 def test_restored_value_that_is_no_number_hides_nothing() -> None:
