@@ -28,12 +28,12 @@ from pipeline.formats.prometheus.messages import (
     spell_pairs,
     spell_time,
 )
-from pipeline.formats.prometheus.samples import find_millisecond, read_columns
+from pipeline.formats.prometheus.samples import find_millisecond, read_columns, read_numbers
 from pipeline.formats.prometheus.selection import PrometheusOptions, find_help
 from pipeline.formats.prometheus.shown import BlockExemplars, ShownFamily
 from pipeline.formats.prometheus.variants import TOTAL, find_unit
 from pipeline.formats.prometheus.wire import DOUBLE, spell_varint, wrap
-from pipeline.metrics import INT64_LIMIT, HistogramValue, Kind, SeriesView, wrap_int64
+from pipeline.metrics import HistogramValue, Kind, SeriesView
 
 STEP_BYTES = 32 * 1024
 """After so much somebody else has a turn. To make it takes 0.1 ms where it is kept, and 1 ms where it is not."""
@@ -77,7 +77,7 @@ class MessageWriter:
         template = self.templates.get(block)
         if template is None:
             template = self.templates[block] = self.make_template(shown, block)
-        return template % tuple(map(DOUBLE.pack, read_numbers(block.shown)))
+        return template % tuple(map(DOUBLE.pack, read_block(block)))
 
     def make_template(self, shown: ShownFamily, block: Block) -> bytes:
         """Return series that hold numbers, with `%b` for each."""
@@ -92,7 +92,7 @@ class MessageWriter:
     def list_numbers(self, shown: ShownFamily, block: Block, exemplars: BlockExemplars) -> Iterator[bytes]:
         """Yield series that hold numbers, with what changes beside these."""
         kind = shown.first.kind
-        numbers = read_numbers(block.shown)
+        numbers = read_block(block)
         for place, (labels, one) in enumerate(zip(self.keep_labels(shown, block), block.shown, strict=True)):
             rest = self.spell_created(COUNTER_CREATED, one) if kind is Kind.COUNTER else b""
             if (exemplar := exemplars.get(place, {}).get(0)) is not None:
@@ -126,6 +126,11 @@ class MessageWriter:
         return TIMESTAMP_MS + spell_varint(find_millisecond(one)) if self.options.emit_metric_timestamp else b""
 
 
+def read_block(block: Block) -> Sequence[float]:
+    """Return what each series of a block holds, to be packed as a double."""
+    return read_numbers([cast("float | bytes", one.value) for one in block.shown])
+
+
 def list_labels(shown: ShownFamily, block: Block) -> list[bytes]:
     """Return the labels of each series of a block."""
     labels = [b""] * len(block.shown)
@@ -136,23 +141,3 @@ def list_labels(shown: ShownFamily, block: Block) -> list[bytes]:
         for spot, own in zip(spots, zip(*pairs, strict=True), strict=False):
             labels[spot] = b"".join(own)
     return labels
-
-
-def read_numbers(series: Sequence[SeriesView]) -> list[float]:
-    """Return what each series holds, to be packed as a double: 0 for a text, as on the other pages."""
-    values = [cast("float | bytes", one.value) for one in series]
-    types = {*map(type, values)}
-    if types == {float}:
-        return cast("list[float]", values)
-    if types == {int}:
-        numbers = cast("list[int]", values)
-        if min(numbers) >= -INT64_LIMIT and max(numbers) < INT64_LIMIT:
-            return cast("list[float]", numbers)
-    return list(map(read_number, values))
-
-
-def read_number(value: float | bytes) -> float:
-    """Return a value as a double."""
-    if isinstance(value, bytes):
-        return 0.0
-    return float(wrap_int64(value)) if isinstance(value, int) else value

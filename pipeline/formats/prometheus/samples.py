@@ -16,7 +16,7 @@ from typing import TypeAlias, cast
 from pipeline.formats.numbers import format_sample
 from pipeline.formats.prometheus.selection import PrometheusOptions, clean_label_name, has_prog_label
 from pipeline.formats.text import decode_text, encode_text
-from pipeline.metrics import HistogramValue, Kind, MetricSnapshot, SeriesView, wrap_int64
+from pipeline.metrics import INT64_LIMIT, HistogramValue, Kind, MetricSnapshot, SeriesView, wrap_int64
 
 VALUE_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "%": "%%"})
 """The format's escapes, and the template's own."""
@@ -171,6 +171,25 @@ def spell_values(values: list[float | bytes]) -> Iterable[Value]:
         if min(numbers) > -PLAIN_LIMIT and max(numbers) < PLAIN_LIMIT:
             return numbers
     return map(format_sample, values)
+
+
+def read_numbers(values: Sequence[float | bytes]) -> Sequence[float]:
+    """Return what series hold, to be packed as doubles: 0 for a text, as `spell_values` has it."""
+    types = {*map(type, values)}
+    if types == {float}:
+        return cast("Sequence[float]", values)
+    if types == {int}:
+        numbers = cast("Sequence[int]", values)
+        if min(numbers) >= -INT64_LIMIT and max(numbers) < INT64_LIMIT:
+            return numbers
+    return list(map(read_number, values))
+
+
+def read_number(value: float | bytes) -> float:
+    """Return a value as a double."""
+    if isinstance(value, bytes):
+        return 0.0
+    return float(wrap_int64(value)) if isinstance(value, int) else value
 
 
 def find_millisecond(series: SeriesView) -> int:

@@ -17,9 +17,9 @@ from pipeline.formats.prometheus.remote_write.message import (
     pack_values,
     spell_start,
 )
-from pipeline.formats.prometheus.samples import SampleForm, list_samples, read_columns
+from pipeline.formats.prometheus.samples import SampleForm, list_samples, read_columns, read_numbers
 from pipeline.formats.prometheus.shown import BlockExemplars, ShownFamily
-from pipeline.metrics import Exemplar, HistogramValue, Kind, SeriesView, wrap_int64
+from pipeline.metrics import Exemplar, HistogramValue, Kind, SeriesView
 
 NAME = "__name__"
 
@@ -86,14 +86,7 @@ def list_numbers(values: Sequence[Value]) -> Sequence[float]:
     if values and isinstance(values[0], HistogramValue):
         rows = map(list_samples, cast("Sequence[HistogramValue]", values))
         return cast("list[float]", list(chain.from_iterable(rows)))
-    return [read_number(value) for value in values]
-
-
-def read_number(value: Value) -> float:
-    """Return what a series holds as a double: 0 for a text, as in a scrape."""
-    if isinstance(value, int):
-        return float(wrap_int64(value))
-    return value if isinstance(value, float) else 0.0
+    return read_numbers(cast("Sequence[float | bytes]", values))
 
 
 def list_labels(message: type[Message[L]], shown: ShownFamily, block: Block) -> list[Sequence[L]]:
