@@ -10,7 +10,6 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import trio
@@ -74,10 +73,6 @@ class PushOnce:
     def has_programs(self) -> bool:
         """Whether any program could be loaded. If none could, an empty page would take the place of good values."""
         return bool(self.replay.report.loaded)
-
-    def run(self) -> Iterator[int]:
-        """Read everything; yield after each batch how many bytes it took."""
-        return self.replay.run()
 
     def push(self) -> list[Delivery]:
         """Push what has been read, and return how that went."""

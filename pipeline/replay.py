@@ -48,9 +48,31 @@ class Replay:
                 yield file.bytes_read - read_before
                 read_before = file.bytes_read
 
+    def describe_losses(self) -> Iterator[str]:
+        """Yield a sentence for each thing that the metrics are without, or not as the lines had it, for some limit."""
+        for metric in self.store:
+            if metric.program and metric.overflows:
+                yield (
+                    f"Metric `{metric.name}` at {metric.source} is incomplete: it has as many series as "
+                    f"--max_series_per_metric allows, and another one was not kept {spell_times(metric.overflows)}."
+                )
+            if metric.program and metric.values_too_long:
+                yield (
+                    f"Metric `{metric.name}` at {metric.source} is incomplete: a series with a label value of more "
+                    f"than --max_label_value_bytes was not kept {spell_times(metric.values_too_long)}."
+                )
+        for file in self.files:
+            if cut := file.counts.lines_truncated:
+                yield f"A line of {file.name} was cut to --max_line_bytes {spell_times(cut)}."
+
     def render(self) -> bytes:
         """Return the metrics of the programs, without the daemon's own."""
         snapshot = self.store.view().select_programs()
         if self.settings.format_name == "json":
             return json.render_one_shot(snapshot)
         return prometheus.render(snapshot, make_prometheus_options(self.settings.formats), self.problems)
+
+
+def spell_times(number: int) -> str:
+    """Return how often something happened."""
+    return "once" if number == 1 else f"{number:,} times"

@@ -74,7 +74,7 @@ def make_job(push: PushSettings, timeout_seconds: float = 60.0) -> PushOnce:
             push_timeout_seconds=timeout_seconds,
         )
     )
-    assert sum(job.run()) == 4
+    assert sum(job.replay.run()) == 4
     return job
 
 
@@ -232,6 +232,18 @@ def test_values_of_all_lines_are_pushed(gateway: Gateway, folder: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
     assert gateway.read_page("nightly")[0] == {spell_sample("lines_total", prog="p.mtail"): 300_000.0}
     assert (folder / "a.prom").read_text().endswith('\nlines_total{prog="p.mtail"} 300000\n')
+
+
+def test_what_a_limit_has_kept_out_is_told(folder: Path) -> None:
+    """The status stays 0: all destinations took what there was."""
+    Path("p.mtail").write_text("counter lines_total by line\n/(?P<line>.*)/ {\n  lines_total[$line]++\n}\n")
+    result = invoke("push-once", "--progs=p.mtail", "log", "--textfile_path=a.prom", "--max_series_per_metric=1")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == (
+        "Warning: Metric `lines_total` at p.mtail:1:9-19 is incomplete: it has as many series as "
+        "--max_series_per_metric allows, and another one was not kept once.\n"
+    )
+    assert (folder / "a.prom").read_text().endswith('\nlines_total{line="1",prog="p.mtail"} 1\n')
 
 
 def test_receivers_that_answer_nothing_get_whole_values() -> None:

@@ -102,3 +102,25 @@ def test_broken_program_leaves_the_others_running(program: Path, tmp_path: Path)
     assert list(job.run()) == [2]
     assert [failure.name for failure in job.report.failures] == ["q.mtail"]
     assert b"lines_total" in job.render()
+
+
+def test_what_limits_have_kept_out_is_told(program: Path, tmp_path: Path) -> None:
+    """The daemon counts it in metrics of its own, which are not shown here."""
+    program.write_text("counter words by word\n/^(?P<word>\\S+)/ {\n  words[$word]++\n}\n")
+    (tmp_path / "log").write_text("a\nb\nb\nc\nlonger\nthe longest of all\n")
+    settings = make_settings(program, tmp_path / "log")
+    settings = replace(
+        settings,
+        sources=replace(settings.sources, max_line_bytes=10),
+        store=StoreSettings(max_series_per_metric=1, max_label_value_bytes=5),
+    )
+    job = Replay(settings)
+    list(job.run())
+    assert list(job.describe_losses()) == [
+        "Metric `words` at p.mtail:1:9-13 is incomplete: it has as many series as --max_series_per_metric allows, and "
+        "another one was not kept 4 times.",
+        "Metric `words` at p.mtail:1:9-13 is incomplete: a series with a label value of more than "
+        "--max_label_value_bytes was not kept once.",
+        f"A line of {tmp_path}/log was cut to --max_line_bytes once.",
+    ]
+    assert list(Replay(make_settings(program)).describe_losses()) == []

@@ -10,8 +10,8 @@ import click
 
 from pipeline import settings
 from pipeline.cli.group import SPELLINGS, main
-from pipeline.cli.output import exit_with, show_progress
-from pipeline.cli.replay import make_program_settings, make_source_settings, print_load_report, start_log
+from pipeline.cli.output import exit_with
+from pipeline.cli.replay import make_program_settings, make_source_settings, print_load_report, read_logs, start_log
 from pipeline.flags import PUSH_ONCE_FLAGS
 from pipeline.options import FlagCommand, fill, make_options, make_push_settings
 
@@ -59,9 +59,7 @@ def push_logs(values: Mapping[str, object]) -> None:
     if not job.has_programs:
         click.echo("Error: Nothing is pushed, because no program could be loaded.", err=True)
         exit_with(failed=True)
-    with show_progress(job.replay.total_bytes) as advance:
-        for bytes_read in job.run():
-            advance(bytes_read)
+    read_logs(job.replay)
     deliveries = job.push()
     for delivery in deliveries:
         if delivery.failure:

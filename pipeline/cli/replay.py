@@ -74,9 +74,7 @@ def replay_logs(values: Mapping[str, object]) -> None:
         )
     )
     print_load_report(job)
-    with show_progress(job.total_bytes) as advance:
-        for bytes_read in job.run():
-            advance(bytes_read)
+    read_logs(job)
     page = job.render()
     for problem in job.problems:
         click.echo(f"Warning: {problem}", err=True)
@@ -94,6 +92,15 @@ def print_load_report(job: Replay) -> None:
         for diagnostic in failure.diagnostics:
             print_diagnostic(diagnostic)
     for problem in job.unmatched:
+        click.echo(f"Warning: {problem}", err=True)
+
+
+def read_logs(job: Replay) -> None:
+    """Read everything, and say what was lost."""
+    with show_progress(job.total_bytes) as advance:
+        for bytes_read in job.run():
+            advance(bytes_read)
+    for problem in job.describe_losses():
         click.echo(f"Warning: {problem}", err=True)
 
 
