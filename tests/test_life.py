@@ -53,6 +53,10 @@ class PipeSource:
     def waiting_bytes(self) -> None:
         return None
 
+    @property
+    def is_there(self) -> bool:
+        return True
+
     def prepare(self) -> None:
         reading, self.writing = os.pipe2(os.O_NONBLOCK)
         self.descriptors = (reading,)

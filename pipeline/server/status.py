@@ -73,6 +73,8 @@ class SourceState(Enum):
     FAILING = "failing"
     TROUBLED = "has errors"
     """In the last minute. A file that may not be read has, and is tried again all the time."""
+    MISSING = "not there"
+    """A file that is yet to come, has gone, or is misspelled."""
     ENDED = "not read"
     """Standard input has ended, or the daemon has yet to begin, or ends."""
 
@@ -81,7 +83,7 @@ class SourceState(Enum):
         match self:
             case SourceState.READ:
                 return Mark.GOOD
-            case SourceState.ENDED:
+            case SourceState.MISSING | SourceState.ENDED:
                 return Mark.NEITHER
             case _:
                 return Mark.BAD

@@ -72,6 +72,10 @@ class Part(Protocol):
     def waiting_bytes(self) -> int | None:
         """How many bytes are there and not read yet; None where nobody knows."""
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to read from. A path may lead to nothing, for now or because it is misspelled."""
+
 
 class Source(Protocol):
     """Where lines come from, as one item of `--logs` names it."""

@@ -30,3 +30,7 @@ class SingleSource:
     @property
     def waiting_bytes(self) -> int | None:
         return None
+
+    @property
+    def is_there(self) -> bool:
+        return True

@@ -160,7 +160,7 @@ class StatusReader:
         line_rate, byte_rate, error_rate, loss_rate = self.window.read_rates(counts.origin, counted, now)
         return SourceStatus(
             name=part.name,
-            state=self.find_state(source, has_errors=error_rate > 0),
+            state=self.find_state(source, part, has_errors=error_rate > 0),
             failure=self.parts.supervisor.failures.get(source.name, ""),
             lines=counted[0],
             line_rate=line_rate,
@@ -174,14 +174,16 @@ class StatusReader:
             loss_rate=loss_rate,
         )
 
-    def find_state(self, source: Source, *, has_errors: bool) -> SourceState:
-        """Return whether a source is read, and without errors."""
+    def find_state(self, source: Source, part: Part, *, has_errors: bool) -> SourceState:
+        """Return whether a part of a source is there and read, and without errors."""
         supervisor = self.parts.supervisor
         if source in supervisor.failing:
             return SourceState.FAILING
         if has_errors:
             return SourceState.TROUBLED
-        return SourceState.READ if source in supervisor.reading else SourceState.ENDED
+        if source not in supervisor.reading:
+            return SourceState.ENDED
+        return SourceState.READ if part.is_there else SourceState.MISSING
 
 
 def list_parts(sources: Iterable[Source]) -> Iterator[tuple[Source, Part]]:

@@ -136,8 +136,23 @@ async def test_lag_of_a_file_is_what_waits(tmp_path: Path, autojump_clock: MockC
     assert (source.loss_rate, later.loss_rate, later.losses) == (679.4, 0, source.losses)
 
 
+async def test_file_that_is_not_there_is_not_read(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Nothing is wrong: it may be yet to come. But a misspelled path is not ticked off."""
+    machine = Machine(tmp_path, f"file://{tmp_path}/a.log")
+    async with machine.running() as reader:
+        await trio.sleep(1)
+        (before,) = reader.read().sources.rows
+        (tmp_path / "a.log").write_bytes(b"x\n")
+        await trio.sleep(1)
+        (after,) = reader.read().sources.rows
+    assert (before.state, before.lines) == (SourceState.MISSING, 0)
+    assert (after.state, after.lines) == (SourceState.READ, 1)
+
+
 async def test_source_that_had_errors_in_the_last_minute_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:
     """A file that may not be read is tried again by the one that reads it, which does not fail as a whole."""
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).touch()
     machine = Machine(tmp_path, f"{tmp_path}/a.log", f"{tmp_path}/b.log")
     async with machine.running() as reader:
         await trio.sleep(1)

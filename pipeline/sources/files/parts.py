@@ -35,6 +35,10 @@ class FilePart:
     def waiting_bytes(self) -> int:
         return self.counts.lag_bytes
 
+    @property
+    def is_there(self) -> bool:
+        return self.gone_since is None
+
 
 @dataclass(slots=True)
 class Parts:
@@ -70,13 +74,16 @@ class Parts:
 
     def forget_others(self, alive: Collection[str], now: float) -> None:
         """Let go of paths that have not been among those `alive` for long, or are too many."""
-        passing = {path: part for path, part in self.by_path.items() if path != self.kept}
-        for path, part in passing.items():
+        for path, part in self.by_path.items():
             if path in alive:
                 part.gone_since = None
             elif part.gone_since is None:
                 part.gone_since = now
-        gone = [(part.gone_since, path) for path, part in passing.items() if part.gone_since is not None]
+        gone = [
+            (part.gone_since, path)
+            for path, part in self.by_path.items()
+            if part.gone_since is not None and path != self.kept
+        ]
         gone.sort(key=itemgetter(0))
         surplus = len(gone) - MAX_GONE
         for number, (since, path) in enumerate(gone):
