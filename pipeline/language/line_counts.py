@@ -35,6 +35,8 @@ class LineCounter:
         """What sets the flag first."""
         self.changes_always = False
         """Whether a metric is changed outside of all conditionals."""
+        self.changes_held = False
+        """Whether one is changed where a condition holds, be it where no line comes: behind a `stop`."""
         self.takes_every_line = False
         """Whether every line is matched, as `finish` finds out."""
 
@@ -56,6 +58,7 @@ class LineCounter:
         if not self.held:
             self.changes_always |= not self.depth
             return []
+        self.changes_held = True
         if self.is_marked:
             return []
         self.is_marked = True
@@ -66,7 +69,7 @@ class LineCounter:
     def finish(self, body: list[ast.stmt]) -> list[ast.stmt]:
         """Return the code for a line, without what marks it where that comes first: then every line is matched."""
         if self.first is None:
-            self.takes_every_line = self.changes_always
+            self.takes_every_line = self.changes_always and not self.changes_held
         elif body[:1] == [self.first]:
             self.takes_every_line = True
             self.first = None

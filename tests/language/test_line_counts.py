@@ -61,6 +61,12 @@ def test_pattern_around_is_not_enough() -> None:
     assert list_matched(text, b"2020 known", b"2020 strange", b"x known", b"x", b"99 known") == [b"2020 known"]
 
 
+def test_block_that_no_line_comes_to_is_a_block_all_the_same() -> None:
+    """The program knows some lines, which do not get there; so what it does with all of them matches none."""
+    text = "counter c\nc++\n// {\n  stop\n}\n/a/ {\n  c++\n}\n"
+    assert list_matched(text, b"a", b"-") == []
+
+
 def test_change_outside_of_blocks_matches_nothing() -> None:
     """Unless it is all that the program does: then it takes every line."""
     assert list_matched("counter c\nc++\n/a/ {\n  c++\n}\n", b"a", b"-") == [b"a"]
