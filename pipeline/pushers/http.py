@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 import errno
 import os
+import re
 import socket
 import ssl
 from base64 import b64encode
@@ -36,6 +37,8 @@ MIN_SECRET_CHARACTERS = 6
 HIDDEN = "***"
 
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
+TITLE = re.compile(rb"<title>([^<]*)</title>", re.IGNORECASE)
+"""What a page says in short; its first line says `<html>`."""
 
 PASSING = (408, 425, 429)
 """Refusals that are not about what was sent, of those from 400 to 499."""
@@ -66,7 +69,9 @@ class Answer:
 
     def describe(self) -> str:
         """Return what it says, for the end of a sentence, in printable characters and not too long."""
-        text = self.body.decode("utf-8", "replace").strip().partition("\n")[0].strip()
+        title = TITLE.search(self.body) if self.is_page else None
+        said = self.body if title is None else title[1]
+        text = said.decode("utf-8", "replace").strip().partition("\n")[0].strip()
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
         shown = "".join(char if char.isprintable() else "\ufffd" for char in text[:MAX_SHOWN_CHARACTERS])

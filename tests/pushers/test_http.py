@@ -254,6 +254,9 @@ def test_pause_that_a_server_asks_for(value: str, seconds: float) -> None:
         (b" full \nmore", "it answered 503: full"),
         (b"\x1b[31mred\xff", "it answered 503: \ufffd[31mred\ufffd"),
         (b"x" * 1000, "it answered 503: " + "x" * 400),
+        (b"<html>\r\n<head><TITLE>\n 503 Not now</title>", "it answered 503: 503 Not now"),
+        (b"<html>\r\nno title", "it answered 503: <html>"),
+        (b"no page <title>at all</title>", "it answered 503: no page <title>at all</title>"),
     ],
 )
 def test_answer_is_shown_safely(body: bytes, text: str) -> None:

@@ -252,7 +252,7 @@ async def test_key_goes_over_tls_to_who_is_trusted(
         await wait_points(sink, 3)
         assert push.task.pusher.address == f"{base}/v1/metrics"
     async with pushing(base, more={"push_ca": guarded.ca_file}) as push:
-        await push("it answered 401: <html>")
+        await push("it answered 401: 401 Authorization Required")
     async with pushing(base, settings=settings) as push:
         await push.task.push()
         assert push.task.failure.startswith("its certificate is not trusted: ")

@@ -256,7 +256,9 @@ def guarded(running_gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.parametrize(
-    ("password", "told"), [(PASSWORD, ""), ("guessed", "it answered 401: <html>")], ids=["right", "wrong"]
+    ("password", "told"),
+    [(PASSWORD, ""), ("guessed", "it answered 401: 401 Authorization Required")],
+    ids=["right", "wrong"],
 )
 async def test_password_goes_to_the_proxy_and_nowhere_else(
     gateway: Gateway, guarded: Web, password: str, told: str, caplog: pytest.LogCaptureFixture
