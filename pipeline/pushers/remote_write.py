@@ -147,7 +147,7 @@ class RemoteWritePusher(HttpPusher):
 
     async def finish(self) -> None:
         """Send what there was no time for."""
-        while self.is_behind and not self.native_failure:
+        while self.is_behind:
             await self.connection.connect()
             try:
                 self.counts.series += await self.send()
@@ -229,7 +229,6 @@ class RemoteWritePusher(HttpPusher):
             taken += await self.send_all(self.native_spool, begun)
         except PushError as error:
             self.native_failure = str(error)
-            await self.connection.disconnect()
         if self.refusal and not taken:
             raise PushError(self.refusal, is_final=True)
         return taken

@@ -446,6 +446,16 @@ async def test_request_that_was_written_in_part_is_counted_so() -> None:
         assert list(push.pusher.problems) == []
 
 
+async def test_refusal_that_does_not_say_what_was_written_says_that_nothing_was() -> None:
+    """So has the specification it, and no receiver is taken for an older one then."""
+    async with serving(written(0), Reply(400, b"too old")) as peer, pushing(peer.url) as push:
+        await push("it answered 400: too old")
+        assert push.task.counts.rejected == 3
+        assert push.pusher.problems == (
+            f"The receiver of remote write at {peer.url} has refused some series: it answered 400: too old.",
+        )
+
+
 @pytest.mark.parametrize(
     ("told", "series"),
     [("2", 2), ("99", 3), ("-1", 3), ("all", 3), ("9" * 1000, 3), ("٣".encode().decode("latin-1"), 3)],
@@ -461,12 +471,12 @@ async def test_number_that_was_written_is_believed_if_it_is_one(told: str, serie
 async def test_refusal_of_samples_does_not_keep_the_others_back() -> None:
     """Each request is by itself."""
     settings = {"remote_write_version": "1.0"}
-    plan = (Reply(400, b"bad"), Reply(413, b"large"), Reply(204))
-    async with serving(*plan) as peer, pushing(peer.url, store=make_store(6000), settings=settings) as push:
+    plan = (*(Reply(status, b"bad") for status in (400, 409, 413, 422)), Reply(204))
+    async with serving(*plan) as peer, pushing(peer.url, store=make_store(9500), settings=settings) as push:
         await push()
         sizes = [size for _, size in list_requests(peer)]
-        assert len(sizes) == 3
-        assert (push.task.last_series, push.task.counts.rejected) == (sizes[2], sizes[0] + sizes[1])
+        assert len(sizes) == 5
+        assert (push.task.last_series, push.task.counts.rejected) == (sizes[4], sum(sizes[:4]))
         assert push.pusher.problems[0].endswith(" has refused some series: it answered 400: bad.")
 
 
@@ -512,6 +522,26 @@ async def test_what_there_is_no_time_for_waits_for_the_next_push() -> None:
         assert (push.task.counts.series, push.task.counts.spooled_bytes, push.task.failure) == (6000, 0, "")
         await push.task.finish()
         assert sum(size for _, size in list_requests(peer)) == 6000
+
+
+@pytest.mark.slow
+async def test_native_histograms_that_are_not_taken_do_not_keep_the_others_back_at_the_end() -> None:
+    """All that there was no time for is sent, over the same connection."""
+    metric = make_metric("sizes", kind=Kind.HISTOGRAM, buckets=(0, 10), native=True)
+    metric.new((), NOW)
+    store = make_store(6000)
+    store.register([metric])
+    settings = {"remote_write_version": "1.0"}
+    plan = (Reply(204), Reply(500), Reply(204), Reply(204), Reply(500))
+    async with serving(*plan) as peer, pushing(peer.url, store=store, settings=settings) as push:
+        push.pusher.patience = 0
+        await push()
+        push.pusher.patience = 60
+        await push.task.finish()
+        assert push.task.failure == "native histograms were not taken: it answered 500"
+        assert (push.task.counts.series, peer.connections) == (6004, 1)
+        assert (len(push.pusher.spool), len(push.pusher.native_spool)) == (0, 1)
+        assert push.pusher.native_spool.max_bytes == push.pusher.spool.max_bytes // 4
 
 
 async def test_end_says_nothing_of_the_series() -> None:
