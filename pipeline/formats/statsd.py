@@ -57,7 +57,7 @@ FORGET_STEP = 2048
 """How many series are looked at a time for those that are gone, which takes half a millisecond (measured)."""
 
 Key: TypeAlias = tuple[object, ...]
-"""What a metric is: series of another one begin anew (`Metric.continues`)."""
+"""What a metric is, as in `Metric.continues`."""
 
 Labels: TypeAlias = tuple[bytes, ...]
 
@@ -107,8 +107,8 @@ class Told:
         return told
 
     def forget(self, snapshot: Snapshot) -> Iterator[None]:
-        """Forget all series that are not in `snapshot`, in steps."""
-        there = dict(list_metrics(snapshot))
+        """Forget all series that are not in `snapshot`, in steps. A reload may hide a metric, and show it again."""
+        there = {make_key(one): one for one in snapshot.metrics}
         self.metrics = {key: known for key, known in self.metrics.items() if key in there}
         for key, known in self.metrics.items():
             series = there[key].series
@@ -250,9 +250,21 @@ def drop_others(known: dict[Labels, Numbers], alive: Set[Labels]) -> Iterator[No
 
 
 def list_metrics(snapshot: Snapshot) -> Iterator[tuple[Key, MetricSnapshot]]:
-    """Yield what statsd is told of: numbers. Where a metric is declared may change at a reload."""
-    for one in select_numbers(snapshot):
-        yield (one.program, one.name, one.kind, one.value_type, one.label_names, one.lower, one.bounds), one
+    """Yield what statsd is told of: numbers."""
+    return ((make_key(metric), metric) for metric in select_numbers(snapshot))
+
+
+def make_key(metric: MetricSnapshot) -> Key:
+    """Return what stays when a program is loaded again, unless its series begin anew."""
+    return (
+        metric.program,
+        metric.name,
+        metric.kind,
+        metric.value_type,
+        metric.label_names,
+        metric.lower,
+        metric.bounds,
+    )
 
 
 def name_safely(metric: MetricSnapshot, prefix: str, *, ascii_only: bool) -> NamedMetric:

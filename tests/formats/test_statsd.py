@@ -216,6 +216,18 @@ def test_metric_that_moved_in_its_program_goes_on() -> None:
     assert receiver.push(after) == ["a.mtail.m:1|c"]
 
 
+def test_metric_that_was_hidden_for_a_while_goes_on() -> None:
+    """A reload has hidden it, and another one shows it again."""
+    receiver = Receiver()
+    shown, hidden = make_metric(), make_metric(hidden=True)
+    put(shown, value=5)
+    put(hidden, value=6)
+    receiver.push(shown)
+    assert receiver.push(hidden) == []
+    put(shown, value=7)
+    assert receiver.push(shown) == ["a.mtail.m:2|c"]
+
+
 def test_gauges_are_told_each_time() -> None:
     """One below zero after a zero, because a sign at its beginning means that it is added."""
     metric, receiver = make_metric("g", ("k",), Kind.GAUGE), Receiver()
