@@ -224,6 +224,7 @@ async def test_series_that_is_gone_is_gone_at_once(prometheus: Monitor) -> None:
         metric.delete((b"1",))
         await push()
         assert {row["metric"]["id"] for row in prometheus.query('{instance="gone"}')} == {"0", "2"}
+        assert push.pusher.writer.past == {}  # what was kept of the series is let go
         metric.new((b"1",), NOW)
         await push()
         assert prometheus.read('count({instance="gone"})') == {"": 3.0}
