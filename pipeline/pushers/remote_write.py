@@ -41,8 +41,8 @@ UNKNOWN_MEDIA_TYPE = 415
 UNKNOWN_MESSAGE = (400, UNKNOWN_MEDIA_TYPE)
 """How those who do not know 2.0 refuse it. The second is what it asks for, the first what a 1.0 does."""
 
-REFUSED_CONTENT = (400, 409, 413, 422)
-"""How samples are refused. What else there is from 400 to 499 is about the way here, and so about all requests."""
+REFUSED_CONTENT = (400, 409, 413, UNKNOWN_MEDIA_TYPE, 422)
+"""How single requests are refused. What else there is from 400 to 499 is about the way here, and so about all."""
 
 EMPTY = bytes(snappy.compress_raw(Message2().finish().body))
 

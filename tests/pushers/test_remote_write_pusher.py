@@ -395,6 +395,17 @@ async def test_samples_are_kept_while_the_version_is_not_known() -> None:
         assert push.task.counts.spooled_bytes == 0
 
 
+async def test_receiver_that_knows_the_new_version_only_gets_what_is_in_it() -> None:
+    """What was kept for it before it said so is dropped at once, and keeps nothing back."""
+    plan = (Reply(503), Reply(503), written(0), Reply(415), Reply(415), written(3))
+    async with serving(*plan) as peer, pushing(peer.url) as push:
+        await push("it answered 503")
+        await push("it answered 503")
+        await push()
+        assert list_requests(peer)[3:] == [("1.0", 3), ("1.0", 3), ("2.0", 3)]
+        assert (push.task.last_series, push.task.counts.rejected, push.task.counts.spooled_bytes) == (3, 6, 0)
+
+
 @pytest.mark.parametrize("reply", [Reply(415), Reply(204)], ids=["415", "204"])
 async def test_receiver_that_is_exchanged_for_an_old_one_gets_the_old_version(
     reply: Reply, caplog: pytest.LogCaptureFixture
