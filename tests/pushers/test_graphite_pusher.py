@@ -3,61 +3,46 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
 
 from pipeline.errors import PushError
-from pipeline.formats import PrometheusOptions
-from pipeline.metrics import Datum, Kind, Metric, Snapshot, Store, ValueType
+from pipeline.metrics import Metric
 from pipeline.push_settings import GraphiteSettings, PushSettings
-from pipeline.pushers import PushContext, PushTask, make_pushers
+from pipeline.pushers import PushTask
 from pipeline.pushers.connection import Resolver, TcpConnection
 from pipeline.pushers.graphite import GraphitePusher
+from tests.generators.some_metrics import make_metric, put
+from tests.pushers.line_peers import make_counter, pushing
 
-NOW = 1_700_000_000 * 10**9
-CONTEXT = PushContext("host", PrometheusOptions(), lambda: NOW)
-LINE = b"p.a.mtail.hits 5 1700000000\n"
+LINE = b"p.a.mtail.hits.id.0 5 1700000000\n"
 
 
-def make_snapshot(series: int = 1) -> Snapshot:
-    """Return a counter, with a label if it has more than one series, which makes lines of 5,000 bytes."""
-    metric = Metric(
-        "hits",
-        kind=Kind.COUNTER,
-        value_type=ValueType.INT,
-        program="a.mtail",
-        label_names=() if series == 1 else ("id",),
+def make_long_counter() -> Metric:
+    """Return a counter with more than a kernel takes for a peer that does not read: 10 MB in lines of 5,000 bytes."""
+    metric = make_metric("hits", ("id",))
+    for number in range(2000):
+        put(metric, b"%05000d" % number)
+    return metric
+
+
+def pushing_to(
+    port: int, metric: Metric | None = None, deadline: float = 30.0
+) -> AbstractAsyncContextManager[PushTask]:
+    """Give the task that pushes there."""
+    settings = PushSettings(
+        metric_push_write_deadline_seconds=deadline,
+        graphite=GraphiteSettings(graphite_host_port=f"127.0.0.1:{port}", graphite_prefix="p."),
     )
-    store = Store()
-    store.register([metric])
-    for number in range(series):
-        key = () if series == 1 else (b"%05000d" % number,)
-        metric.data[key] = Datum(key, 5, NOW)
-    return store.snapshot()
+    return pushing(settings, metric or make_counter())
 
 
 def listen() -> tuple[trio.SocketListener, int]:
     """Return a server on the loopback address, and its port."""
     server = trio.socket.from_stdlib_socket(socket.create_server(("127.0.0.1", 0)))
     return trio.SocketListener(server), server.getsockname()[1]
-
-
-@asynccontextmanager
-async def pushing(
-    port: int, snapshot: Callable[[], Snapshot] = make_snapshot, deadline: float = 30.0
-) -> AsyncIterator[PushTask]:
-    """Give the task that pushes to `port`, which is not run by itself."""
-    settings = PushSettings(
-        metric_push_write_deadline_seconds=deadline,
-        graphite=GraphiteSettings(graphite_host_port=f"127.0.0.1:{port}", graphite_prefix="p."),
-    )
-    (pusher,) = make_pushers(settings, CONTEXT)
-    with trio.fail_after(60):
-        yield PushTask(pusher, settings, snapshot, lambda: NOW)
-    await pusher.disconnect()
 
 
 async def receive(stream: trio.SocketStream, size: int) -> bytes:
@@ -71,7 +56,7 @@ async def receive(stream: trio.SocketStream, size: int) -> bytes:
 async def test_connection_is_kept() -> None:
     """Two pushes come over one connection."""
     listener, port = listen()
-    async with listener, pushing(port) as task:
+    async with listener, pushing_to(port) as task:
         await task.push()
         await task.push()
         async with await listener.accept() as stream:
@@ -82,7 +67,7 @@ async def test_connection_is_kept() -> None:
 async def test_connection_that_the_peer_closed_is_made_anew() -> None:
     """Nothing of the next push is lost in the old one, whatever the peer said before."""
     listener, port = listen()
-    async with listener, pushing(port) as task:
+    async with listener, pushing_to(port) as task:
         await task.push()
         async with await listener.accept() as stream:
             assert await receive(stream, len(LINE)) == LINE
@@ -96,7 +81,7 @@ async def test_connection_that_the_peer_closed_is_made_anew() -> None:
 async def test_connection_that_the_peer_reset_is_made_anew() -> None:
     """As it does when it ends with something unread."""
     listener, port = listen()
-    async with listener, pushing(port) as task:
+    async with listener, pushing_to(port) as task:
         await task.push()
         async with await listener.accept() as stream:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -110,7 +95,7 @@ async def test_host_that_answers_nothing_is_a_failure() -> None:
     """The queue of its server is full: packets are lost."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first:
         first.connect(full.getsockname())
-        async with pushing(full.getsockname()[1], deadline=0.2) as task:
+        async with pushing_to(full.getsockname()[1], deadline=0.2) as task:
             with pytest.raises(OSError, match="Connection timed out"):
                 await TcpConnection("127.0.0.1", full.getsockname()[1], 0.05).connect()
             await task.push()
@@ -120,7 +105,7 @@ async def test_host_that_answers_nothing_is_a_failure() -> None:
 async def test_nonsense_of_the_peer_is_thrown_away() -> None:
     """The connection stays, and the next push goes over it."""
     listener, port = listen()
-    async with listener, pushing(port) as task:
+    async with listener, pushing_to(port) as task:
         await task.push()
         async with await listener.accept() as stream:
             await stream.send_all(b"\0\xff\r\n" * 10_000)
@@ -132,7 +117,7 @@ async def test_refusal_is_a_failure() -> None:
     """And it works again when somebody listens."""
     listener, port = listen()
     await listener.aclose()
-    async with pushing(port) as task:
+    async with pushing_to(port) as task:
         await task.push()
         assert (task.failure, task.failures_in_a_row) == ("connection refused", 1)
         server = socket.create_server(("127.0.0.1", port))
@@ -146,8 +131,7 @@ async def test_refusal_is_a_failure() -> None:
 async def test_peer_that_reads_nothing_meets_the_deadline() -> None:
     """More than its kernel takes for it: the push fails in time, and the connection is given up."""
     listener, port = listen()
-    snapshot = make_snapshot(2000)
-    async with listener, pushing(port, lambda: snapshot, deadline=0.2) as task:
+    async with listener, pushing_to(port, make_long_counter(), deadline=0.2) as task:
         await task.push()
         assert task.failure == "it did not take everything within 0.2 s"
         assert isinstance(task.pusher, GraphitePusher)
@@ -158,18 +142,11 @@ async def test_peer_that_reads_nothing_meets_the_deadline() -> None:
 async def test_peer_that_closes_in_the_middle_is_a_failure() -> None:
     """The next push sends all of it again."""
     listener, port = listen()
-    snapshot = make_snapshot(2000)
-    settings = PushSettings(
-        metric_push_write_deadline_seconds=60.0, graphite=GraphiteSettings(graphite_host_port=f"127.0.0.1:{port}")
-    )
-    (pusher,) = make_pushers(settings, CONTEXT)
-    task = PushTask(pusher, settings, lambda: snapshot, lambda: NOW)
-    async with listener, trio.open_nursery() as nursery:
+    async with listener, pushing_to(port, make_long_counter()) as task, trio.open_nursery() as nursery:
         nursery.start_soon(task.push)
         async with await listener.accept() as stream:
             await stream.receive_some(1000)
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    await pusher.disconnect()
     assert task.failure in ("connection reset by peer", "broken pipe")
 
 
@@ -184,7 +161,7 @@ async def test_slow_resolver_keeps_one_thread_at_most(monkeypatch: pytest.Monkey
         return []
 
     monkeypatch.setattr(Resolver, "ask", ask)
-    async with pushing(1, deadline=0.02) as task:
+    async with pushing_to(1, deadline=0.02) as task:
         for _ in range(3):
             await task.push()
         assert task.failure == "it could not be reached within 0.02 s"
@@ -200,14 +177,14 @@ async def test_each_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) 
     await other.aclose()
     addresses = [(socket.AF_INET, 1, 6, "", ("127.0.0.1", dead)), (socket.AF_INET, 1, 6, "", ("127.0.0.1", port))]
     monkeypatch.setattr(Resolver, "ask", lambda _self: addresses)
-    async with listener, pushing(1) as task:
+    async with listener, pushing_to(1) as task:
         await task.push()
         assert task.failure == ""
 
 
 async def test_host_without_an_address_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has none, or is no name at all."""
-    async with pushing(1) as task:
+    async with pushing_to(1) as task:
         with monkeypatch.context() as patch:
             patch.setattr(Resolver, "ask", lambda _self: [])
             await task.push()
