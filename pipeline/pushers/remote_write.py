@@ -4,7 +4,7 @@ Such a receiver wants every sample, in the order of time. So what it could not t
 
 Which version it takes is found out by a message of 2.0 that is empty in both. Who does not know 2.0 refuses it, or
 takes it for an empty one of 1.0 and has no headers in its answer that say how much was written (specification 2.0,
-"Required Written Response Headers"). Until somebody has answered, what is put into the spool is 1.0, which all take.
+"Required Written Response Headers"). Until somebody has answered, what is put into the spool is 1.0, which most take.
 """
 
 from __future__ import annotations

@@ -381,7 +381,7 @@ async def test_version_that_is_set_is_not_asked_for(version: str) -> None:
 
 @pytest.mark.slow
 async def test_samples_are_kept_while_the_version_is_not_known() -> None:
-    """In the version that all take; it was refused, and then not answered, when it was asked for."""
+    """In the version that most take; it was refused, and then not answered, when it was asked for."""
     plan = (Reply(503, b"not yet"), Mischief.HANG, written(0), Reply(204), Reply(204), written(3))
     async with serving(*plan) as peer, pushing(peer.url) as push:
         await push("it answered 503: not yet")
