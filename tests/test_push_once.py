@@ -293,7 +293,7 @@ def test_destination_that_fails_keeps_no_other_one(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     flags = [f"--pushgateway_url=http://me:secret@127.0.0.1:{port}", "--pushgateway_grouping=none"]
-    result = invoke("push-once", "--progs=p.mtail", "log", *flags, "--textfile_path=a.prom", "--push_timeout=100ms")
+    result = invoke("push-once", "--progs=p.mtail", "log", *flags, "--textfile_path=a.prom", "--push_timeout=900ms")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         f"Error: Push to pushgateway at http://127.0.0.1:{port}/metrics/job/syslog-pipeline failed: "
