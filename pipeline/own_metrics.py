@@ -84,6 +84,11 @@ OF_LIMITS = {
         "Exemplars that were not kept, because their labels have more than 128 characters.",
         ("prog", "metric"),
     ),
+    "exemplars_evicted": OwnMetric(
+        "exemplars_evicted_total",
+        "Series whose exemplars made room, because 10,000 others of their metric have some.",
+        ("prog", "metric"),
+    ),
 }
 """Per field of `Metric`."""
 

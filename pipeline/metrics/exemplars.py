@@ -15,6 +15,10 @@ from pipeline.metrics.datum import wrap_int64
 MAX_CHARACTERS = 128
 """What names and values of its labels may have together (OpenMetrics 1.0, "Exemplars")."""
 
+# Prometheus itself keeps 100,000 exemplars of all that it scrapes, unless it is told otherwise. One takes 0.5 KB.
+MAX_SERIES = 10_000
+"""How many series of a metric keep exemplars; those that have had theirs for longest make room."""
+
 MAX_CHARACTER_BYTES = 4
 """More bytes of UTF-8 never make one character, be they valid or not."""
 

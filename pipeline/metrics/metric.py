@@ -16,7 +16,7 @@ from pipeline.errors import LineError
 from pipeline.metrics.buckets import divide_bounds
 from pipeline.metrics.datum import Datum, HistogramDatum
 from pipeline.metrics.eviction import EvictionQueue, Labels, LimitedDatum, LimitedHistogramDatum, Series
-from pipeline.metrics.exemplars import MAX_CHARACTERS, Note, Notes, are_too_long
+from pipeline.metrics.exemplars import MAX_CHARACTERS, MAX_SERIES, Note, Notes, are_too_long
 from pipeline.metrics.native import NativeCounts
 
 # mtail stops answering scrapes above 70,000 series (google/mtail#903), so no program that works
@@ -86,6 +86,7 @@ class Metric:
         "data",
         "evictions",
         "exemplars",
+        "exemplars_evicted",
         "exemplars_too_long",
         "expirations",
         "expires",
@@ -170,7 +171,7 @@ class Metric:
         self.swept = self.next_idle = 0
         """When all series were looked at for the lifetime of one to have passed, and when that must be done again."""
         self.expirations = self.evictions = self.overflows = 0
-        self.values_too_long = self.texts_cut = self.exemplars_too_long = 0
+        self.values_too_long = self.texts_cut = self.exemplars_too_long = self.exemplars_evicted = 0
         self.capacity = sys.maxsize
         self.max_label_value_bytes = DEFAULT_MAX_LABEL_VALUE_BYTES
         self.cap_series(DEFAULT_MAX_SERIES)
@@ -193,7 +194,7 @@ class Metric:
             limits += ["values_too_long", "overflows" if self.queue is None else "evictions"]
         if self.expires or self.lifetime or self.expiring or self.expirations:
             limits.append("expirations")
-        return limits if self.exemplars is None else [*limits, "exemplars_too_long"]
+        return limits if self.exemplars is None else [*limits, "exemplars_too_long", "exemplars_evicted"]
 
     def is_too_long(self, key: Labels) -> bool:
         """Tell whether one of the label values is too long for a series to be kept."""
@@ -227,6 +228,9 @@ class Metric:
         if held is not None:
             held[place] = note
         elif self.data.get(series.labels) is series:
+            if len(self.exemplars) >= MAX_SERIES:
+                del self.exemplars[next(iter(self.exemplars))]
+                self.exemplars_evicted += 1
             self.exemplars[series.labels] = {place: note}
 
     def new(self, key: Labels, now: int) -> Series:
@@ -392,6 +396,7 @@ class Metric:
         self.values_too_long += other.values_too_long
         self.texts_cut += other.texts_cut
         self.exemplars_too_long += other.exemplars_too_long
+        self.exemplars_evicted += other.exemplars_evicted
 
     def has_room_for(self, other: Metric) -> bool:
         """Tell whether all series of `other` can be ours as they are."""

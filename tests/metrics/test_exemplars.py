@@ -153,6 +153,20 @@ def test_what_is_read_is_text_within_the_limit_whatever_the_line_holds(values: l
     assert metric.exemplars_too_long == (not fits)
 
 
+def test_series_that_has_had_exemplars_for_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's lines fill no more than that, and the newest are kept. What is gone is counted."""
+    monkeypatch.setattr("pipeline.metrics.metric.MAX_SERIES", 3)
+    metric = make_counter()
+    for number in range(5):
+        count(metric, (b"%d" % number,), b"t%d" % number)
+    count(metric, (b"2",), b"again")
+    assert read_traces(metric) == {b"2": "again", b"3": "t3", b"4": "t4"}
+    assert (metric.exemplars_evicted, len(metric.data)) == (2, 5)
+    metric.delete((b"3",))
+    count(metric, (b"0",), b"back")
+    assert (set(read_traces(metric)), metric.exemplars_evicted) == ({b"0", b"2", b"4"}, 2)
+
+
 def test_metric_that_was_not_told_keeps_none() -> None:
     """So that a version of a program without exemplars has none of the version before."""
     metric = make_counter(has_exemplars=False)
