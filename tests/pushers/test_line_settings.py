@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.push_settings import CollectdSettings, GraphiteSettings, StatsdSettings
+from pipeline.push_settings import CollectdSettings, GraphiteSettings, PushSettings, StatsdSettings
+from pipeline.pushers import make_pushers
 from pipeline.pushers.connection import spell_place
 from pipeline.setting_checks import split_place
+from tests.pushers.line_peers import CONTEXT
 
 LONG = "/" + "x" * 107
 
@@ -54,6 +56,23 @@ def test_path_that_is_not_whole() -> None:
     """It would depend on the folder that the daemon runs in."""
     with pytest.raises(SettingError, match=r"^--collectd_socketpath must name a socket by its whole path"):
         CollectdSettings(collectd_socketpath=Path("run/collectd.sock"))
+
+
+def test_wrong_prefix_for_graphite() -> None:
+    """A blank would end the path."""
+    with pytest.raises(SettingError, match=r"^--graphite_prefix must have neither blanks nor control characters\.$"):
+        GraphiteSettings(graphite_prefix="a b.")
+
+
+def test_wrong_schedule() -> None:
+    """Of all destinations. What is zero or below turns pushing off, as in mtail."""
+    with pytest.raises(SettingError, match=r"^--metric_push_interval must be at least 100ms, or 0 to push nothing\.$"):
+        PushSettings(metric_push_interval_seconds=0.01)
+    with pytest.raises(SettingError, match=r"^--metric_push_write_deadline must be more than 0\.$"):
+        PushSettings(metric_push_write_deadline_seconds=0)
+    statsd = StatsdSettings(statsd_hostport="h:1")
+    for seconds in (0, -1):
+        assert make_pushers(PushSettings(metric_push_interval_seconds=seconds, statsd=statsd), CONTEXT) == []
 
 
 @pytest.mark.parametrize("prefix", ["a b.", "a:", "a|", "a@", "a#", "a;", "a\n"])
