@@ -246,6 +246,22 @@ def test_series_that_an_empty_label_makes_equal_is_written_once(version: str) ->
 
 
 @every_version
+def test_equal_series_that_stand_far_apart_are_written_once(version: str) -> None:
+    """What lies between them is more than is looked at together. What replaces the one that went is no news."""
+    one, other = make_metric("m.a", "a", "b"), make_metric("m_a", "b", program="b.mtail")
+    for number in range(1500):
+        put(other, b"%04d" % number)
+    put(one, b"", b"0000", value=7)
+    pusher = Pusher(version, emit_prog_label=False)
+    assert len(pusher.push(take_view(one, other))) == 1500
+    other.delete((b"0000",))
+    series = pusher.push(take_view(one, other))
+    assert len(series) == 1500
+    assert list_ended(series) == set()
+    assert series[("__name__", "m_a"), ("b", "0000")].samples[0][0] == 7.0
+
+
+@every_version
 def test_histogram_that_an_empty_label_makes_equal_is_written_once(version: str) -> None:
     """Nothing of it, also where it has other bounds: its sum and its count would be there twice."""
     one = make_metric("h.a", "k", kind=Kind.HISTOGRAM)
@@ -312,6 +328,8 @@ def test_times_of_the_series_go_forward_only(version: str) -> None:
     put(metric, b"a", time=NOW + 10**9)
     put(metric, b"b", time=NOW - 10**9)
     assert push() == {"a": NOW // 10**6 + 1000}
+    put(metric, b"b", time=NOW, value=2)  # with the time that it had
+    assert push() == {}
     put(metric, b"c", time=NOW)  # so that the neighbours of `c` are kept anew
     assert push() == {"c": NOW // 10**6}
     metric.delete((b"a",))
