@@ -337,7 +337,8 @@ def test_times_of_the_series_go_forward_only(version: str) -> None:
 
 
 @every_version
-def test_exemplars_stand_with_counters_and_buckets(version: str) -> None:
+@pytest.mark.parametrize("emit_metric_timestamp", [False, True])
+def test_exemplars_stand_with_counters_and_buckets(version: str, emit_metric_timestamp: bool) -> None:
     """Each with its sample, labels in order; one without a time has that of the sample."""
     marks = {
         0: Exemplar((("trace_id", "abc"), ("a", "é")), 2.0, NOW),
@@ -345,14 +346,21 @@ def test_exemplars_stand_with_counters_and_buckets(version: str) -> None:
     }
     value = HistogramValue((1, 2, 3), 7.5, 6)
     (shape,) = take_view(make_histogram()).metrics
-    snapshot = Snapshot((replace(shape, series=(SeriesSnapshot((), value, NOW, 0, START),), exemplars={(): marks}),))
-    pusher = Pusher(version, emit_prog_label=False)
-    series = pusher.push(snapshot)
-    found = {dict(labels).get("le"): one.exemplars for labels, one in series.items() if one.exemplars}
-    assert found == {
-        "1": [((("a", "é"), ("trace_id", "abc")), 2.0, NOW // 10**6)],
-        "+Inf": [((("trace_id", "def"),), 7.5, pusher.time)],
+    series = (
+        SeriesSnapshot((b"never",), value, 0, 0, START),
+        SeriesSnapshot((b"now",), value, NOW, 0, START),
+    )
+    snapshot = Snapshot((replace(shape, label_names=("k",), series=series, exemplars={(b"now",): marks}),))
+    pusher = Pusher(version, emit_prog_label=False, emit_metric_timestamp=emit_metric_timestamp)
+    read = pusher.push(snapshot)
+    found = {
+        (dict(labels)["k"], dict(labels).get("le")): one.exemplars for labels, one in read.items() if one.exemplars
     }
+    assert found == {
+        ("now", "1"): [((("a", "é"), ("trace_id", "abc")), 2.0, NOW // 10**6)],
+        ("now", "+Inf"): [((("trace_id", "def"),), 7.5, NOW // 10**6 if emit_metric_timestamp else pusher.time)],
+    }
+    assert len(read) == (5 if emit_metric_timestamp else 10)
 
 
 def make_histogram() -> Metric:
