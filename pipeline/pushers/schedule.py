@@ -99,7 +99,7 @@ class PushTask:
 
     async def wait_due(self) -> None:
         """Wait until the next push is due, or `ending` is set. Have samples kept meanwhile, where they are wanted."""
-        while self.pusher.wants_every_sample and self.due - self.tick > self.interval / 2 and not self.ending.is_set():
+        while self.pusher.wants_every_sample and self.due - self.tick > self.interval / 2:
             with trio.move_on_at(self.tick):
                 await self.ending.wait()
                 return

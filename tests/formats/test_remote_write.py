@@ -339,9 +339,9 @@ def test_times_of_the_series_go_forward_only(version: str) -> None:
 @every_version
 @pytest.mark.parametrize("emit_metric_timestamp", [False, True])
 def test_exemplars_stand_with_counters_and_buckets(version: str, emit_metric_timestamp: bool) -> None:
-    """Each with its sample, labels in order; one without a time has that of the sample."""
+    """Each with its sample, labels in order and none without a value; one without a time has that of the sample."""
     marks = {
-        0: Exemplar((("trace_id", "abc"), ("a", "é")), 2.0, NOW),
+        0: Exemplar((("trace_id", "abc"), ("a", "é"), ("none", "")), 2.0, NOW),
         2: Exemplar((("trace_id", "def"),), 7.5, 0),
     }
     value = HistogramValue((1, 2, 3), 7.5, 6)
