@@ -67,9 +67,8 @@ class Pusher(ABC):
     async def write(self, snapshot: Snapshot) -> int:
         """Send all of `snapshot`, which holds the metrics of programs; return how many series that were."""
 
-    async def keep(self, snapshot: Snapshot) -> None:
+    async def keep(self, snapshot: Snapshot) -> None:  # noqa: B027 - those who want every sample have their own
         """Keep `snapshot` for the next push. It is called where every sample is wanted, while a pause goes on."""
-        await trio.lowlevel.checkpoint()
 
     @abstractmethod
     async def disconnect(self) -> None:
