@@ -53,6 +53,7 @@ LOSSES = {
     "values_too_long": "new series not kept, because a label value is too long: {:,}",
     "texts_cut": "texts cut, because they are too long: {:,}",
     "exemplars_too_long": "exemplars not kept, because they are too long: {:,}",
+    "exemplars_evicted": "series whose exemplars made room for those of others: {:,}",
 }
 """And of those where something is lost."""
 
