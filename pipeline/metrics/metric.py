@@ -300,6 +300,23 @@ class Metric:
         series.expiry = duration
         self.expiring[key] = series
 
+    def make_empty(self) -> Metric:
+        """Return a metric of the same declaration that begins anew, for a program that is tried."""
+        empty = Metric(
+            self.name,
+            kind=self.kind,
+            value_type=self.value_type,
+            program=self.program,
+            label_names=self.label_names,
+            hidden=self.hidden,
+            limit=self.limit,
+            native=self.native,
+            has_exemplars=self.exemplars is not None,
+        )
+        empty.lower, empty.bounds = self.lower, self.bounds
+        empty.initialize(0)
+        return empty
+
     def initialize(self, now: int) -> None:
         """Create the series that exists before the first line: a scalar counter or histogram (spec 12.3)."""
         if self.kind in (Kind.COUNTER, Kind.HISTOGRAM) and not self.label_names and not self.data:

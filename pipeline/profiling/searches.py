@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import dis
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import FunctionType
 
 from pipeline.language import Position
-
-SEARCH = re.compile(r"(?:find|read)\d+")
-"""The names that generated code has for the searches of patterns; a pattern of two steps has one of each."""
+from pipeline.runtime import find_searches, replace_searches
 
 
 @dataclass(slots=True)
@@ -25,17 +20,9 @@ class SearchCount:
 
 def count_searches(process: Callable[..., int], counts: dict[str, SearchCount]) -> Callable[..., int]:
     """Return a copy of a generated function that counts into `counts` what its searches do, by their names."""
-    assert isinstance(process, FunctionType)
-    code = process.__code__
-    for instruction in dis.get_instructions(code):
-        name, place = str(instruction.argval), instruction.positions
-        if SEARCH.fullmatch(name) and place is not None and place.lineno is not None:
-            counts.setdefault(name, SearchCount(Position(place.lineno, (place.col_offset or 0) + 1)))
-    values = process.__defaults__ or ()
-    names = code.co_varnames[code.co_argcount - len(values) : code.co_argcount]
-    pairs = zip(names, values, strict=True)
-    counted = tuple(count_search(value, counts[name]) if name in counts else value for name, value in pairs)
-    return FunctionType(code, process.__globals__, process.__name__, counted)
+    for name, place in find_searches(process).items():
+        counts.setdefault(name, SearchCount(place))
+    return replace_searches(process, lambda name, search: count_search(search, counts[name]))
 
 
 def count_search(search: Callable[[bytes], object], count: SearchCount) -> Callable[[bytes], object]:

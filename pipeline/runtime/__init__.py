@@ -6,6 +6,7 @@ from pipeline.runtime.dispatch import Dispatcher
 from pipeline.runtime.group import ProgramGroup
 from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader
 from pipeline.runtime.program import LineFailure, Program, show_bytes
+from pipeline.runtime.searches import find_searches, replace_searches
 
 __all__ = [
     "Dispatcher",
@@ -15,5 +16,7 @@ __all__ = [
     "Program",
     "ProgramGroup",
     "ProgramLoader",
+    "find_searches",
+    "replace_searches",
     "show_bytes",
 ]

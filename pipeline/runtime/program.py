@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import cast
 
 from pipeline.batch import Batch
 from pipeline.language import BoundProgram, CompiledProgram, NotedFailure, Position, Probe, note_failure
@@ -24,6 +26,11 @@ logger = logging.getLogger(__name__)
 
 REPORT_INTERVAL = 60 * 10**9
 """Nanoseconds between two reports on one program's failures."""
+
+LINES_PER_SAMPLE = 4
+MAX_SAMPLES = 32
+MAX_SAMPLE_BYTES = 1024
+"""Of the lines of a measured batch so many are kept, the newest instead of the oldest, and none that is longer."""
 
 BATCHES_PER_SAMPLE = 509
 """One batch of so many is measured; a prime, so that no source that takes turns with others is always passed over.
@@ -63,6 +70,8 @@ class Program:
         self.limit = RateLimit(REPORT_INTERVAL)
         self.origin = b""
         self.now = 0
+        self.samples: deque[bytes] = deque(maxlen=MAX_SAMPLES)
+        """Some of the lines that came to it last."""
         self.loaded = 0
         """When it was, by the wall clock; 0 before `begin`."""
         self.bind(metrics)
@@ -124,8 +133,13 @@ class Program:
         """Call one of the functions."""
         return process(*columns, self.origin, self.now)
 
+    def keep_samples(self, lines: Sequence[bytes]) -> None:
+        """Remember the first of `lines`, to try the patterns on when somebody asks what they cost."""
+        self.samples.extend(line for line in lines[:LINES_PER_SAMPLE] if len(line) <= MAX_SAMPLE_BYTES)
+
     def measure(self, process: Callable[..., int], *columns: Sequence[object]) -> int:
         """Call one of the functions, on the first line by itself, and count what that line and all of them took."""
+        self.keep_samples(cast("Sequence[bytes]", columns[0]))
         begin = time.perf_counter_ns()
         unmatched = process(*(column[:1] for column in columns), self.origin, self.now)
         end = time.perf_counter_ns()

@@ -250,6 +250,12 @@ class PatternStatus:
     text: str
     engine: str
     reason: str
+    ns: float | None = None
+    """What it takes for each line, on average; None where it was not searched in the lines that were tried."""
+    searched: float | None = None
+    """The share of lines that it is searched in."""
+    found: float | None = None
+    """And that it is found in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +302,8 @@ class ProgramDetails:
     error_lines: tuple[int, ...] = ()
     """Those of the lines that keep it from loading."""
     patterns: Listing[PatternStatus] = Listing()
+    lines_tried: int = 0
+    """On how many lines the patterns were tried, to find out what they cost."""
     guard: str = ""
     """What a line must hold to matter."""
     metrics: Listing[MetricStatus] = Listing()

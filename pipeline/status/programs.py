@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from pipeline.bindings import Bindings
 from pipeline.explanation import describe_guard
-from pipeline.language import CompiledProgram, Diagnostic, SourceFile, Span, draw_excerpt
+from pipeline.language import CompiledProgram, Diagnostic, Position, SourceFile, Span, draw_excerpt
 from pipeline.metrics import Datum, HistogramDatum, Metric, format_go_float, wrap_int64
 from pipeline.runtime import LineFailure, LoadFailure, ProgramLoader, show_bytes
 from pipeline.server import (
@@ -26,6 +26,7 @@ from pipeline.server import (
     SeriesStatus,
     UnknownProgram,
 )
+from pipeline.status.costs import PatternCost, try_patterns
 from pipeline.status.history import Window
 from pipeline.telemetry import ProgramCounts, Telemetry
 
@@ -157,7 +158,8 @@ class ProgramReader:
             loaded=program.loaded,
             warnings=Listing.cut([warning.render() for warning in compiled.warnings[:MAX_PROBLEMS]], MAX_PROBLEMS),
             text=compiled.source.text,
-            patterns=list_patterns(compiled),
+            patterns=list_patterns(compiled, try_patterns(program, wall_time)),
+            lines_tried=len(program.samples),
             guard=describe_guard(compiled),
             metrics=Listing.take(map(describe_metric, metrics), MAX_ROWS, len(metrics)),
         )
@@ -204,13 +206,15 @@ def find_lines(diagnostics: Sequence[Diagnostic]) -> tuple[int, ...]:
     return tuple(sorted({one.source.position(one.span.start).line for one in diagnostics}))
 
 
-def list_patterns(compiled: CompiledProgram) -> Listing[PatternStatus]:
-    """Return the patterns of a program, in the order of its text."""
+def list_patterns(compiled: CompiledProgram, costs: Mapping[Position, PatternCost]) -> Listing[PatternStatus]:
+    """Return the patterns of a program with their costs, in the order of its text."""
     patterns = sorted(compiled.patterns, key=lambda pattern: pattern.span.start)
     rows = []
     for pattern in patterns[:MAX_ROWS]:
         place = compiled.source.position(pattern.span.start)
-        rows.append(PatternStatus(place.line, place.column, pattern.text, pattern.engine, pattern.reason))
+        row = PatternStatus(place.line, place.column, pattern.text, pattern.engine, pattern.reason)
+        cost = costs.get(place)
+        rows.append(row if cost is None else replace(row, ns=cost.ns, searched=cost.searched, found=cost.found))
     return Listing(tuple(rows), len(patterns) - len(rows))
 
 

@@ -312,3 +312,27 @@ def test_sweep_enforces_the_limit() -> None:
 def test_metric_shows_where_it_is_declared() -> None:
     """In a debugger and in failing tests."""
     assert repr(make_gauge()) == "<Metric g gauge at a.mtail:1:7 with 0 series>"
+
+
+@pytest.mark.parametrize("kind", [Kind.COUNTER, Kind.HISTOGRAM])
+def test_empty_metric_has_the_declaration_and_no_series(kind: Kind) -> None:
+    """What is counted in it changes nothing in the other."""
+    value_type = ValueType.BUCKETS if kind is Kind.HISTOGRAM else ValueType.INT
+    metric = Metric(
+        "m",
+        kind=kind,
+        value_type=value_type,
+        program="a.mtail",
+        label_names=("k",),
+        limit=7,
+        buckets=(-1, 1, 2),
+        native=kind is Kind.HISTOGRAM,
+        has_exemplars=True,
+    )
+    metric.new((b"x",), NOW)
+    empty = metric.make_empty()
+    assert empty.continues(metric)
+    assert (empty.limit, empty.native, empty.exemplars) == (7, metric.native, {})
+    assert empty.data == {}
+    empty.new((b"y",), NOW)
+    assert list(metric.data) == [(b"x",)]

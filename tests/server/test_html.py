@@ -378,7 +378,11 @@ DETAILS = ProgramDetails(
     warnings=Listing(("a.mtail:1:1: warning: w",), 3),
     text="counter a by k\r\n/x/ {\n  a[strptime($1, 2)]++\n}\n",
     patterns=Listing(
-        (PatternStatus(2, 1, "x", "literal", "it is a plain text"), PatternStatus(2, 9, "y", "literal", "so is it")), 1
+        (
+            PatternStatus(2, 1, "x", "literal", "it is a plain text", ns=41.6, searched=0.5, found=0.25),
+            PatternStatus(2, 9, "y", "literal", "so is it"),
+        ),
+        1,
     ),
     guard='Lines that matter hold one of:\n    "x"\n',
     metrics=Listing(
@@ -421,7 +425,7 @@ def test_page_of_a_program_tells_all_of_it() -> None:
         "b gauge none line 1 0 – ",
         "… and 4 more.",
         'k="v", l="w" 17 2 s ago without labels 3 … and 12,343 more.',
-        "2:1 x literal it is a plain text 2:9 y literal so is it … and 1 more.",
+        "2:1 x literal 42 ns 50 % 25 % it is a plain text 2:9 y literal – – – so is it … and 1 more.",
         "syslog-pipeline explain --profile LOG PROGRAM",
         'Lines that matter hold one of: "x" The sieve stands before this program.',
         "counter a by k /x/ { literal a[strptime($1, 2)]++ last failure } syslog-pipeline",
