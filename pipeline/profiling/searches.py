@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.language import Position
-from pipeline.runtime import find_searches, replace_searches
+from pipeline.runtime import Process, Search, find_searches, replace_searches
 
 
 @dataclass(slots=True)
@@ -18,14 +18,14 @@ class SearchCount:
     found: int = 0
 
 
-def count_searches(process: Callable[..., int], counts: dict[str, SearchCount]) -> Callable[..., int]:
+def count_searches(process: Process, counts: dict[str, SearchCount]) -> Process:
     """Return a copy of a generated function that counts into `counts` what its searches do, by their names."""
     for name, place in find_searches(process).items():
         counts.setdefault(name, SearchCount(place))
     return replace_searches(process, lambda name, search: count_search(search, counts[name]))
 
 
-def count_search(search: Callable[[bytes], object], count: SearchCount) -> Callable[[bytes], object]:
+def count_search(search: Search, count: SearchCount) -> Search:
     """Return a search that also counts."""
 
     def counted(subject: bytes) -> object:

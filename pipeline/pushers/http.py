@@ -286,11 +286,8 @@ def make_context(url: str, ca: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=None if ca is None else os.fspath(ca))
     except OSError as error:  # of the ssl module too
-        text = (
-            "there is no certificate in it" if error.errno is None or not error.strerror else describe_os_error(error)
-        )
-        if isinstance(error, ssl.SSLError):
-            text = "there is no certificate in it"
+        is_read = isinstance(error, ssl.SSLError) or error.errno is None or not error.strerror
+        text = "there is no certificate in it" if is_read else describe_os_error(error)
         raise SettingError(f"--push_ca {os.fspath(ca or '')!r} cannot be used: {text}.") from error
 
 

@@ -6,16 +6,18 @@ from pipeline.runtime.dispatch import Dispatcher
 from pipeline.runtime.group import ProgramGroup
 from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader
 from pipeline.runtime.program import LineFailure, Program, show_bytes
-from pipeline.runtime.searches import find_searches, replace_searches
+from pipeline.runtime.searches import Process, Search, find_searches, replace_searches
 
 __all__ = [
     "Dispatcher",
     "LineFailure",
     "LoadFailure",
     "LoadReport",
+    "Process",
     "Program",
     "ProgramGroup",
     "ProgramLoader",
+    "Search",
     "find_searches",
     "replace_searches",
     "show_bytes",

@@ -7,16 +7,13 @@ were kept, and what each pattern was searched in is searched again, on time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from pipeline.batch import Batch
 from pipeline.language import Position
-from pipeline.runtime import Program, find_searches, replace_searches
+from pipeline.runtime import Process, Program, Search, find_searches, replace_searches
 from pipeline.telemetry import ProgramCounts
-
-Search: TypeAlias = Callable[[bytes], object]
 
 BUDGET_NS = 5_000_000
 """Processor time for one look. What is not tried by then is not known."""
@@ -51,7 +48,7 @@ Trials: TypeAlias = dict[Position, list[Trial]]
 
 def try_patterns(program: Program, now: int) -> dict[Position, PatternCost]:
     """Return the costs of patterns by their places, of those that were searched; `now` is in ns since 1970."""
-    lines = [line for line in program.samples if b"\n" not in line]
+    lines = list(program.samples)
     if not lines:
         return {}
     deadline = time.thread_time_ns() + BUDGET_NS
@@ -70,7 +67,7 @@ def try_patterns(program: Program, now: int) -> dict[Position, PatternCost]:
         process_ascii=record_searches(copy.bound.process_ascii, variants[0]),
         process_utf8=record_searches(copy.bound.process_utf8, variants[1]),
     )
-    copy.run(Batch(b"".join(line + b"\n" for line in lines), program.origin), now)
+    copy.run(Batch.of(lines, program.origin), now)
     costs = {}
     for place in dict.fromkeys(place for trials in variants for place in trials):
         if time.thread_time_ns() > deadline:
@@ -81,7 +78,7 @@ def try_patterns(program: Program, now: int) -> dict[Position, PatternCost]:
     return costs
 
 
-def record_searches(process: Callable[..., int], trials: Trials) -> Callable[..., int]:
+def record_searches(process: Process, trials: Trials) -> Process:
     """Return a copy of a generated function that notes in `trials` what each pattern is searched in."""
     places = find_searches(process)
 
