@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -85,6 +86,11 @@ def has_pushed(folder: Path, before: float) -> bool:
     return read_own(folder)["push_series_total"] > before
 
 
+def read_times(monitor: Monitor) -> list[float]:
+    """Return when the samples of a series are of."""
+    return [float(value[0]) for value in monitor.query("lines_total[1m]")[0]["values"]]
+
+
 @pytest.mark.slow
 def test_lines_become_series_of_prometheus(tmp_path: Path) -> None:
     """Also those of an outage; a series that is deleted is gone; a stop leaves the rest as it is."""
@@ -102,6 +108,7 @@ def test_lines_become_series_of_prometheus(tmp_path: Path) -> None:
         (tmp_path / "log.fifo").write_bytes(b"\n".join(LINES) + b"\n")
         wait_until(partial(has_failed, tmp_path, 2), "two pushes have failed")
         assert read_own(tmp_path)["push_spool_bytes"] > 0
+        outage_end = time.time_ns() / 1e9
         with serve_prometheus(config, "remote-write-receiver", port=port) as monitor:
             wait_until(partial(has_words, monitor, WORDS), "all words are there")
             (level,) = monitor.query("level")
@@ -109,7 +116,8 @@ def test_lines_become_series_of_prometheus(tmp_path: Path) -> None:
             assert level["metric"] == {**labels, "site": "north", "job": "logs", "instance": "web1"}
             assert float(level["value"][1]) == float(2**63 - 1)
             assert monitor.read("histogram_quantile(0.5, sizes_bucket)") == {"web1": 1.75}
-            assert len(monitor.query("lines_total[1m]")[0]["values"]) >= 3
+            wait_until(lambda: len(read_times(monitor)) >= 3, "what was sent since is there too")
+            assert len([one for one in read_times(monitor) if one < outage_end]) >= 2
             (tmp_path / "log.fifo").write_bytes(b"forget gone\n")
             wait_until(partial(has_words, monitor, WORDS - {"gone"}), "one word is gone")
             wait_until(partial(has_pushed, tmp_path, read_own(tmp_path)["push_series_total"]), "more is pushed")
