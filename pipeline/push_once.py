@@ -77,7 +77,8 @@ class PushOnce:
     def push(self) -> list[Delivery]:
         """Push what has been read, and return how that went."""
         try:
-            return trio.run(self.deliver_all)
+            # At checkpoints alone: between them httpcore has coroutines that nobody awaits once it is interrupted.
+            return trio.run(self.deliver_all, restrict_keyboard_interrupt_to_checkpoints=True)
         except BaseExceptionGroup as group:
             if group.split(KeyboardInterrupt)[1] is None:  # Ctrl-C, with what it has interrupted around it
                 raise KeyboardInterrupt from None
