@@ -1,0 +1,15 @@
+"""Lines that are records: each decoder turns a text into fields, or says that it is not of its kind. Pure.
+
+A new decoder is a module and a row in `DECODERS`; the language takes its words from there.
+"""
+
+from __future__ import annotations
+
+from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record, Value
+from pipeline.decoders.fields import find_field
+from pipeline.decoders.json import JSON
+
+__all__ = ["DECODERS", "Decode", "Decoder", "DecoderOptions", "Record", "Value", "find_field"]
+
+DECODERS = {decoder.name: decoder for decoder in (JSON,)}
+"""By the word behind `decode`."""

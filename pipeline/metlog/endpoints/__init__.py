@@ -1,0 +1,1 @@
+"""Where the router's messages go: a module for each kind of endpoint."""

@@ -1,0 +1,1 @@
+"""Decides for each message, by its labels, which endpoints get it."""
