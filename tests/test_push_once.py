@@ -364,6 +364,8 @@ def test_ctrl_c_ends_it() -> None:
         server.settimeout(DEADLINE_SECONDS)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         command = [sys.executable, "-m", "pipeline", "push-once", "--progs=p.mtail", "log", f"--pushgateway_url={url}"]
+        # As a terminal starts it, also where the tests run in the background, in which shells ignore the signal.
+        command = ["env", "--default-signal=INT", *command]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=make_env()) as process:
             connection, _ = server.accept()
             with connection:
