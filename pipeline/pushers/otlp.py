@@ -29,9 +29,9 @@ from pipeline.metrics import Snapshot
 from pipeline.push_settings import PushSettings
 from pipeline.pushers.compression import compress, decompress
 from pipeline.pushers.http import Answer, HttpConnection
-from pipeline.pushers.http_pusher import HttpPusher
 from pipeline.pushers.pusher import PushContext
 from pipeline.pushers.spool import Parcel, Spool
+from pipeline.pushers.spooled_pusher import SpooledPusher
 
 CONTENT_TYPE = "application/x-protobuf"
 RETRYABLE = (429, 502, 503, 504)
@@ -44,92 +44,70 @@ PIECE_BYTES = 64 * 1024
 """As much is compressed before others have their turn: half a millisecond (measured)."""
 
 
-class OtlpPusher(HttpPusher):
+class OtlpPusher(SpooledPusher):
     """Sends the series as data points, some thousand with each request."""
-
-    wants_every_sample = True
 
     def __init__(self, settings: PushSettings, context: PushContext) -> None:
         otlp = settings.otlp
         self.is_compressing = otlp.otlp_compression == "gzip"
         encoding = {"content-encoding": "gzip"} if self.is_compressing else {}
         headers = {"content-type": CONTENT_TYPE, **encoding, **dict(otlp.otlp_headers)}
-        self.connection = HttpConnection(otlp.find_url(), headers, settings.push_ca)
-        super().__init__("otlp", self.connection.url)
+        super().__init__("otlp", HttpConnection(otlp.find_url(), headers, settings.push_ca), settings)
         self.resource = make_resource(otlp.find_resource(context.host).items())
         self.options = context.options
         self.read_clock = context.read_clock
-        self.patience = settings.metric_push_write_deadline_seconds / 2
-        """How long one push sends what waits."""
-        self.is_behind = False
-        """Something waits although the last push went well: there was no time for it."""
-        self.spool = Spool(settings.push_spool_bytes, self.counts)
         self.max_points = MAX_POINTS
+        self.problems_of_writing: list[str] = []
+        self.told = Told()
 
     async def write(self, snapshot: Snapshot) -> int:
         """Send what waits, then all of `snapshot`; return how many data points were taken."""
-        problems: list[str] = []
-        told = Told()
+        self.told = Told()
         try:
-            self.spool.put(await self.pack(snapshot, problems))
-            return await self.send(told)
+            await self.pack(snapshot)
+            return await self.send()
         finally:
-            self.report([*problems, *told.describe(self.address)])
+            self.report([*self.problems_of_writing, *self.told.describe(self.address)])
 
-    async def keep(self, snapshot: Snapshot) -> None:
-        """Put all of `snapshot` to what waits."""
-        self.spool.put(await self.pack(snapshot, []))
-
-    async def finish(self) -> None:
-        """Send what there was no time for."""
-        while self.is_behind:
-            await self.connection.connect()
-            self.counts.series += await self.send(Told())
-
-    async def pack(self, snapshot: Snapshot, problems: list[str]) -> list[Parcel]:
-        """Return the requests for a snapshot, made in turns with everything else."""
-        writer = Writer(self.resource, self.options, self.read_clock(), self.max_points, problems)
+    async def pack(self, snapshot: Snapshot) -> None:
+        """Put the requests for a snapshot to what waits; they are made in turns with everything else."""
+        self.problems_of_writing = []
+        writer = Writer(self.resource, self.options, self.read_clock(), self.max_points, self.problems_of_writing)
         parcels = []
         for request in writer.write(snapshot):
             await trio.lowlevel.checkpoint()
             if request is not None:
                 parcels.append(await self.wrap(request))
-        return parcels
+        self.spool.put(parcels)
 
     async def wrap(self, request: Request) -> Parcel:
         """Return a request as it is sent."""
         body = await compress(cut(request.body)) if self.is_compressing else request.body
         return Parcel(body, request.points)
 
-    async def send(self, told: Told) -> int:
-        """Send what waits, the oldest first; return how many data points were taken.
-
-        Whatever is taken or refused waits no more, even if the rest cannot be sent. What would take too long waits on.
-        """
-        begun = trio.current_time()
-        taken = refused = sent = 0
-        while self.spool:
-            self.is_behind = sent > 0 and trio.current_time() - begun > self.patience
-            if self.is_behind:
-                break
-            parcel = self.spool.first
-            answer = await self.connection.send("POST", body=parcel.body)
-            sent += 1
-            if answer.status in RETRYABLE:
-                raise PushError(describe(answer), answer.find_pause(self.read_clock()))
-            if answer.status == TOO_LARGE and parcel.series >= 2 * MIN_POINTS:
-                await self.split(parcel)
-                continue
-            if answer.is_good:
-                taken += self.take_verdict(answer, parcel, told)
-            else:
-                refused += parcel.series
-                told.refusal = told.refusal or describe(answer)
-                self.counts.rejected += parcel.series
-            self.spool.take_out()
-        if refused and not taken:
-            raise PushError(told.take_refusal(), is_final=True)
+    async def send(self) -> int:
+        """Send what waits; return how many data points were taken."""
+        self.told = Told()
+        taken = await super().send()
+        if self.told.refusal and not taken:
+            raise PushError(self.told.take_refusal(), is_final=True)
         return taken
+
+    async def send_first(self, spool: Spool) -> int:
+        """Send the oldest request; return how many data points were taken. It waits on if it can be sent again."""
+        parcel = spool.first
+        answer = await self.connection.send("POST", body=parcel.body)
+        if answer.status in RETRYABLE:
+            raise PushError(describe(answer), answer.find_pause(self.read_clock()))
+        if answer.status == TOO_LARGE and parcel.series >= 2 * MIN_POINTS:
+            await self.split(parcel)
+            return 0
+        spool.take_out()
+        if answer.is_good:
+            return self.take_verdict(answer, parcel)
+        self.told.refusal = self.told.refusal or describe(answer)
+        self.counts.rejected += parcel.series
+        return 0
 
     async def split(self, parcel: Parcel) -> None:
         """Have two smaller requests in the place of one that is too large. Later pushes make none so large."""
@@ -137,19 +115,19 @@ class OtlpPusher(HttpPusher):
         self.max_points = min(self.max_points, parcel.series // 2)
         self.spool.split_first([await self.wrap(half) for half in halves])
 
-    def take_verdict(self, answer: Answer, parcel: Parcel, told: Told) -> int:
+    def take_verdict(self, answer: Answer, parcel: Parcel) -> int:
         """Note what is said of a request that was taken; return how many of its data points were."""
         verdict = read_verdict(answer.body, answer.headers.get("content-type", ""))
         if verdict is None:
-            told.nonsense = told.nonsense or answer.describe()
+            self.told.nonsense = self.told.nonsense or answer.describe()
             return parcel.series
         rejected = min(max(verdict.rejected, 0), parcel.series)
         self.counts.rejected += rejected
         said = replace(answer, body=verdict.message.encode()).describe()
         if rejected:
-            told.rejection = told.rejection or said
+            self.told.rejection = self.told.rejection or said
         elif verdict.message:
-            told.warning = told.warning or said
+            self.told.warning = self.told.warning or said
         return parcel.series - rejected
 
 

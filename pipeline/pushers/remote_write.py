@@ -23,9 +23,9 @@ from pipeline.formats.prometheus.remote_write import Message, Message1, Message2
 from pipeline.metrics import Snapshot
 from pipeline.push_settings import PushSettings, RemoteWriteSettings
 from pipeline.pushers.http import PASSING, Answer, HttpConnection
-from pipeline.pushers.http_pusher import HttpPusher
 from pipeline.pushers.pusher import PushContext
 from pipeline.pushers.spool import Parcel, Spool
+from pipeline.pushers.spooled_pusher import SpooledPusher
 
 logger = logging.getLogger(__name__)
 
@@ -83,31 +83,27 @@ class OutdatedError(Exception):
     """The receiver does not know version 2.0 any longer."""
 
 
-class RemoteWritePusher(HttpPusher):
-    """Sends the series that a scrape gives, some thousand samples with each request."""
+class RemoteWritePusher(SpooledPusher):
+    """Sends the series that a scrape gives, some thousand samples with each request.
 
-    wants_every_sample = True
+    While the version is not known, one push may ask for it as long as it has patience.
+    """
 
     def __init__(self, settings: PushSettings, context: PushContext) -> None:
         write = settings.remote_write
         headers = {**dict(write.remote_write_headers), "content-encoding": "snappy"}
-        self.connection = HttpConnection(write.remote_write_url, headers, settings.push_ca)
-        super().__init__("remote_write", self.connection.url)
+        connection = HttpConnection(write.remote_write_url, headers, settings.push_ca)
+        super().__init__("remote_write", connection, settings)
         self.options = add_labels(context.options, write, context.host)
         self.read_clock = context.read_clock
-        self.patience = settings.metric_push_write_deadline_seconds / 2
-        """How long one push may ask for the version, and how long it sends what waits."""
         self.is_choosing = write.remote_write_version not in VERSIONS
         self.version = VERSIONS.get(write.remote_write_version)
         """None as long as it is not known."""
         self.writer_version = self.version or VERSION_1
         self.writer: Writer[Any] = Writer(self.writer_version.message, self.options)
         self.last_time = 0
-        self.spool = Spool(settings.push_spool_bytes, self.counts)
         self.native_spool = Spool(settings.push_spool_bytes // 4, self.counts)
         """Requests that hold nothing but histograms with native buckets. They leave the others their room."""
-        self.is_behind = False
-        """Something waits although the last push went well: there was no time for it."""
         self.refusal = ""
         """What was said of series that were refused; of the first, if there were more."""
         self.native_failure = ""
@@ -131,10 +127,6 @@ class RemoteWritePusher(HttpPusher):
         finally:
             self.report([*self.writer.problems, *self.describe_answers()])
 
-    async def keep(self, snapshot: Snapshot) -> None:
-        """Put all of `snapshot` to what waits."""
-        await self.pack(snapshot)
-
     def describe_answers(self) -> Iterator[str]:
         """Yield a sentence for each thing that was said, or was not, of what was sent."""
         receiver = f"The receiver of remote write at {self.address}"
@@ -147,12 +139,10 @@ class RemoteWritePusher(HttpPusher):
 
     async def finish(self) -> None:
         """Send what there was no time for."""
-        while self.is_behind:
-            await self.connection.connect()
-            try:
-                self.counts.series += await self.send()
-            except OutdatedError:
-                self.fall_back()
+        try:
+            await super().finish()
+        except OutdatedError:
+            self.fall_back()
         if self.native_failure:
             raise PushError(f"native histograms were not taken: {self.native_failure}")
 
@@ -223,25 +213,13 @@ class RemoteWritePusher(HttpPusher):
         if it were out of order (500), and that has to be taken for something that passes.
         """
         begun = trio.current_time()
-        self.is_behind = False
-        taken = await self.send_all(self.spool, begun)
+        taken = await super().send()
         try:
-            taken += await self.send_all(self.native_spool, begun)
+            taken += await self.send_waiting(self.native_spool, begun)
         except PushError as error:
             self.native_failure = str(error)
         if self.refusal and not taken:
             raise PushError(self.refusal, is_final=True)
-        return taken
-
-    async def send_all(self, spool: Spool, begun: float) -> int:
-        """Send what waits there, the oldest first; return how many series were taken. What takes too long waits on."""
-        taken = sent = 0
-        while spool:
-            if sent and trio.current_time() - begun > self.patience:
-                self.is_behind = True
-                break
-            taken += await self.send_first(spool)
-            sent += 1
         return taken
 
     async def send_first(self, spool: Spool) -> int:
