@@ -12,8 +12,7 @@ from pipeline.metrics import Store
 from pipeline.profiling.costs import Profile, SieveTrial, attribute_costs, cost_lines, cost_patterns
 from pipeline.profiling.log import LogSample
 from pipeline.profiling.sampler import Sampler
-from pipeline.profiling.searches import SearchCount, count_searches, share_searches
-from pipeline.runtime import Program, ProgramGroup
+from pipeline.runtime import Program, ProgramGroup, Records, join_records, record_searches, share_searches
 from pipeline.telemetry import ProgramCounts
 
 BUDGET_NS = 2_000_000_000
@@ -36,7 +35,7 @@ class Profiler:
         self.budget_ns = budget_ns
         self.counts = ProgramCounts(compiled.source.name)
         self.program = Program(compiled, Store().register(compiled.metrics), self.counts, logs_failures=False)
-        self.searches: dict[str, SearchCount] = {}
+        self.records: list[Records] = []
         self.counted_lines = 0
         self.trial: SieveTrial | None = None
         self.sampler = Sampler(process.__code__ for process in list_functions(self.program.bound).values())
@@ -78,9 +77,9 @@ class Profiler:
     def count(self, group: ProgramGroup) -> int:
         """Run the program with searches that count themselves."""
         bound = self.program.bound
-        functions = list_functions(bound)
-        counting = {name: count_searches(process, self.searches) for name, process in functions.items()}
-        self.program.bound = replace(bound, **counting)
+        counting = {name: record_searches(process) for name, process in list_functions(bound).items()}
+        self.records = [records for _, records in counting.values()]
+        self.program.bound = replace(bound, **{name: process for name, (process, _) in counting.items()})
         used = 0
         for batch in self.log.repeat():
             used += self.time_run(group, batch)
@@ -111,7 +110,8 @@ class Profiler:
         """What came of it, after `run`."""
         lines = self.sampled_lines
         costs = attribute_costs(self.sampler, lines)
-        searches = share_searches(self.searches.values(), self.counted_lines)
+        joined = join_records(self.records)
+        searches = {place: share_searches(steps, self.counted_lines) for place, steps in joined.items()}
         patterns = sorted(cost_patterns(self.compiled, costs, searches), key=lambda cost: -cost.ns)
         return Profile(
             compiled=self.compiled,

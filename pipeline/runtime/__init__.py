@@ -6,19 +6,20 @@ from pipeline.runtime.dispatch import Dispatcher
 from pipeline.runtime.group import ProgramGroup
 from pipeline.runtime.loader import LoadFailure, LoadReport, ProgramLoader
 from pipeline.runtime.program import LineFailure, Program, show_bytes
-from pipeline.runtime.searches import Process, Search, find_searches, replace_searches
+from pipeline.runtime.searches import Records, SearchRecord, join_records, record_searches, share_searches
 
 __all__ = [
     "Dispatcher",
     "LineFailure",
     "LoadFailure",
     "LoadReport",
-    "Process",
     "Program",
     "ProgramGroup",
     "ProgramLoader",
-    "Search",
-    "find_searches",
-    "replace_searches",
+    "Records",
+    "SearchRecord",
+    "join_records",
+    "record_searches",
+    "share_searches",
     "show_bytes",
 ]

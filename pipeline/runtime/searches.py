@@ -1,10 +1,11 @@
-"""The searches of patterns in generated code: where they are, and others in their place."""
+"""The searches of patterns in generated code, and what they do: in a copy of the code that records it."""
 
 from __future__ import annotations
 
 import dis
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import TypeAlias
 
@@ -15,6 +16,64 @@ Search: TypeAlias = Callable[[bytes], object]
 
 SEARCH = re.compile(r"(?:find|read)\d+")
 """The names that generated code has for the searches of patterns; a pattern of two steps has one of each."""
+
+
+@dataclass(slots=True)
+class SearchRecord:
+    """What one search of a pattern did. A test for a text that the pattern requires is not a search."""
+
+    search: Search
+    calls: int = 0
+    found: int = 0
+    subjects: list[bytes] = field(default_factory=list)
+    """What it was called with, if that is to be kept."""
+
+    def run(self, subject: bytes) -> object:
+        """Search, and count it."""
+        match = self.search(subject)
+        self.calls += 1
+        self.found += match is not None
+        return match
+
+    def run_and_keep(self, subject: bytes) -> object:
+        """Search, count it, and remember in what."""
+        self.subjects.append(subject)
+        return self.run(subject)
+
+
+Records: TypeAlias = dict[Position, list[SearchRecord]]
+"""By pattern its steps, of one variant of a program: most have one. A step follows one that found something."""
+
+
+def record_searches(process: Process, *, keep_subjects: bool = False) -> tuple[Process, Records]:
+    """Return a copy of a generated function that records its searches, and the records."""
+    places = find_searches(process)
+    records: Records = {}
+
+    def replace(name: str, search: Search) -> Search:
+        record = SearchRecord(search)
+        records.setdefault(places[name], []).append(record)
+        return record.run_and_keep if keep_subjects else record.run
+
+    return replace_searches(process, replace), records
+
+
+def join_records(variants: Iterable[Records]) -> dict[Position, list[list[SearchRecord]]]:
+    """Return for each pattern its steps in each variant that has it."""
+    joined: dict[Position, list[list[SearchRecord]]] = {}
+    for records in variants:
+        for place, steps in records.items():
+            joined.setdefault(place, []).append(steps)
+    return joined
+
+
+def share_searches(variants: Iterable[list[SearchRecord]], lines: int) -> tuple[float, float]:
+    """Return the share of `lines` with a search for one pattern, and with one that found it."""
+    searched = found = 0
+    for steps in variants:
+        searched += max(step.calls for step in steps)
+        found += sum(step.found for step in steps)
+    return searched / lines, found / lines
 
 
 def find_searches(process: Process) -> dict[str, Position]:

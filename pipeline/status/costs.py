@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from pipeline.batch import Batch
 from pipeline.language import Position
-from pipeline.runtime import Process, Program, Search, find_searches, replace_searches
+from pipeline.runtime import Program, SearchRecord, join_records, record_searches, share_searches
 from pipeline.telemetry import ProgramCounts
 
 BUDGET_NS = 5_000_000
@@ -27,23 +26,6 @@ class PatternCost:
     ns: float
     searched: float
     found: float
-
-
-@dataclass(slots=True)
-class Trial:
-    """One search, and what it was called with."""
-
-    search: Search
-    subjects: list[bytes]
-
-    def record(self, subject: bytes) -> object:
-        """Search, and remember in what."""
-        self.subjects.append(subject)
-        return self.search(subject)
-
-
-Trials: TypeAlias = dict[Position, list[Trial]]
-"""By pattern its steps, of one variant of a program: most patterns have one."""
 
 
 def try_patterns(program: Program, now: int) -> dict[Position, PatternCost]:
@@ -61,39 +43,25 @@ def try_patterns(program: Program, now: int) -> dict[Position, PatternCost]:
         ProgramCounts(program.name),
         logs_failures=False,
     )
-    variants: tuple[Trials, Trials] = ({}, {})
-    copy.bound = replace(
-        copy.bound,
-        process_ascii=record_searches(copy.bound.process_ascii, variants[0]),
-        process_utf8=record_searches(copy.bound.process_utf8, variants[1]),
-    )
+    ascii_process, ascii_records = record_searches(copy.bound.process_ascii, keep_subjects=True)
+    utf8_process, utf8_records = record_searches(copy.bound.process_utf8, keep_subjects=True)
+    copy.bound = replace(copy.bound, process_ascii=ascii_process, process_utf8=utf8_process)
     copy.run(Batch.of(lines, program.origin), now)
     costs = {}
-    for place in dict.fromkeys(place for trials in variants for place in trials):
+    for place, variants in join_records((ascii_records, utf8_records)).items():
         if time.thread_time_ns() > deadline:
             break
-        tried = [trials[place] for trials in variants if any(step.subjects for step in trials.get(place, ()))]
-        if tried:
-            costs[place] = try_pattern(tried, len(lines))
+        searched, found = share_searches(variants, len(lines))
+        if searched:
+            costs[place] = PatternCost(time_searches(variants) / len(lines), searched, found)
     return costs
 
 
-def record_searches(process: Process, trials: Trials) -> Process:
-    """Return a copy of a generated function that notes in `trials` what each pattern is searched in."""
-    places = find_searches(process)
-
-    def replaced(name: str, search: Search) -> Search:
-        trial = Trial(search, [])
-        trials.setdefault(places[name], []).append(trial)
-        return trial.record
-
-    return replace_searches(process, replaced)
-
-
-def try_pattern(variants: list[list[Trial]], lines: int) -> PatternCost:
-    """Return what one pattern costs, given its steps in each variant; a step follows one that has not found it."""
+def time_searches(variants: list[list[SearchRecord]]) -> int:
+    """Return how many ns it takes to search once more in what one pattern was searched in."""
     begin = time.thread_time_ns()
-    found = sum(step.search(subject) is not None for steps in variants for step in steps for subject in step.subjects)
-    taken = time.thread_time_ns() - begin
-    searched = sum(max(len(step.subjects) for step in steps) for steps in variants)
-    return PatternCost(taken / lines, searched / lines, found / lines)
+    for steps in variants:
+        for step in steps:
+            for subject in step.subjects:
+                step.search(subject)
+    return time.thread_time_ns() - begin
