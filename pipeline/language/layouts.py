@@ -1,7 +1,6 @@
 """Time layouts: a layout spells a fixed moment the way the log spells times (spec section 10).
 
-A whole layout becomes one regular expression; what it matched only has to be put together. Dates are
-counted in days by our own arithmetic, because the years 0 and 10000 exist here and not in `datetime`.
+A whole layout becomes one regular expression; what it matched only has to be put together.
 """
 
 from __future__ import annotations
@@ -12,6 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final, TypeAlias
 
+from pipeline.civil_time import (
+    DAY_SECONDS,
+    EPOCH_DAYS,
+    count_days,
+    count_month_days,
+    days_before_month,
+    name_offset,
+    resolve_civil,
+    year_at,
+)
 from pipeline.errors import PipelineError, TimeError
 from pipeline.language.layout_elements import (
     ANY_FRACTION,
@@ -23,15 +32,12 @@ from pipeline.language.layout_elements import (
     write_literal,
 )
 from pipeline.language.support import show_text
-from pipeline.language.zones import DAY_SECONDS, name_offset, resolve_civil, year_at
 
 SECOND: Final = 1_000_000_000
 """In nanoseconds, as all instants are."""
 FRACTION_DIGITS: Final = 9
 FRACTION_SCALES: Final = tuple(10 ** (FRACTION_DIGITS - count) for count in range(FRACTION_DIGITS + 1))
 
-EPOCH_DAYS: Final = 719_162
-"""From 0001-01-01 to 1970-01-01."""
 UNSET_NANOSECONDS: Final = -EPOCH_DAYS * DAY_SECONDS * SECOND
 """The instant 0001-01-01 00:00:00 UTC, which in the language is the unset time itself."""
 
@@ -126,8 +132,6 @@ class Layout:
 
 Found: TypeAlias = dict[Field, bytes]
 
-MONTH_STARTS: Final = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365)
-
 
 def read_year(found: Found) -> int:
     """Return the year, 0 if none is given."""
@@ -143,7 +147,7 @@ def read_day(found: Found, year: int) -> tuple[int, int]:
     day = int(found[Field.DAY]) if Field.DAY in found else None
     if Field.YEAR_DAY not in found:
         month, day = month or 1, 1 if day is None else day
-        if not 1 <= day <= days_before_month(year, month + 1) - days_before_month(year, month):
+        if not 1 <= day <= count_month_days(year, month):
             raise TimeError("a day that does not exist")
         return month, day
     year_day = int(found[Field.YEAR_DAY])
@@ -171,23 +175,6 @@ def read_clock(found: Found) -> int:
     elif Field.AM in found and hour == 12:
         hour = 0
     return (hour * 60 + int(found.get(Field.MINUTE, b"0"))) * 60 + int(found.get(Field.SECOND, b"0"))
-
-
-def is_leap(year: int) -> bool:
-    """Return whether `year` has a February 29; year 0 has."""
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-
-
-def days_before_month(year: int, month: int) -> int:
-    """Return the days of `year` before `month`; month 13 gives the days of the year."""
-    return MONTH_STARTS[month - 1] + (month > 2 and is_leap(year))
-
-
-def count_days(year: int, month: int, day: int) -> int:
-    """Return the days from 1970-01-01; February 29 of a year without one is March 1."""
-    before = year - 1
-    days = before * 365 + before // 4 - before // 100 + before // 400
-    return days + days_before_month(year, month) + day - 1 - EPOCH_DAYS
 
 
 def read_fraction(digits: bytes) -> int:

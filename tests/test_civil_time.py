@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.language.zones import CYCLE_SECONDS, name_offset, offset_at, resolve_civil, year_at
+from pipeline.civil_time import CYCLE_SECONDS, name_offset, offset_at, resolve_civil, year_at
 
 NEW_YORK = ZoneInfo("America/New_York")
 JULY = int(datetime(2023, 7, 1, tzinfo=UTC).timestamp())

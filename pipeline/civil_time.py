@@ -1,7 +1,7 @@
-"""Time zones as layouts need them: civil times to instants, names to offsets, for any year.
+"""Civil times: dates and zones to instants, names to offsets, for any year.
 
-Instants and offsets are whole seconds; instants count from 1970 and are not limited to the years that
-`datetime` can hold.
+Instants and offsets are whole seconds; instants count from 1970. Dates are counted in days by our own arithmetic,
+because the years 0 and 10000 exist in the language and not in `datetime`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,38 @@ NAMES_FROM: Final = int((datetime(1800, 1, 1, tzinfo=UTC) - EPOCH).total_seconds
 NAMES_TO: Final = int((datetime(2040, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
 NAMES_STEP: Final = 7 * DAY_SECONDS
 """Finds every abbreviation of all 599 zones of the time zone database, in the order it lists them."""
+
+
+# Dates -------------------------------------------------------------------------------------------
+
+EPOCH_DAYS: Final = 719_162
+"""From 0001-01-01 to 1970-01-01."""
+MONTH_STARTS: Final = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365)
+
+
+def is_leap(year: int) -> bool:
+    """Return whether `year` has a February 29; year 0 has."""
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def days_before_month(year: int, month: int) -> int:
+    """Return the days of `year` before `month`; month 13 gives the days of the year."""
+    return MONTH_STARTS[month - 1] + (month > 2 and is_leap(year))
+
+
+def count_month_days(year: int, month: int) -> int:
+    """Return how many days `month` has."""
+    return days_before_month(year, month + 1) - days_before_month(year, month)
+
+
+def count_days(year: int, month: int, day: int) -> int:
+    """Return the days from 1970-01-01; February 29 of a year without one is March 1."""
+    before = year - 1
+    days = before * 365 + before // 4 - before // 100 + before // 400
+    return days + days_before_month(year, month) + day - 1 - EPOCH_DAYS
+
+
+# Zones -------------------------------------------------------------------------------------------
 
 
 def moment_in(zone: tzinfo, instant: int) -> datetime:
