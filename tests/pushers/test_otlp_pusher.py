@@ -14,49 +14,31 @@ import trio
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from pipeline.errors import SettingError
-from pipeline.formats import PrometheusOptions
 from pipeline.formats.otlp import MAX_POINTS
-from pipeline.metrics import Datum, HistogramDatum, Kind, Metric, Store, ValueType
+from pipeline.metrics import HistogramDatum, Kind, Metric, Store, ValueType
 from pipeline.push_settings import OtlpSettings, PushSettings
-from pipeline.pushers import PushContext, PushTask, make_pushers
+from pipeline.pushers import PushTask, make_pushers
 from pipeline.pushers.otlp import MIN_POINTS, OtlpPusher
 from tests.e2e.rotel import Rotel, run_rotel
-from tests.e2e.web import Web, prepare_nginx, write_nginx_conf
-from tests.e2e.web import serving as serving_nginx
+from tests.e2e.web import Web
 from tests.otlp_reading import list_metrics, read_attributes, read_received, read_request, read_samples
 from tests.pushers.awkward import NOW, list_expected, make_awkward_store
+from tests.pushers.by_hand import make_context, make_counter_store, make_task, run_guard
 from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 KEY = "s3cret-key-of-an-api"
 
-NGINX_SITE = """server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {folder}/tls/server.crt;
-    ssl_certificate_key {folder}/tls/server.key;
-    location = /api/v1/otlp/v1/metrics {{
-        if ($http_x_api_key != "{key}") {{ return 401; }}
-        proxy_pass http://127.0.0.1:{receiver}/v1/metrics;
-    }}
-    location /narrow/ {{
+LOCATIONS = """location = /api/v1/otlp/v1/metrics {
+        if ($http_x_api_key != "KEY") { return 401; }
+        proxy_pass http://127.0.0.1:PORT/v1/metrics;
+    }
+    location /narrow/ {
         client_max_body_size 20k;
-        proxy_pass http://127.0.0.1:{receiver}/;
-    }}
-}}
-"""
+        proxy_pass http://127.0.0.1:PORT/;
+    }"""
 
 GOOD = Reply(headers={"content-type": "application/x-protobuf"})
-
-
-def make_store(series: int = 3) -> Store:
-    """Return a counter in so many series."""
-    metric = Metric("hits_total", kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail", label_names=("id",))
-    for number in range(series):
-        key = (b"%d" % number,)
-        metric.data[key] = Datum(key, number, NOW)
-    store = Store()
-    store.register([metric])
-    return store
 
 
 @dataclass
@@ -64,7 +46,7 @@ class Push:
     """A push over OTLP, as settings and metrics say."""
 
     url: str
-    store: Store = field(default_factory=make_store)
+    store: Store = field(default_factory=make_counter_store)
     settings: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     now: int = NOW
@@ -73,11 +55,11 @@ class Push:
 
     def __post_init__(self) -> None:
         settings = PushSettings(otlp=OtlpSettings(otlp_endpoint=self.url, **self.settings), **self.more)
-        (pusher,) = make_pushers(settings, PushContext("web1", PrometheusOptions(), lambda: self.now))
+        self.task = make_task(settings, lambda: self.store, make_context(read_clock=lambda: self.now))
+        pusher = self.task.pusher
         assert isinstance(pusher, OtlpPusher)
         pusher.max_points = self.max_points
         self.spool = pusher.spool
-        self.task = PushTask(pusher, settings, lambda: self.store.view().select_programs(), lambda: self.now)
 
     async def __call__(self, told: str = "") -> None:
         """Push, which fails as `told`, or goes well."""
@@ -118,11 +100,8 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotel]:
 @pytest.fixture(scope="module")
 def guarded(receiver: Rotel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """An nginx before it, which asks for a key over TLS."""
-    web = prepare_nginx(tmp_path_factory.mktemp("nginx") / "web")
-    site = NGINX_SITE.format(port=web.port, folder=web.folder, key=KEY, receiver=receiver.port)
-    (web.folder / "site.conf").write_text(site)
-    write_nginx_conf(web.folder, "site.conf")
-    with serving_nginx(web):
+    locations = LOCATIONS.replace("KEY", KEY).replace("PORT", str(receiver.port))
+    with run_guard(tmp_path_factory.mktemp("nginx"), locations) as web:
         yield web
 
 
@@ -220,7 +199,7 @@ async def test_buckets_of_powers_and_exemplars_arrive(receiver: Rotel) -> None:
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 async def test_large_push_arrives_whole(receiver: Rotel, compression: str) -> None:
     """In several requests."""
-    store = make_store(12_000)
+    store = make_counter_store(12_000)
     async with (
         serving(GOOD, port=receiver.sink_port) as sink,
         pushing(receiver.url, store=store, settings={"otlp_compression": compression}) as push,
@@ -267,7 +246,7 @@ async def test_what_is_too_large_for_a_proxy_arrives_in_parts(receiver: Rotel, g
     settings = {"otlp_compression": "none"}
     async with (
         serving(GOOD, port=receiver.sink_port) as sink,
-        pushing(base, store=make_store(1000), settings=settings, more={"push_ca": guarded.ca_file}) as push,
+        pushing(base, store=make_counter_store(1000), settings=settings, more={"push_ca": guarded.ca_file}) as push,
     ):
         await push()
         assert (push.task.last_series, push.task.counts.rejected) == (1000, 0)
@@ -395,7 +374,7 @@ async def test_push_that_is_cut_short_has_sent_what_was_taken() -> None:
             await wait_requests(peer, 2)
             nursery.cancel_scope.cancel()
         assert len(push.spool) == 2
-        push.store = make_store(1)
+        push.store = make_counter_store(1)
         await push()
         assert (push.task.last_series, len(push.spool)) == (3, 0)
     assert list_values(peer) == [[0], [1], [1], [2], [0]]
@@ -447,7 +426,7 @@ async def test_request_that_is_too_large_is_sent_in_parts(compression: str) -> N
     """Nothing is lost, and no later one is so large. What waited behind it stays behind it."""
     most = 2 * MIN_POINTS
     settings = {"otlp_compression": compression}
-    store = make_store(most + 1)
+    store = make_counter_store(most + 1)
     async with (
         serving(Reply(413), GOOD) as peer,
         pushing(peer.url, store=store, max_points=most, settings=settings) as push,
@@ -464,7 +443,7 @@ async def test_request_that_is_too_large_is_sent_in_parts(compression: str) -> N
 async def test_parts_have_an_end() -> None:
     """A receiver to whom everything is too large has another reason."""
     most = 3 * MIN_POINTS
-    async with serving(Reply(413)) as peer, pushing(peer.url, store=make_store(most), max_points=most) as push:
+    async with serving(Reply(413)) as peer, pushing(peer.url, store=make_counter_store(most), max_points=most) as push:
         for number in (1, 2):
             await push("it answered 413")
             assert push.task.counts.rejected == number * most
@@ -510,7 +489,10 @@ async def test_one_of_many_rejections_is_told() -> None:
         Reply(200, b"\x0a\x07\x08\x01\x12\x03odd", {"content-type": "application/x-protobuf"}),
         Reply(400, b"no"),
     )
-    async with serving(old, odd, no, GOOD) as peer, pushing(peer.url, store=make_store(5), max_points=1) as push:
+    async with (
+        serving(old, odd, no, GOOD) as peer,
+        pushing(peer.url, store=make_counter_store(5), max_points=1) as push,
+    ):
         await push()
         assert (push.task.last_series, push.task.counts.rejected) == (2, 3)
         receiver = f"The receiver of OTLP at {peer.url}/v1/metrics"
@@ -628,4 +610,4 @@ def test_authority_that_is_none(tmp_path: Path) -> None:
         push_ca=tmp_path / "none.pem", otlp=OtlpSettings(otlp_endpoint="https://collector.example:4318")
     )
     with pytest.raises(SettingError, match="cannot be used: no such file or directory"):
-        make_pushers(settings, PushContext("web1", PrometheusOptions(), lambda: NOW))
+        make_pushers(settings, make_context())

@@ -13,24 +13,19 @@ from pipeline.errors import SettingError
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Kind, Metric, Store, ValueType
 from pipeline.push_settings import PushgatewaySettings, PushSettings
-from pipeline.pushers import PushContext, PushTask, make_pushers
-from tests.e2e.web import PASSWORD, USER, Web, prepare_nginx, serving, write_nginx_conf
+from pipeline.pushers import PushTask
+from tests.e2e.web import PASSWORD, USER, Web
 from tests.pushers.awkward import NOW, list_expected, make_awkward_store, show, spell_sample
+from tests.pushers.by_hand import make_context, make_task, run_guard
 from tests.pushers.gateway import Gateway, run_gateway
 from tests.pushers.http_peer import Reply
 from tests.pushers.http_peer import serving as serving_replies
 
-NGINX_SITE = """server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {folder}/tls/server.crt;
-    ssl_certificate_key {folder}/tls/server.key;
-    location /push/ {{
+LOCATIONS = """location /push/ {
         auth_basic gateway;
         auth_basic_user_file {folder}/passwords;
-        proxy_pass http://127.0.0.1:{gateway}/;
-    }}
-}}
-"""
+        proxy_pass http://127.0.0.1:PORT/;
+    }"""
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +57,7 @@ class Push:
         settings = PushSettings(
             push_ca=self.ca, pushgateway=PushgatewaySettings(pushgateway_url=self.url, **self.settings)
         )
-        (pusher,) = make_pushers(settings, PushContext("web1", self.options, lambda: NOW))
-        return PushTask(pusher, settings, lambda: self.store.view().select_programs(), lambda: NOW)
+        return make_task(settings, lambda: self.store, make_context(self.options))
 
     async def run(self) -> PushTask:
         """Push once, which must go well."""
@@ -247,11 +241,8 @@ async def test_empty_page_empties_the_group(gateway: Gateway) -> None:
 @pytest.fixture(scope="module")
 def guarded(running_gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """An nginx before the gateway, which asks for a password over TLS."""
-    web = prepare_nginx(tmp_path_factory.mktemp("nginx") / "web")
-    site = NGINX_SITE.format(port=web.port, folder=web.folder, gateway=running_gateway.port)
-    (web.folder / "site.conf").write_text(site)
-    write_nginx_conf(web.folder, "site.conf")
-    with serving(web):
+    locations = LOCATIONS.replace("PORT", str(running_gateway.port))
+    with run_guard(tmp_path_factory.mktemp("nginx"), locations) as web:
         yield web
 
 

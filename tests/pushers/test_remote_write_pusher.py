@@ -17,15 +17,15 @@ from pipeline.errors import SettingError
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Exemplar, HistogramDatum, Kind, Metric, Snapshot, Store, ValueType
 from pipeline.push_settings import PushSettings, RemoteWriteSettings
-from pipeline.pushers import PushContext, PushTask, make_pushers
+from pipeline.pushers import PushTask
 from pipeline.pushers.remote_write import RemoteWritePusher
 from tests.e2e.daemons import find_free_port
 from tests.e2e.monitoring import Monitor, serve_prometheus
 from tests.formats.write_messages import Series, read_requests
-from tests.pushers.awkward import Sample, list_expected, make_awkward_store, show
+from tests.pushers.awkward import NOW, Sample, list_expected, make_awkward_store, show
+from tests.pushers.by_hand import make_context, make_counter_store, make_task
 from tests.pushers.http_peer import HttpPeer, Mischief, Received, Reply, serving
 
-NOW = 1_700_000_000 * 10**9
 SECOND = 10**9
 PATH = "/api/v1/write"
 KEY = "s3cret"
@@ -43,17 +43,6 @@ def make_metric(name: str = "hits_total", *label_names: str, kind: Kind = Kind.C
     """Return a metric of a program."""
     value_type = ValueType.BUCKETS if kind is Kind.HISTOGRAM else ValueType.INT
     return Metric(name, kind=kind, value_type=value_type, program="a.mtail", label_names=label_names, **rest)
-
-
-def make_store(series: int = 3) -> Store:
-    """Return a counter in so many series."""
-    metric = make_metric("hits_total", "id")
-    for number in range(series):
-        key = (b"%d" % number,)
-        metric.data[key] = Datum(key, number, NOW)
-    store = Store(max_series=0)
-    store.register([metric])
-    return store
 
 
 def find_datum(store: Store) -> Datum:
@@ -74,7 +63,7 @@ class Push:
     """A push by remote write, as settings and metrics say."""
 
     url: str
-    store: Store = field(default_factory=make_store)
+    store: Store = field(default_factory=make_counter_store)
     settings: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     options: PrometheusOptions = field(default_factory=PrometheusOptions)
@@ -87,10 +76,10 @@ class Push:
         settings = PushSettings(
             remote_write=RemoteWriteSettings(remote_write_url=self.url, **self.settings), **self.more
         )
-        (pusher,) = make_pushers(settings, PushContext(self.host, self.options, lambda: self.now))
-        assert isinstance(pusher, RemoteWritePusher)
-        self.pusher = pusher
-        self.task = PushTask(pusher, settings, lambda: self.store.view().select_programs(), lambda: self.now)
+        context = make_context(self.options, host=self.host, read_clock=lambda: self.now)
+        self.task = make_task(settings, lambda: self.store, context)
+        assert isinstance(self.task.pusher, RemoteWritePusher)
+        self.pusher = self.task.pusher
 
     async def __call__(self, told: str = "") -> None:
         """Push, which fails as `told`, or goes well; the next push is a second later."""
@@ -194,7 +183,7 @@ async def test_quantile_of_a_histogram_can_be_asked_for(prometheus: Monitor) -> 
 async def test_native_histograms_that_are_switched_off_hold_nothing_up(tmp_path: Path) -> None:
     """Prometheus answers as if it were out of order. They wait, which is told, and all else goes on."""
     metric = make_metric("sizes", kind=Kind.HISTOGRAM, buckets=(0, 10), native=True)
-    store = make_store(1)
+    store = make_counter_store(1)
     store.register([metric])
     with serve_prometheus(write_config(tmp_path), RECEIVER) as monitor:
         async with pushing(find_url(monitor), store=store, now=time.time_ns() - 5 * SECOND) as push:
@@ -235,7 +224,7 @@ async def test_samples_of_an_outage_are_there_afterwards(tmp_path: Path) -> None
     """Each with its time and its value, those of pauses too, before there was any answer and between two runs."""
     config, port = write_config(tmp_path), find_free_port()
     expected: list[tuple[int, float]] = []
-    store = make_store(1)
+    store = make_counter_store(1)
     datum = find_datum(store)
     begin = time.time_ns() // SECOND * SECOND - 20 * SECOND
     async with pushing(f"http://127.0.0.1:{port}{PATH}", store=store, now=begin) as push:
@@ -298,7 +287,7 @@ async def test_exemplars_arrive(prometheus: Monitor) -> None:
 async def test_times_of_the_series_are_those_of_their_last_change(prometheus: Monitor) -> None:
     """With --emit_metric_timestamp. What has not changed is not sent again."""
     now = time.time_ns() // 10**6 * 10**6 - 10 * SECOND
-    store = make_store(1)
+    store = make_counter_store(1)
     datum = find_datum(store)
     options = PrometheusOptions(emit_metric_timestamp=True)
     async with pushing(find_url(prometheus), store=store, host="stamped", options=options, now=now) as push:
@@ -428,7 +417,7 @@ async def test_receiver_that_is_exchanged_for_an_old_one_gets_the_old_version(
 async def test_receiver_may_be_exchanged_before_the_end() -> None:
     """What there was no time for is dropped and counted then, too."""
     plan = (written(0), written(9999), Reply(415))
-    async with serving(*plan) as peer, pushing(peer.url, store=make_store(6000)) as push:
+    async with serving(*plan) as peer, pushing(peer.url, store=make_counter_store(6000)) as push:
         await push.pusher.connect()
         assert await push.pusher.try_to_choose() is None
         push.pusher.patience = 0
@@ -484,7 +473,7 @@ async def test_refusal_of_samples_does_not_keep_the_others_back() -> None:
     """Each request is by itself."""
     settings = {"remote_write_version": "1.0"}
     plan = (*(Reply(status, b"bad") for status in (400, 409, 413, 422)), Reply(204))
-    async with serving(*plan) as peer, pushing(peer.url, store=make_store(9500), settings=settings) as push:
+    async with serving(*plan) as peer, pushing(peer.url, store=make_counter_store(9500), settings=settings) as push:
         await push()
         sizes = [size for _, size in list_requests(peer)]
         assert len(sizes) == 5
@@ -497,7 +486,7 @@ async def test_refusal_of_the_sender_keeps_what_was_not_sent() -> None:
     """What was refused is never sent again, as the protocol has it; the rest waits for the right password."""
     settings = {"remote_write_version": "1.0"}
     plan = (Reply(401, b"who are you?"), Reply(204))
-    async with serving(*plan) as peer, pushing(peer.url, store=make_store(6000), settings=settings) as push:
+    async with serving(*plan) as peer, pushing(peer.url, store=make_counter_store(6000), settings=settings) as push:
         await push("it answered 401: who are you?")
         assert len(peer.received) == 1
         await push()
@@ -523,7 +512,10 @@ async def test_request_is_sent_again_after_what_passes(status: int) -> None:
 async def test_what_there_is_no_time_for_waits_for_the_next_push() -> None:
     """Or for the end."""
     settings = {"remote_write_version": "1.0"}
-    async with serving(Reply(204)) as peer, pushing(peer.url, store=make_store(6000), settings=settings) as push:
+    async with (
+        serving(Reply(204)) as peer,
+        pushing(peer.url, store=make_counter_store(6000), settings=settings) as push,
+    ):
         push.pusher.patience = 0
         await push()
         assert len(peer.received) == 1
@@ -541,7 +533,7 @@ async def test_native_histograms_that_are_not_taken_do_not_keep_the_others_back_
     """All that there was no time for is sent, over the same connection."""
     metric = make_metric("sizes", kind=Kind.HISTOGRAM, buckets=(0, 10), native=True)
     metric.new((), NOW)
-    store = make_store(6000)
+    store = make_counter_store(6000)
     store.register([metric])
     settings = {"remote_write_version": "1.0"}
     plan = (Reply(204), Reply(500), Reply(204), Reply(204), Reply(500))

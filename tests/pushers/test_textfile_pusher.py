@@ -21,10 +21,11 @@ from pipeline.errors import SettingError
 from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Kind, Metric, Store, ValueType
 from pipeline.push_settings import PushSettings, TextfileSettings
-from pipeline.pushers import PushContext, PushTask, make_pushers
+from pipeline.pushers import PushTask
 from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, running
 from tests.e2e.monitoring import connect
 from tests.pushers.awkward import NOW, Sample, list_expected, make_awkward_store, show, spell_sample
+from tests.pushers.by_hand import make_context, make_counter_store, make_task
 
 OURS = ("words", "level", "took", "said", "secret", "sizes", "hits", "made_up")
 """What the names of our metrics begin with, those included that must not come."""
@@ -80,7 +81,7 @@ def exporter(running_exporter: Exporter) -> Exporter:
     return running_exporter
 
 
-def make_task(
+def make_file_task(
     path: Path,
     store: Store,
     options: PrometheusOptions | None = None,
@@ -91,27 +92,13 @@ def make_task(
         metric_push_write_deadline_seconds=DEADLINE_SECONDS,
         textfile=TextfileSettings(textfile_path=path, textfile_mode=mode),
     )
-    (pusher,) = make_pushers(settings, PushContext("web1", options or PrometheusOptions(), lambda: NOW))
-    return PushTask(pusher, settings, lambda: store.view().select_programs(), lambda: NOW)
-
-
-def make_store(series: int = 1) -> Store:
-    """Return a counter."""
-    metric = Metric(
-        "hits_total", kind=Kind.COUNTER, value_type=ValueType.INT, program="a.mtail", label_names=("id",), source="here"
-    )
-    for number in range(series):
-        key = (b"%d" % number,)
-        metric.data[key] = Datum(key, number, NOW)
-    store = Store()
-    store.register([metric])
-    return store
+    return make_task(settings, lambda: store, make_context(options))
 
 
 async def test_every_value_is_shown(exporter: Exporter) -> None:
     """Whatever is in it, with type and help text. It must have no time stamps, whatever the flags say."""
     options = PrometheusOptions(emit_metric_timestamp=True, constant_labels=(("site", "north"),))
-    task = make_task(exporter.folder / "a.prom", make_awkward_store(), options)
+    task = make_file_task(exporter.folder / "a.prom", make_awkward_store(), options)
     await task.push()
     assert (task.failure, task.last_series, task.pusher.problems) == ("", 22, ())
     expected = {
@@ -127,9 +114,9 @@ async def test_every_value_is_shown(exporter: Exporter) -> None:
 
 async def test_file_follows_the_store_and_stays_at_the_end(exporter: Exporter) -> None:
     """With the last values."""
-    store = make_store(2)
+    store = make_counter_store(2)
     (metric,) = store
-    task = make_task(exporter.folder / "a.prom", store)
+    task = make_file_task(exporter.folder / "a.prom", store)
     await task.push()
     del metric.data[b"0",]
     metric.data[b"1",] = Datum((b"1",), 7, NOW)
@@ -143,7 +130,7 @@ async def test_what_a_crash_left_is_replaced_and_never_read(exporter: Exporter) 
     """It has another ending."""
     (exporter.folder / "a.prom.new").write_text("half a li")
     assert exporter.read_own() == {}
-    await make_task(exporter.folder / "a.prom", make_store()).push()
+    await make_file_task(exporter.folder / "a.prom", make_counter_store(1)).push()
     assert [path.name for path in exporter.folder.iterdir()] == ["a.prom"]
 
 
@@ -155,7 +142,7 @@ async def test_mode_is_as_it_is_set(tmp_path: Path, mode: int) -> None:
     path.chmod(0o666)
     before = os.umask(0o077)
     try:
-        await make_task(path, make_store(), mode=mode).push()
+        await make_file_task(path, make_counter_store(1), mode=mode).push()
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == mode
@@ -163,7 +150,7 @@ async def test_mode_is_as_it_is_set(tmp_path: Path, mode: int) -> None:
 
 async def test_missing_folder_is_a_failure_until_it_is_there(tmp_path: Path) -> None:
     """Nobody makes it: the exporter would not read it either."""
-    task = make_task(tmp_path / "no" / "a.prom", make_store())
+    task = make_file_task(tmp_path / "no" / "a.prom", make_counter_store(1))
     await task.push()
     assert (task.failure, task.counts.failures) == ("no such file or directory", 1)
     (tmp_path / "no").mkdir()
@@ -188,7 +175,7 @@ async def test_file_of_before_stays_when_there_is_no_room(tmp_path: Path) -> Non
     """Half a page would show half of the values."""
     path = tmp_path / "a.prom"
     path.write_text(OLD)
-    task = make_task(path, make_store(1000))
+    task = make_file_task(path, make_counter_store(1000))
     with limiting_files(8192):
         await task.push()
     assert task.failure == "file too large"
@@ -200,7 +187,7 @@ async def test_file_of_before_stays_when_there_is_no_room(tmp_path: Path) -> Non
 async def test_folder_in_its_place_is_a_failure(tmp_path: Path) -> None:
     """And nothing is left behind."""
     (tmp_path / "a.prom" / "kept").mkdir(parents=True)
-    task = make_task(tmp_path / "a.prom", make_store())
+    task = make_file_task(tmp_path / "a.prom", make_counter_store(1))
     await task.push()
     assert task.failure == "is a directory"
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
@@ -208,11 +195,11 @@ async def test_folder_in_its_place_is_a_failure(tmp_path: Path) -> None:
 
 async def test_problem_of_the_page_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A metric that the format cannot hold is left out."""
-    store = make_store()
+    store = make_counter_store(1)
     store.register([Metric("", kind=Kind.GAUGE, value_type=ValueType.INT, program="b.mtail", source="there")])
     for metric in store:
         metric.data.setdefault((b"",), Datum((b"",), 1, NOW))
-    task = make_task(tmp_path / "a.prom", store)
+    task = make_file_task(tmp_path / "a.prom", store)
     await task.push()
     assert [record.message for record in caplog.records] == [
         "Metric `` at there is left out of the Prometheus format: it has no name."
@@ -233,8 +220,8 @@ async def test_disk_that_hangs_meets_the_deadline_and_keeps_one_thread(
         assert answers.wait(DEADLINE_SECONDS)
 
     monkeypatch.setattr(os, "fsync", sync)
-    store = make_store()
-    task = make_task(tmp_path / "a.prom", store)
+    store = make_counter_store(1)
+    task = make_file_task(tmp_path / "a.prom", store)
     with trio.fail_after(DEADLINE_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(task.push)
