@@ -1,14 +1,18 @@
-"""The file of settings: TOML, whose keys are the names of flags (with underscores or dashes)."""
+"""The file of settings: TOML, whose keys are the names of flags (with underscores or dashes), or tables."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.flag_types import FlagType, SourcesType
+from pipeline.metlog_table import read_metlog
+from pipeline.toml_tables import spell_toml, suggest
+
+TABLES: dict[str, Callable[[Path, object], object]] = {"metlog": read_metlog}
+"""What is too much for a flag: what reads each table, given the file that it stands in."""
 
 
 def read_config(path: Path, types: Mapping[str, FlagType]) -> dict[str, object]:
@@ -23,8 +27,11 @@ def read_config(path: Path, types: Mapping[str, FlagType]) -> dict[str, object]:
     values: dict[str, object] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
+        if name in TABLES:
+            values[name] = TABLES[name](path, value)
+            continue
         if name not in types:
-            raise SettingError(f"{path}: the setting {key} is unknown.{suggest_setting(name, types)}")
+            raise SettingError(f"{path}: the setting {key} is unknown.{suggest(name, (*types, *TABLES))}")
         if name in values:
             raise SettingError(f"{path}: the setting {name} is given twice, once with a dash.")
         values[name] = convert_value(path, key, value, types[name])
@@ -68,18 +75,3 @@ def read_pairs(path: Path, key: str, table: Mapping[str, object]) -> Iterator[tu
                 f"{path}: the setting {key}.{name} must be a source or an array of them, not {spell_toml(value)}."
             )
         yield from ((name, source) for source in sources)
-
-
-def suggest_setting(name: str, types: Mapping[str, FlagType]) -> str:
-    """Return " Did you mean …?" for the known name nearest to `name`, or nothing."""
-    close = get_close_matches(name, types, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
-
-
-def spell_toml(value: object) -> str:
-    """Return `value` roughly as TOML spells it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "a table"
-    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -5,6 +5,7 @@
     PipelineError
     ├── SettingError        a flag, variable or file given by the operator cannot be used (exit 2)
     ├── ProgramError        a line program cannot be loaded; carries its diagnostics
+    ├── MismatchError       a value in the file of settings is of the wrong type; it becomes a SettingError
     ├── StoreConflictError  metrics of one name that cannot live in one store
     ├── ShippedFileError    a file that comes with us is missing, or is not what it was
     ├── InstallationError   a file cannot be put into place, or taken away
@@ -26,6 +27,10 @@ class PipelineError(Exception):
 
 class SettingError(PipelineError):
     """Wrong use. Its text is one plain sentence for the operator; the start stops with status 2."""
+
+
+class MismatchError(PipelineError):
+    """A value in the file of settings is not of the type that its key demands. Its text says what it must be."""
 
 
 class StoreConflictError(PipelineError):

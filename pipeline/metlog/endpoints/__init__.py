@@ -1,1 +1,23 @@
-"""Where the router's messages go: a module for each kind of endpoint."""
+"""Where the router's messages go: a module for each kind of endpoint.
+
+A new kind is a module here, a case of `make_endpoint`, and a settings class with its row in `ENDPOINT_KINDS`.
+"""
+
+from __future__ import annotations
+
+from pipeline.errors import SettingError
+from pipeline.metlog.endpoints.endpoint import Endpoint, EndpointContext
+from pipeline.metlog.endpoints.message import Message
+from pipeline.metlog_settings import EndpointSettings
+
+__all__ = ["Endpoint", "EndpointContext", "Message", "make_endpoint"]
+
+
+def make_endpoint(name: str, settings: EndpointSettings, context: EndpointContext) -> Endpoint:
+    """Return the endpoint that `settings` describe; `SettingError` if they cannot be used.
+
+    What a kind needs is imported where one is made: who sends nothing to Sentry, needs no HTTP client.
+    """
+    match settings:
+        case _:
+            raise SettingError(f"metlog.endpoint.{name} is of a kind that cannot be made.")

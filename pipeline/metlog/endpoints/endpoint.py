@@ -8,35 +8,23 @@ that is dead holds up neither lines nor scrapes nor the other endpoints.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import trio
 
-from pipeline.metlog.message import Message
+from pipeline.message_counts import EndpointCounts
+from pipeline.metlog.endpoints.message import Message
 
 
-@dataclass(slots=True)
-class EndpointCounts:
-    """What one endpoint counts, in messages where nothing else is said.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointContext:
+    """What endpoints need to know of the daemon."""
 
-    Each message that was taken is delivered, refused, dropped, or queued: these add up, over a restart too where there
-    is a spool on disk.
-    """
-
-    name: str
-    taken: int = 0
-    delivered: int = 0
-    refused: int = 0
-    """Those that can never be delivered: what the destination does not want, or what this endpoint cannot express."""
-    dropped: int = 0
-    """Those that found no room in the queue or the spool, the oldest first, or were left at the end."""
-    queued: int = 0
-    queued_bytes: int = 0
-    failures: int = 0
-    """Attempts that failed; what was in them is tried again."""
-    last_failure: str = ""
-    """Why the last attempt failed; empty when it did not."""
+    host: str
+    """The name of this machine."""
+    read_clock: Callable[[], int]
+    """The wall clock, in ns since 1970."""
 
 
 class Endpoint(ABC):
