@@ -5,11 +5,15 @@ A new decoder is a module and a row in `DECODERS`; the language takes its words 
 
 from __future__ import annotations
 
+from pipeline.decoders.csv import CSV
 from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record, Value
 from pipeline.decoders.fields import find_field
 from pipeline.decoders.json import JSON
+from pipeline.decoders.logfmt import LOGFMT
+from pipeline.decoders.metlog import METLOG, decode_metlog
+from pipeline.decoders.syslog import SYSLOG
 
-__all__ = ["DECODERS", "Decode", "Decoder", "DecoderOptions", "Record", "Value", "find_field"]
+__all__ = ["DECODERS", "Decode", "Decoder", "DecoderOptions", "Record", "Value", "decode_metlog", "find_field"]
 
-DECODERS = {decoder.name: decoder for decoder in (JSON,)}
+DECODERS = {decoder.name: decoder for decoder in (JSON, LOGFMT, CSV, SYSLOG, METLOG)}
 """By the word behind `decode`."""

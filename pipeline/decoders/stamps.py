@@ -1,0 +1,132 @@
+"""Time stamps: texts that name a moment, as RFC 3339 and RFC 3164 have them, to ns since 1970.
+
+What `strptime` makes of such a text in a program is what they make of it here: a stamp without a year is of the
+current one in the operator's zone, or of the year 0, whatever the month.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, tzinfo
+from typing import Final
+
+from pipeline.civil_time import DAY_SECONDS, count_days, count_month_days, resolve_civil, year_at
+
+SECOND: Final = 1_000_000_000
+MAX_MEMORY_ENTRIES: Final = 256
+"""Of whole seconds, some 100 bytes each. Consecutive lines mostly share theirs."""
+
+RFC3339: Final = re.compile(
+    rb"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)"
+    rb"(\.[0-9]+)?([Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+)
+HEAD_WIDTH: Final = len("2006-01-02T15:04:05")
+SCALES: Final = tuple(10 ** (9 - count) for count in range(10))
+
+heads: Final[dict[bytes, int]] = {}
+"""The instants of whole seconds, by their text and that of the zone."""
+
+
+def read_rfc3339(text: bytes) -> int | None:
+    """Return the instant of a stamp such as `2006-01-02T15:04:05.999999Z`; None if it is none, or no such day exists.
+
+    A fraction may have any number of digits; those behind the ninth are cut off. A leap second is the one after it.
+    """
+    zone = text[-1:] if text.endswith(b"Z") else text[-6:]
+    head = heads.get(text[:HEAD_WIDTH] + zone)
+    fraction = text[HEAD_WIDTH : -len(zone)]
+    if head is None or (fraction and not (fraction[0] == 46 and fraction[1:].isdigit())):
+        return read_rfc3339_slowly(text)
+    return head + read_fraction(fraction)
+
+
+def read_rfc3339_slowly(text: bytes) -> int | None:
+    """Return the same for a stamp whose second is not remembered, and remember it."""
+    match = RFC3339.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    if year == 0 or not exists(year, month, day):
+        return None
+    seconds = ((count_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
+    if match[9]:
+        offset = (int(match[10]) * 60 + int(match[11])) * 60
+        seconds += offset if match[9] == b"-" else -offset
+    if len(heads) >= MAX_MEMORY_ENTRIES:
+        heads.clear()
+    heads[text[:HEAD_WIDTH] + match[8]] = seconds * SECOND
+    return seconds * SECOND + read_fraction(match[7] or b"")
+
+
+def exists(year: int, month: int, day: int) -> bool:
+    """Return whether there is such a day."""
+    return 1 <= month <= 12 and 1 <= day <= count_month_days(year, month)
+
+
+def read_fraction(text: bytes) -> int:
+    """Return the ns of a fraction of a second, such as `.5`; none if `text` is empty."""
+    digits = text[1:10]
+    return int(digits) * SCALES[len(digits)] if digits else 0
+
+
+# Stamps of RFC 3164 ------------------------------------------------------------------------------
+
+MONTHS: Final = {
+    name: number
+    for number, name in enumerate(
+        (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), 1
+    )
+}
+RFC3164_PATTERN: Final = (
+    rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?: [1-9]|[0-3]?[0-9])(?: [0-9]{4})?"
+    rb" (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?"
+)
+"""What devices add is taken too: a year behind the day, and a fraction of a second."""
+RFC3164: Final = re.compile(
+    rb"([A-Z][a-z]{2}) +([0-9]{1,2})(?: ([0-9]{4}))? ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]+))?"
+)
+
+
+class Stamps:
+    """Remembers the instants of recent stamps, all in one zone and read in one year; a change of these forgets them."""
+
+    def __init__(self) -> None:
+        self.instants: dict[bytes, int] = {}
+        self.zone: tzinfo = UTC
+        self.now = self.year = 0
+
+    def read(self, text: bytes, now: int, zone: tzinfo, use_current_year: bool) -> int | None:
+        """Return the instant of a stamp that matches `RFC3164_PATTERN`, read at `now`; None if no such day exists."""
+        if now != self.now or zone is not self.zone:
+            self.begin(now, zone)
+        if not use_current_year:
+            return read_rfc3164(text, zone, 0)
+        instant = self.instants.get(text)
+        if instant is None:
+            instant = read_rfc3164(text, zone, self.year)
+            if instant is not None:
+                if len(self.instants) >= MAX_MEMORY_ENTRIES:
+                    self.instants.clear()
+                self.instants[text] = instant
+        return instant
+
+    def begin(self, now: int, zone: tzinfo) -> None:
+        """Forget stamps of another zone, or of another year."""
+        year = year_at(zone, now // SECOND)
+        if (zone, year) != (self.zone, self.year):
+            self.instants.clear()
+        self.now, self.zone, self.year = now, zone, year
+
+
+def read_rfc3164(text: bytes, zone: tzinfo, year: int) -> int | None:
+    """Return the instant of a stamp, which is of `year` if it names none; None if no such day exists."""
+    match = RFC3164.fullmatch(text)
+    if match is None:
+        return None
+    month, day, year = MONTHS[match[1]], int(match[2]), int(match[3] or year)
+    if not exists(year, month, day):
+        return None
+    hour, minute, second = int(match[4]), int(match[5]), int(match[6])
+    civil = count_days(year, month, day) * DAY_SECONDS + (hour * 60 + minute) * 60 + second
+    fraction = (match[7] or b"")[:9]
+    return resolve_civil(zone, civil) * SECOND + (int(fraction) * SCALES[len(fraction)] if fraction else 0)
