@@ -1,0 +1,128 @@
+"""The envelope of a message: nine fields, and their text.
+
+Version 0.8 of the envelope, which is the last one of metlog-py::
+
+    type             what the payload is: `counter`, `timer`, `gauge`, `oldstyle`, or any other word
+    timestamp        UTC, as RFC 3339 has it, always with six digits of a fraction and `Z`
+    logger           who sends it, mostly the name of the application
+    severity         0 (emergency) to 7 (debug), as syslog has it
+    payload          the content; the number of a counter, timer or gauge
+    fields           anything else; of a counter, timer or gauge `name` and `rate`
+    env_version      "0.8"
+    metlog_pid       the process
+    metlog_hostname  the host
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring
+
+from pipeline.metlog.harmless import Mender, is_plain, is_text, make_text, write_json
+
+ENV_VERSION = "0.8"
+DEFAULT_SEVERITY = 6
+
+# What is in a message is text where it must be: `complete` has seen to it.
+_quote: Callable[[object], str] = encode_basestring  # type: ignore[assignment]
+
+Message = dict[str, object]
+"""An envelope with all nine fields, in the order above, harmless: what a sender is given."""
+
+
+class SEVERITY:
+    """The severities of syslog, by metlog-py's names."""
+
+    EMERGENCY = 0
+    ALERT = 1
+    CRITICAL = 2
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFORMATIONAL = 6
+    DEBUG = 7
+
+
+class Stamper:
+    """Writes time stamps. Those of one second share the text of their seconds: 0.3 µs instead of 1.3 µs."""
+
+    __slots__ = ("_second",)
+
+    def __init__(self) -> None:
+        # One value, so that a thread sees the text that goes with the number.
+        self._second = (-1, "")
+
+    def write(self, now: int) -> str:
+        """Return the text of a time in ns since 1970."""
+        second, rest = divmod(now, 1_000_000_000)
+        known, text = self._second
+        if known != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = (second, text)
+        return f"{text}.{rest // 1000:06}Z"
+
+
+def complete(message: Message, severity: int = DEFAULT_SEVERITY) -> bool:
+    """Make what a caller gives for a message harmless, in place, and tell whether that took a change.
+
+    `severity` stands in for one that is no whole number.
+    """
+    changed = False
+    for name in ("type", "logger", "payload"):
+        if not is_text(value := message[name]):
+            message[name] = "" if value is None else make_text(value)
+            changed = True
+    level = message["severity"]
+    if type(level) is not int or not 0 <= level <= 7:
+        message["severity"] = min(max(int(level), 0), 7) if isinstance(level, int) else severity
+        changed = True
+    fields = message["fields"]
+    if not is_plain(fields):
+        mender = Mender()
+        message["fields"] = mender.mend_fields(fields if isinstance(fields, Mapping) else {"value": fields})
+        return changed or mender.changed
+    return changed
+
+
+def restore(message: Mapping[str, object], defaults: Message) -> Message:
+    """Return a message that others have made or changed, with all nine fields; what is not theirs is harmless."""
+    mender = Mender()
+    whole = {name: message.get(name, default) for name, default in defaults.items()}
+    for name in ("timestamp", "env_version", "metlog_hostname"):
+        whole[name] = make_text(whole[name])
+    if type(whole["metlog_pid"]) is not int:
+        whole["metlog_pid"] = defaults["metlog_pid"]
+    more = {name: value for name, value in message.items() if name not in defaults}
+    return {**whole, **mender.mend_fields(more)} if more else whole
+
+
+def encode_message(message: Message) -> bytes:
+    """Return a message as one line of JSON in UTF-8, without a line feed. It is one that was made harmless.
+
+    A template with the nine fields takes a third of the time that an encoder of any JSON takes.
+    """
+    if len(message) != 9:
+        return write_json(message).encode()
+    return (
+        f'{{"type":{_quote(message["type"])},"timestamp":{_quote(message["timestamp"])},'
+        f'"logger":{_quote(message["logger"])},"severity":{message["severity"]},'
+        f'"payload":{_quote(message["payload"])},"fields":{_write_fields(message["fields"])},'
+        f'"env_version":{_quote(message["env_version"])},"metlog_pid":{message["metlog_pid"]},'
+        f'"metlog_hostname":{_quote(message["metlog_hostname"])}}}'
+    ).encode()
+
+
+def _write_fields(fields: object) -> str:
+    """Most fields are text or numbers, for which the encoder's own beginning would take most of the time."""
+    assert isinstance(fields, dict)
+    parts = []
+    for name, value in fields.items():
+        kind = type(value)
+        if kind is str:
+            parts.append(f"{_quote(name)}:{_quote(value)}")
+        elif kind is int or kind is float:
+            parts.append(f"{_quote(name)}:{value}")
+        else:
+            parts.append(f"{_quote(name)}:{write_json(value)}")
+    return f"{{{','.join(parts)}}}"
