@@ -1,7 +1,8 @@
 """What a decoder is, and what it makes of a text.
 
-A record is what the fields of a text are read from. Texts in it are `bytes`, or `str`; in these, bytes that are no UTF-8
-are lone surrogates as Python's "surrogateescape" has them. Records are shared by all programs, so nobody changes one.
+A record is what the fields of a text are read from. Texts in it are `bytes`, or `str`; in these, bytes that are no
+UTF-8 are lone surrogates as Python's "surrogateescape" has them. Records are shared by all programs, so nobody changes
+one.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.decoders import DECODERS, DecoderOptions
+from pipeline.decoders import DECODERS, DecoderOptions, Value
 
 METLOG = DECODERS["metlog"]
 OPTIONS = DecoderOptions()
-DEFAULTS = {
+DEFAULTS: dict[str, Value] = {
     "type": "t",
     "timestamp": None,
     "logger": "",
