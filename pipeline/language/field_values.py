@@ -1,0 +1,125 @@
+"""What a field of a record is where a program uses it: a text, a number, as the use demands.
+
+A value of None is an absent field. Texts are `bytes`, or `str` with surrogates for bytes, as decoders make them.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Final
+
+import orjson
+
+from pipeline.decoders import Value
+from pipeline.errors import LineError
+from pipeline.language.support import INT_MAX, INT_MIN, format_float, parse_float, parse_int, read_float, show_text
+
+FRACTION_HELP: Final = "which is not a whole number: write `float(…)` around it, and let the metric hold Floats"
+
+
+def field_text(name: str, value: Value) -> bytes:
+    """Return the text of the field `name`; LineError if it is absent."""
+    if type(value) is bytes:
+        return value
+    if type(value) is str:
+        return value.encode("utf-8", "surrogateescape")
+    return write_value(name, value)
+
+
+def write_value(name: str, value: Value) -> bytes:
+    """Return the text of a field that is no text."""
+    match value:
+        case None:
+            raise LineError(f"the field `{name}` is absent")
+        case bool():
+            return b"true" if value else b"false"
+        case int():
+            return b"%d" % value
+        case float():
+            return format_float(value)
+        case str() | bytes():
+            return field_text(name, value)
+        case _:
+            return write_json(name, value)
+
+
+def write_json(name: str, value: object) -> bytes:
+    """Return a table or a list as compact JSON."""
+    try:
+        return orjson.dumps(value, default=decode_text)
+    except TypeError:  # texts with surrogates, or a depth beyond 254
+        pass
+    try:
+        text = json.dumps(value, default=decode_text, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise LineError(f"the field `{name}` is nested too deeply to be a text") from None
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decode_text(value: object) -> str:
+    """Return a text within a table or a list."""
+    assert isinstance(value, bytes)
+    return value.decode("utf-8", "surrogateescape")
+
+
+def field_int(name: str, value: Value) -> int:
+    """Return the Int of the field `name`; LineError if it is absent or none."""
+    if type(value) is int:
+        if INT_MIN <= value <= INT_MAX:
+            return value
+        raise LineError(f"the field `{name}` is `{value}`, which does not fit in 64 bits")
+    if type(value) is float:
+        return whole_int(name, value)
+    text = field_text(name, value)
+    if isinstance(value, bytes | str):
+        return int_of_text(name, text)
+    raise LineError(f"the field `{name}` is {show_text(text)}, which is not an integer")
+
+
+def int_of_text(name: str, text: bytes) -> int:
+    """Return the Int that the text of a field spells."""
+    try:
+        return parse_int(text)
+    except LineError as error:
+        number = read_float(text)
+        if number is not None and isfinite(number):
+            return whole_int(name, number)
+        raise LineError(f"the field `{name}`: {error}") from None
+
+
+def whole_int(name: str, value: float) -> int:
+    """Return a Float without a fraction as an Int."""
+    if not value.is_integer():
+        raise LineError(f"the field `{name}` is {show_text(format_float(value))}, {FRACTION_HELP}")
+    number = int(value)
+    if not INT_MIN <= number <= INT_MAX:
+        raise LineError(f"the field `{name}` is {show_text(format_float(value))}, which does not fit in 64 bits")
+    return number
+
+
+def field_float(name: str, value: Value) -> float:
+    """Return the Float of the field `name`; LineError if it is absent or none."""
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        return float(value)
+    text = field_text(name, value)
+    if isinstance(value, bytes | str):
+        try:
+            return parse_float(text)
+        except LineError as error:
+            raise LineError(f"the field `{name}`: {error}") from None
+    raise LineError(f"the field `{name}` is {show_text(text)}, which is not a number")
+
+
+def field_number(name: str, value: Value) -> int | float:
+    """Return the number of the field `name`, whole or not, for comparisons; LineError if it is absent or none."""
+    if type(value) is int or type(value) is float:
+        return value
+    if isinstance(value, bytes | str):
+        try:
+            return parse_int(field_text(name, value))
+        except LineError:
+            pass
+    return field_float(name, value)
