@@ -22,6 +22,8 @@ class EndpointCounts:
     """Those that found no room in the queue or the spool, the oldest first, or were left at the end."""
     queued: int = 0
     queued_bytes: int = 0
+    set_aside: int = 0
+    """Files of the spool in which something could not be read."""
     failures: int = 0
     """Attempts that failed; what was in them is tried again."""
     last_failure: str = ""

@@ -8,12 +8,20 @@ and raises `SettingError`, whose text begins with the key; who reads the file sa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
+from pipeline.endpoint_settings import (
+    EndpointSettings,
+    FileEndpointSettings,
+    HttpEndpointSettings,
+    SentryEndpointSettings,
+    StatsdEndpointSettings,
+    SyslogEndpointSettings,
+)
 from pipeline.errors import SettingError
 from pipeline.setting_checks import LABEL_NAME, RESERVED_LABELS, require_at_least
 
@@ -36,15 +44,6 @@ LOGGER_LABEL = "logger"
 
 # As those of Prometheus' client libraries; the first two more are for what takes no more than a query of a cache.
 TIMER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointSettings:
-    """What every endpoint has: nothing yet but a kind."""
-
-    def list_paths(self) -> Iterator[tuple[str, Path]]:
-        """Yield each key that names what this endpoint alone may write, with the path."""
-        yield from ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,29 +72,13 @@ class StoreEndpointSettings(EndpointSettings):
         require_at_least("max_metrics", self.max_metrics, 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueSettings(EndpointSettings):
-    """What endpoints have whose messages may have to wait."""
-
-    queue_messages: int = 10_000
-    queue_bytes: int = 16 * 1024 * 1024
-    spool: Path | None = None
-    """The folder in which messages wait, and outlive us."""
-    spool_bytes: int = 64 * 1024 * 1024
-
-    def __post_init__(self) -> None:
-        require_at_least("queue_messages", self.queue_messages, 1)
-        require_at_least("queue_bytes", self.queue_bytes, 1)
-        require_at_least("spool_bytes", self.spool_bytes, 1)
-
-    def list_paths(self) -> Iterator[tuple[str, Path]]:
-        """Yield the spool."""
-        if self.spool is not None:
-            yield "spool", self.spool
-
-
 ENDPOINT_KINDS: dict[str, type[EndpointSettings]] = {
     "store": StoreEndpointSettings,
+    "file": FileEndpointSettings,
+    "statsd": StatsdEndpointSettings,
+    "sentry": SentryEndpointSettings,
+    "http": HttpEndpointSettings,
+    "syslog": SyslogEndpointSettings,
 }
 """By the word behind `kind`. `make_endpoint` has a case for each."""
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.endpoint_settings import EndpointSettings
 from pipeline.errors import MismatchError, SettingError
 from pipeline.metlog_settings import (
     BUILT_IN,
@@ -23,7 +24,6 @@ from pipeline.metlog_settings import (
     ENDPOINT_KINDS,
     ENDPOINT_NAME,
     STORE,
-    EndpointSettings,
     MetlogSettings,
     RouteSettings,
 )
