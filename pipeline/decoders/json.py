@@ -1,16 +1,57 @@
-"""JSON texts, as RFC 8259 has them: orjson takes what is valid and nothing else."""
+"""JSON texts, as RFC 8259 has them: orjson takes what is valid and nothing else.
+
+Where the RFC leaves it to the reader (sections 4, 6, 8 and 9), this is decided: an invalid byte and half a surrogate
+pair are U+FFFD, because nginx writes the one and programs that cut texts write the other; a byte order mark is skipped;
+the last of equal names counts; a number that no double can hold, or a depth beyond 1,024, is not read.
+"""
 
 from __future__ import annotations
+
+import re
+from typing import Final
 
 import orjson
 
 from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record
 
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+REPLACEMENT: Final = "\ufffd"
+ESCAPED_BYTE: Final = re.compile("[\udc80-\udcff]")
+ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""An escape, or those of a surrogate pair; the group is half of one."""
+BEGINNING: Final = re.compile(
+    rb"""[ \t\n\r]*+(?: [{\["\xef]
+    | (?: -?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)? | true | false | null )[ \t\n\r]*+\Z )""",
+    re.VERBOSE,
+)
+"""The beginning of a JSON text that holds others, or the whole of another one."""
+
 
 def decode_json(text: bytes) -> tuple[Record] | None:
     """Return the value of a JSON text; None if it is not valid."""
+    # A line that is none mostly shows it at once: that takes 0.2 µs, where an exception takes 2.
+    if text[:1] != b"{" and BEGINNING.match(text) is None:
+        return None
     try:
         return (orjson.loads(text),)
+    except orjson.JSONDecodeError:
+        return decode_repaired(text)
+
+
+def decode_repaired(text: bytes) -> tuple[Record] | None:
+    """Return the same for a text that orjson refuses, for something that the RFC leaves to the reader."""
+    repaired = text.removeprefix(BYTE_ORDER_MARK)
+    if not repaired.isascii():
+        # Each invalid byte is one character, as everywhere.
+        repaired = ESCAPED_BYTE.sub(REPLACEMENT, repaired.decode("utf-8", "surrogateescape")).encode()
+    if b"\\u" in repaired:
+        repaired = ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], repaired)
+    if repaired == text:
+        return None
+    try:
+        return (orjson.loads(repaired),)
     except orjson.JSONDecodeError:
         return None
 
@@ -20,4 +61,4 @@ def make_json(_options: DecoderOptions) -> Decode:
     return decode_json
 
 
-JSON = Decoder(name="json", make=make_json, help="a JSON text")
+JSON: Final = Decoder(name="json", make=make_json, help="a JSON text")
