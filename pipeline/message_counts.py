@@ -28,6 +28,10 @@ class EndpointCounts:
     """Attempts that failed; what was in them is tried again."""
     last_failure: str = ""
     """Why the last attempt failed; empty when it did not."""
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Of the refused, by reason, in a word, where that is known."""
+    last_refusal: str = ""
+    """What was refused last, and why."""
 
 
 @dataclass(slots=True)

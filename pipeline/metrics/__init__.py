@@ -13,13 +13,14 @@ from pipeline.metrics.numbers import format_go_float
 from pipeline.metrics.rows import Rows, share_rows
 from pipeline.metrics.saved import MetricCapture, Record, SavedMetrics, capture_metric, write_records
 from pipeline.metrics.snapshot import MetricSnapshot, SeriesSnapshot, SeriesView, Snapshot
-from pipeline.metrics.store import Store, add_kinds
+from pipeline.metrics.store import ROUTER, Store, add_kinds
 
 __all__ = [
     "DEFAULT_MAX_LABEL_VALUE_BYTES",
     "DEFAULT_MAX_SERIES",
     "INT64_LIMIT",
     "MAX_EXEMPLAR_CHARACTERS",
+    "ROUTER",
     "Datum",
     "Exemplar",
     "HistogramDatum",

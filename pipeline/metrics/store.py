@@ -6,7 +6,8 @@ expiries move along. Where programs come and go, the loader takes out what they 
 that metrics of a program that is unloaded, and metrics a new version no longer declares, are gone.
 
 A program may use any name. A metric of the daemon's own, which belongs to no program, gives way to it: it is not
-shown as long as a metric that programs show has its name.
+shown as long as a metric that programs show has its name. So does one that messages of metlog have made: the router
+hides it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from pipeline.metrics.metric import DEFAULT_MAX_LABEL_VALUE_BYTES, DEFAULT_MAX_S
 from pipeline.metrics.snapshot import Snapshot, copy_metric, view_metric
 
 NO_LIFETIMES = Lifetimes()
+
+ROUTER = "metlog"
+"""What stands for a program where messages of metlog, and no program, have made a metric."""
+
+NO_PROGRAMS = ("", ROUTER)
+"""Whose metrics may be of another kind than those of programs: they give way."""
 
 
 class Store:
@@ -64,7 +71,7 @@ class Store:
         """Return the programs' first metric of each name, as if the programs `leaving` had none."""
         kinds: dict[str, Metric] = {}
         for metric in self:
-            if metric.program and metric.program not in leaving:
+            if metric.program not in NO_PROGRAMS and metric.program not in leaving:
                 kinds.setdefault(metric.name, metric)
         return kinds
 
@@ -138,7 +145,7 @@ def add_kinds(known: Mapping[str, Metric], metrics: Sequence[Metric]) -> dict[st
     """
     kinds = dict(known)
     for metric in metrics:
-        if not metric.program:
+        if metric.program in NO_PROGRAMS:
             continue
         other = kinds.setdefault(metric.name, metric)
         if other.kind is not metric.kind:

@@ -5,12 +5,12 @@ A new kind is a module here, a case of `make_endpoint`, and a settings class wit
 
 from __future__ import annotations
 
+from pipeline.endpoint_settings import EndpointSettings
 from pipeline.errors import SettingError
 from pipeline.metlog.endpoints.endpoint import Endpoint, EndpointContext
-from pipeline.metlog.endpoints.message import Message
-from pipeline.metlog_settings import EndpointSettings
+from pipeline.metlog.endpoints.message import Message, spell_value
 
-__all__ = ["Endpoint", "EndpointContext", "Message", "make_endpoint"]
+__all__ = ["Endpoint", "EndpointContext", "Message", "make_endpoint", "spell_value"]
 
 
 def make_endpoint(name: str, settings: EndpointSettings, context: EndpointContext) -> Endpoint:
