@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
@@ -83,6 +83,8 @@ class Rest(NamedTuple):
     """How many bytes of a frame are still to come."""
     drops: int = 0
     """How many datagrams the kernel has dropped at a socket that have been counted."""
+    records: Sequence[Mapping[str, object]] = ()
+    """The records that have begun, before that line, as `sources/records` spells them."""
 
 
 Deliver: TypeAlias = Callable[[Batch], None]

@@ -9,9 +9,10 @@ from pathlib import Path
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.flag_types import FlagType, SourcesType
 from pipeline.metlog_table import read_metlog
+from pipeline.record_table import read_records
 from pipeline.toml_tables import spell_toml, suggest
 
-TABLES: dict[str, Callable[[Path, object], object]] = {"metlog": read_metlog}
+TABLES: dict[str, Callable[[Path, object], object]] = {"metlog": read_metlog, "records": read_records}
 """What is too much for a flag: what reads each table, given the file that it stands in."""
 
 

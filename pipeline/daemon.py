@@ -37,6 +37,9 @@ from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.server import Answers, bind_server, make_app, serve
 from pipeline.settings import DaemonSettings
 from pipeline.sources import Source, Surroundings, count_listeners, parse_items
+from pipeline.sources.intake import STDIN_NAMES
+from pipeline.sources.records import RecordWatch, describe_unmatched_rules
+from pipeline.sources.records.timer import expire_records
 from pipeline.state import StateKeeper
 from pipeline.state_file import Capture, State, capture_state, hold_state, read_state
 from pipeline.status import Parts, StatusReader
@@ -83,6 +86,7 @@ class Daemon:
         self.items: dict[str, Source] = {}
         self.sources: list[Source] = []
         self.keeper: StateKeeper | None = None
+        self.watch = RecordWatch()
         self.listening: BoundSocket | None = None
         self.reload_wanted = trio.Event()
         self.is_ready = False
@@ -105,6 +109,7 @@ class Daemon:
             may_drain=lambda: time.monotonic() < self.stop_deadline,
             stop=self.stop,
         )
+        self.watch = surroundings.watch
         self.restore(surroundings, stack)
         self.items = parse_items(self.settings.sources, surroundings)
         self.sources = list(dict.fromkeys(self.items.values()))
@@ -144,7 +149,8 @@ class Daemon:
         parts = [part.name for source in self.sources for part in source.parts]
         names = {*self.items, *(source.name for source in self.sources), *parts}
         unbound = self.bindings.describe_unmatched({*self.loader.running, *self.loader.failures}, names)
-        for problem in (*unbound, *self.store.lifetimes.describe_unmatched(self.loader.metrics)):
+        unjoined = describe_unmatched_rules(self.settings.sources.records, names)
+        for problem in (*unbound, *unjoined, *self.store.lifetimes.describe_unmatched(self.loader.metrics)):
             logger.warning("%s", problem)
 
     def restore(self, surroundings: Surroundings, stack: ExitStack) -> None:
@@ -157,18 +163,24 @@ class Daemon:
         if state != State():
             logger.info("The state file %s is read: it has %d series.", settings.state_file, state.series_count)
         self.loader.restore(state.metrics)
-        if self.settings.sources.read_positions:
-            surroundings.positions = state.positions
+        surroundings.keeps_state = True
+        surroundings.positions = {
+            name: position for name, position in state.positions.items() if self.keeps_position(name)
+        }
         self.keeper = StateKeeper(settings.state_file, settings, self.capture_state, time.time_ns)
         self.telemetry.state = self.keeper.counts
         surroundings.save = self.keeper.save
 
     def capture_state(self) -> Capture:
         """Return what is to be saved, all of it as it is at this moment."""
-        keeps_positions = self.settings.sources.read_positions
-        positions = {source.name: source.position for source in self.sources if keeps_positions}
+        positions = {source.name: source.position for source in self.sources if self.keeps_position(source.name)}
         known = {name: position for name, position in positions.items() if position is not None}
         return capture_state(self.loader.metrics, known)
+
+    def keeps_position(self, name: str) -> bool:
+        """Return whether the position of a source goes over to the next run: with --confirm, records begun."""
+        settings = self.settings.sources
+        return settings.read_positions or (settings.confirm and name in STDIN_NAMES)
 
     def report_load(self, report: LoadReport) -> None:
         """Log what a load did."""
@@ -218,6 +230,8 @@ class Daemon:
                     await services.start(self.keeper.run)
                 await services.start(self.obey_signals)
                 services.start_soon(self.sweep_regularly)
+                if self.settings.sources.records:
+                    await services.start(expire_records, self.watch)
                 services.start_soon(status.run)
                 services.start_soon(feed_watchdog, self.list_reading)
                 services.start_soon(tell_status, self.describe_status)

@@ -296,7 +296,11 @@ def make_key(status: os.stat_result) -> str:
 
 def write_rests(rests: dict[str, Rest]) -> int:
     """Return the descriptor of a file in memory that holds `rests`."""
-    table = {key: [base64.b64encode(text).decode(), *others] for key, (text, *others) in rests.items()}
+    # What an earlier version does not know is left out where there is none of it.
+    table = {
+        key: [base64.b64encode(rest.text).decode(), *rest[1:-1], *([list(rest.records)] if rest.records else [])]
+        for key, rest in rests.items()
+    }
     descriptor = os.memfd_create(RESTS_NAME)
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(json.dumps(table).encode())

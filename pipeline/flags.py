@@ -28,9 +28,13 @@ from pipeline.flag_types import (
     one_of,
 )
 from pipeline.push_flags import PUSH_FLAGS
+from pipeline.record_flags import RECORD_FLAGS
 from pipeline.setup_flags import SETUP_FLAGS
 
 FORMAT_NAMES = ("prometheus", "json")
+
+TABLES = "pipeline.tables"
+"""Under which click keeps those tables of the file of settings that are no flag's."""
 
 
 def replace_zero(ctx: click.Context, option: click.Parameter, value: object) -> object:
@@ -55,7 +59,8 @@ def load_config(ctx: click.Context, option: click.Parameter, path: object) -> ob
 
         flags = {flag.name: flag for flag in ALL_FLAGS}
         values = read_config(path, {name: flag.type for name, flag in flags.items()})
-        ctx.default_map = {flags[name].setting or name: value for name, value in values.items()}
+        ctx.default_map = {flags[name].setting or name: value for name, value in values.items() if name in flags}
+        ctx.meta[TABLES] = {name: value for name, value in values.items() if name not in flags}
     return path
 
 
@@ -226,6 +231,7 @@ RUN_FLAGS = (
         "or - for standard input. Comma-separated, repeatable.",
     ),
     MAX_LINE_BYTES,
+    *RECORD_FLAGS,
     Flag(
         of=settings.SourceSettings,
         name="partial_line_timeout",
@@ -398,6 +404,8 @@ RUN_FLAGS = (
     ),
     VERBOSITY,
 )
+FILE_RECORD_FLAGS = tuple(flag for flag in RECORD_FLAGS if flag.name != "record_timeout")
+"""A file is read to its end at once, and nothing in it is waited for."""
 REPLAY_LOGS = Flag(
     name="logs",
     type=SOURCES,
@@ -412,6 +420,7 @@ REPLAY_FLAGS = (
     BIND,
     REPLAY_LOGS,
     MAX_LINE_BYTES,
+    *FILE_RECORD_FLAGS,
     Flag(
         name="format",
         type=one_of(FORMAT_NAMES),
@@ -431,6 +440,7 @@ PUSH_ONCE_FLAGS = (
     BIND,
     REPLAY_LOGS,
     MAX_LINE_BYTES,
+    *FILE_RECORD_FLAGS,
     *METRIC_FLAGS,
     NATIVE_HISTOGRAMS,
     Flag(
@@ -452,6 +462,7 @@ EXPLAIN_FLAGS = (
         section=MODES,
         help="Run the program over this log, a file or - for standard input, and show what it costs.",
     ),
+    *FILE_RECORD_FLAGS,
 )
 ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *PUSH_ONCE_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS, *SETUP_FLAGS, *DOCTOR_FLAGS)
 

@@ -119,6 +119,30 @@ OF_SOURCES = {
 }
 """Per field of `SourceCounts`."""
 
+OF_RECORDS = {
+    "joined": OwnMetric("records_joined_total", "Records that were made of several lines.", ("logfile",)),
+    "lines_joined": OwnMetric(
+        "record_lines_joined_total", "Lines that went on with the record before them.", ("logfile",)
+    ),
+    "cut": OwnMetric(
+        "records_cut_total",
+        "Records that were cut, because they have more than --max_record_lines or --max_record_bytes.",
+        ("logfile",),
+    ),
+    "timed_out": OwnMetric(
+        "records_timed_out_total",
+        "Records that were taken to have ended, because nothing more came within --record_timeout.",
+        ("logfile",),
+    ),
+    "evicted": OwnMetric(
+        "records_evicted_total",
+        "Records that were taken to have ended, because more than --max_open_records had begun.",
+        ("logfile",),
+    ),
+    "begun": OwnMetric("records_open", "Records that wait for their next line.", ("logfile",), Kind.GAUGE),
+}
+"""Per field of `RecordCounts`, of sources whose lines are joined."""
+
 OF_PROGRAMS = {
     "lines": OwnMetric("prog_lines_total", "Lines passed to a program, or to the sieve before it.", ("prog",)),
     "lines_unmatched": OwnMetric(
@@ -254,6 +278,7 @@ OWN_METRICS = (
     SERIES,
     *OF_LIMITS.values(),
     *OF_SOURCES.values(),
+    *OF_RECORDS.values(),
     *OF_PROGRAMS.values(),
     *OF_PROCESS.values(),
     *OF_SERVER.values(),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import SettingError
 from pipeline.push_settings import PushSettings
+from pipeline.record_settings import RecordSettings
 from pipeline.setting_checks import (
     is_https_url,
     require_at_least,
@@ -111,6 +112,8 @@ class SourceSettings:
     read_from: ReadFrom = ReadFrom.END
     read_positions: bool = False
     confirm: bool = False
+    records: tuple[RecordSettings, ...] = ()
+    """Which lines belong together. The first that names a source, or that names none, is for that source."""
 
     def __post_init__(self) -> None:
         require_at_least("max_line_bytes", self.max_line_bytes, 1)

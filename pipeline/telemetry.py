@@ -29,6 +29,7 @@ from pipeline.own_metrics import (
     OF_PROCESS,
     OF_PROGRAMS,
     OF_PUSHES,
+    OF_RECORDS,
     OF_SERVER,
     OF_SOURCES,
     OWN_METRICS,
@@ -47,6 +48,23 @@ from pipeline.own_metrics import (
     make_metric,
 )
 from pipeline.process import PROC, read_usage
+
+
+@dataclass(slots=True)
+class RecordCounts:
+    """What is counted where lines are joined to records."""
+
+    joined: int = 0
+    """Records of several lines that have ended."""
+    lines_joined: int = 0
+    """Their lines behind the first."""
+    cut: int = 0
+    timed_out: int = 0
+    """Records that were taken to have ended because nothing more came."""
+    evicted: int = 0
+    """Records that were taken to have ended because too many had begun."""
+    begun: int = 0
+    """Records that may go on, now."""
 
 
 @dataclass(slots=True)
@@ -69,6 +87,8 @@ class SourceCounts:
     """What was still unread when there was no time to go on, at the end."""
     arrivals: int = 0
     """Connections that were let in, and bursts of datagrams: progress, also where they hold no byte."""
+    records: RecordCounts | None = None
+    """None where no lines are joined."""
 
 
 @dataclass(slots=True)
@@ -230,7 +250,7 @@ class Telemetry:
         """Forget a source that will not be read again, with its series."""
         self.sources = [known for known in self.sources if known is not counts]
         self.past_lines += self.origins.pop(counts.origin, OriginCounts()).lines
-        for own in (LOG_LINES, LOG_BATCHES, *OF_SOURCES.values()):
+        for own in (LOG_LINES, LOG_BATCHES, *OF_SOURCES.values(), *OF_RECORDS.values()):
             self.metrics[own].delete((counts.origin,))
 
     def count_batch(self, origin: bytes, lines: int) -> None:
@@ -262,6 +282,9 @@ class Telemetry:
             self.origins.setdefault(source.origin, OriginCounts())
             for name, own in OF_SOURCES.items():
                 self.write(own, getattr(source, name), now, source.origin)
+            if source.records is not None:
+                for name, own in OF_RECORDS.items():
+                    self.write(own, getattr(source.records, name), now, source.origin)
         for origin, counts in self.origins.items():
             self.write(LOG_LINES, counts.lines, now, origin)
             self.write(LOG_BATCHES, counts.batches, now, origin)

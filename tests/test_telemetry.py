@@ -9,8 +9,8 @@ import pytest
 
 from pipeline import __version__
 from pipeline.metrics import HistogramValue, Kind, Lifetimes, Metric, Store, ValueType
-from pipeline.own_metrics import OF_PROCESS, OF_PROGRAMS, OF_SOURCES, OWN_METRICS, PREFIX
-from pipeline.telemetry import PushCounts, SourceCounts, StateCounts, Telemetry
+from pipeline.own_metrics import OF_PROCESS, OF_PROGRAMS, OF_RECORDS, OF_SOURCES, OWN_METRICS, PREFIX
+from pipeline.telemetry import PushCounts, RecordCounts, SourceCounts, StateCounts, Telemetry
 
 NOW = 1_700_000_000 * 10**9
 
@@ -38,19 +38,25 @@ def test_counts_of_sources_and_programs_are_written() -> None:
 def test_every_field_has_its_metric() -> None:
     """A count that nobody can see is no count; one is only logged, at the end, and one is for the watchdog."""
     telemetry = Telemetry(Store())
-    telemetry.add_source(SourceCounts(b"/log"))
+    records = RecordCounts()
+    telemetry.add_source(SourceCounts(b"/log", records=records))
     source, program = telemetry.sources[0], telemetry.program("a.mtail")
     fields = [name for name in OF_PROGRAMS if name != "lines_unmatched"]
     for value, name in enumerate(OF_SOURCES, start=1):
         setattr(source, name, value)
+    for value, name in enumerate(OF_RECORDS, start=1):
+        setattr(records, name, value)
     for value, name in enumerate(fields, start=1):
         setattr(program, name, value)
     program.lines_in_vain = 30
-    assert set(SourceCounts.__slots__) == {"origin", "bytes_left", "arrivals", *OF_SOURCES}
+    assert set(SourceCounts.__slots__) == {"origin", "bytes_left", "arrivals", "records", *OF_SOURCES}
+    assert set(RecordCounts.__slots__) == set(OF_RECORDS)
     assert set(type(program).__slots__) == {"name", "running", "times", "lines_in_vain", *fields}
     telemetry.collect(NOW)
     for value, name in enumerate(OF_SOURCES, start=1):
         assert read_series(telemetry, OF_SOURCES[name].name) == {(b"/log",): value}
+    for value, name in enumerate(OF_RECORDS, start=1):
+        assert read_series(telemetry, OF_RECORDS[name].name) == {(b"/log",): value}
     for value, name in enumerate(fields, start=1):
         assert read_series(telemetry, OF_PROGRAMS[name].name) == {(b"a.mtail",): value}
     assert read_series(telemetry, "prog_lines_unmatched_total") == {(b"a.mtail",): 30 + program.lines_skipped}

@@ -12,6 +12,7 @@ import click
 from pipeline import settings
 from pipeline.cli.group import SPELLINGS, main
 from pipeline.cli.output import count, exit_with, print_diagnostic, print_heading, print_python, show_progress
+from pipeline.cli.replay import list_record_rules
 from pipeline.flag_types import PATH
 from pipeline.flags import CHECK_FLAGS, EXPLAIN_FLAGS
 from pipeline.options import FlagCommand, fill, make_options
@@ -19,6 +20,7 @@ from pipeline.options import FlagCommand, fill, make_options
 if TYPE_CHECKING:
     from pipeline.inspection import Inspection
     from pipeline.language import CompiledProgram
+    from pipeline.record_settings import RecordSettings
 
 
 @main.command(
@@ -69,7 +71,10 @@ def explain(*, path: Path, profile: Path | None, **values: object) -> None:
     from pipeline.inspection import inspect_programs
     from pipeline.wiring import make_compile_options
 
-    show = print_explanation if profile is None else make_profile_printer(str(profile))
+    if profile is None:
+        show: Callable[[Path, CompiledProgram], None] | None = print_explanation
+    else:
+        show = make_profile_printer(str(profile), list_record_rules(values))
     if show is None:
         return
     options = make_compile_options(fill(settings.LanguageSettings, values), sieved=profile is not None, listed=True)
@@ -115,11 +120,13 @@ def print_explanation(path: Path, compiled: CompiledProgram) -> None:
     print_python(compiled.listing)
 
 
-def make_profile_printer(log_name: str) -> Callable[[Path, CompiledProgram], None] | None:
+def make_profile_printer(
+    log_name: str, records: tuple[RecordSettings, ...]
+) -> Callable[[Path, CompiledProgram], None] | None:
     """Return what runs a program over a log and prints what it costs; None if the log is empty, which it says."""
     from pipeline.profiling import Profiler, describe_profile, read_sample
 
-    log = read_sample(log_name)
+    log = read_sample(log_name, records)
     if not log.lines:
         click.echo(f"There is no line in {log_name}, so nothing can be profiled.")
         return None

@@ -12,10 +12,11 @@ from pipeline import settings
 from pipeline.cli.group import SPELLINGS, main
 from pipeline.cli.output import exit_with, print_diagnostic, show_progress
 from pipeline.errors import SettingError, describe_os_error
-from pipeline.flags import REPLAY_FLAGS
+from pipeline.flags import REPLAY_FLAGS, TABLES
 from pipeline.options import FlagCommand, fill, make_options
 
 if TYPE_CHECKING:
+    from pipeline.record_settings import RecordSettings
     from pipeline.replay import Replay
 
 
@@ -57,7 +58,16 @@ def make_source_settings(values: Mapping[str, object]) -> settings.SourceSetting
     """Return the settings of sources, of which there must be one."""
     if not values["logs"]:
         raise SettingError("No log is given. Name one with --logs.")
-    return fill(settings.SourceSettings, values)
+    return fill(settings.SourceSettings, {**values, "records": list_record_rules(values)})
+
+
+def list_record_rules(values: Mapping[str, object]) -> tuple[RecordSettings, ...]:
+    """Return how lines are joined: for the sources that tables of the file of settings name, and for all others."""
+    from pipeline.record_settings import RecordSettings
+
+    tables = click.get_current_context().meta.get(TABLES, {}).get("records", ())
+    flags = fill(RecordSettings, values)
+    return (*tables, flags) if flags.joins else tables
 
 
 def replay_logs(values: Mapping[str, object]) -> None:

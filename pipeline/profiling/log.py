@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from pipeline.batch import Batch
+from pipeline.record_settings import RecordSettings
 from pipeline.settings import SourceSettings
 from pipeline.sources import ReplayFile
 
@@ -32,9 +33,9 @@ class LogSample:
             yield Batch(block, self.origin)
 
 
-def read_sample(spec: str) -> LogSample:
+def read_sample(spec: str, records: tuple[RecordSettings, ...] = ()) -> LogSample:
     """Read the beginning of a file, or of standard input (`-`); `SettingError` when it cannot be read."""
-    file = ReplayFile(spec, SourceSettings(logs=(spec,)))
+    file = ReplayFile(spec, SourceSettings(logs=(spec,), records=records))
     file.measure()
     batches: list[Batch] = []
     for batch in file.read_batches():

@@ -22,6 +22,7 @@ from pipeline.errors import SettingError
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import MAX_DRAIN_BYTES, STDIN, Intake
 from pipeline.sources.omprog import OK, Dialogue
+from pipeline.sources.records import RecordWay, release_records
 from pipeline.sources.stdin import StdinSource, is_ready
 from pipeline.sources.surroundings import Surroundings
 
@@ -52,6 +53,12 @@ class ConfirmingSource(StdinSource):
         self.owed = bytearray(OK)
         """The answers that are not written yet. The first says that we are ready."""
         self.is_unsaved = False
+        self.records: RecordWay | None = None
+
+    @property
+    def position(self) -> object:
+        """The records that have begun: rsyslog was told that we have their lines, and sends them to nobody again."""
+        return None if self.records is None else list(self.records.joiner.spell()) or None
 
     def prepare(self) -> None:
         super().prepare()
@@ -67,6 +74,7 @@ class ConfirmingSource(StdinSource):
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         intake = Intake(self.counts, partial(self.receive, deliver), self.settings.max_line_bytes)
         task_status.started()
+        self.resume_records(deliver)
         try:
             await self.converse(intake)
         except trio.Cancelled:
@@ -91,7 +99,23 @@ class ConfirmingSource(StdinSource):
         self.owed += answers
         if block:
             self.is_unsaved = True
-            deliver(Batch(block, batch.origin))
+            self.pass_on(block, deliver)
+
+    def resume_records(self, deliver: Deliver) -> None:
+        """Go on with the records that the last run has begun; where no lines are joined any more, deliver them."""
+        self.records = self.open_records(deliver)
+        saved = self.surroundings.positions.get(self.name)
+        if self.records is not None:
+            self.records.resume(saved)
+        elif block := release_records(saved):
+            deliver(Batch(block, self.counts.origin))
+
+    def pass_on(self, block: bytes, deliver: Deliver) -> None:
+        """Deliver lines, or the records that end with them."""
+        if self.records is not None:
+            block = self.records.take(block)
+        if block:
+            deliver(Batch(block, self.counts.origin))
 
     async def settle(self) -> None:
         """Write the answers that are due, when what they confirm is on the disk, if it is to be.
@@ -123,9 +147,16 @@ class ConfirmingSource(StdinSource):
                     return
                 remaining -= size
                 await self.settle()
+        self.end_records()
 
     def finish(self, intake: Intake, deliver: Deliver) -> None:
         """Deliver what is left when rsyslog has gone: nobody will send it again."""
         intake.finish()
         if block := self.dialogue.end():
-            deliver(Batch(block, self.counts.origin))
+            self.pass_on(block, deliver)
+        self.end_records()
+
+    def end_records(self) -> None:
+        """Deliver the records that have begun, unless the next run goes on with them."""
+        if self.records is not None and not self.surroundings.keeps_state:
+            self.records.finish()

@@ -48,9 +48,11 @@ class DatagramSource(SocketSource):
     async def receive(self, receiver: BoundSocket, deliver: Deliver) -> None:
         """Deliver what comes to one socket, until cancelled; then what waits there."""
         sock = receiver.socket
-        intake = Intake(self.counts, deliver, self.settings.max_line_bytes)
+        intake = self.make_intake(deliver)
         burst = Burst(self.settings.max_line_bytes)
-        drops = Drops(sock, self.surroundings.descriptors.rest_of(sock.fileno()))
+        rest = self.surroundings.descriptors.rest_of(sock.fileno())
+        intake.resume(rest)
+        drops = Drops(sock, rest)
         try:
             while True:
                 await trio.lowlevel.wait_readable(sock)
@@ -63,7 +65,10 @@ class DatagramSource(SocketSource):
             while remaining > 0 and self.surroundings.may_drain() and (count := burst.receive(sock)):
                 self.pass_on(burst, intake, drops)
                 remaining -= burst.size + count
-            self.surroundings.descriptors.leave(sock.fileno(), Rest(drops=drops.known))
+            if self.surroundings.descriptors.leave(sock.fileno(), intake.begun._replace(drops=drops.known)):
+                intake.forget()
+            else:
+                intake.finish()
             raise
 
     def end(self, receiver: BoundSocket) -> None:

@@ -25,7 +25,7 @@ from pipeline.descriptors import PIPE_NAME, identify_descriptor
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.ownership import Ownership
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import Intake, count_waiting, drain, widen_pipe
+from pipeline.sources.intake import count_waiting, drain, widen_pipe
 from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import read_to_end
@@ -168,7 +168,7 @@ class FifoSource(SingleSource):
 
     async def read(self, pipe: HeldPipe, deliver: Deliver) -> None:
         """Read a pipe until cancelled, or when it has been retired, until its end."""
-        intake = Intake(self.counts, deliver, self.settings.max_line_bytes)
+        intake = self.make_intake(deliver)
         intake.resume(self.surroundings.descriptors.rest_of(pipe.descriptor))
         seconds = self.settings.partial_line_timeout_seconds
         try:
@@ -180,7 +180,9 @@ class FifoSource(SingleSource):
             self.surroundings.descriptors.forget(identify_descriptor(pipe.descriptor))
         except trio.Cancelled:
             drain(pipe.descriptor, intake, self.surroundings.may_drain)
-            if not self.surroundings.descriptors.leave(pipe.descriptor, intake.framer.begun):
+            if self.surroundings.descriptors.leave(pipe.descriptor, intake.begun):
+                intake.forget()
+            else:
                 intake.finish()
             raise
         self.pipes.remove(pipe)

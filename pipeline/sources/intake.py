@@ -21,6 +21,7 @@ from typing import Protocol
 
 from pipeline.batch import Batch, Deliver, Rest
 from pipeline.sources.framing import LineFramer
+from pipeline.sources.records import RecordWay, Spelled, release_records
 from pipeline.telemetry import SourceCounts
 
 STDIN = 0
@@ -108,9 +109,9 @@ class Source(Protocol):
 
 
 class Intake:
-    """One stream of bytes on its way to the programs."""
+    """One stream of bytes on its way to the programs. With `records`, lines that belong together are joined there."""
 
-    __slots__ = ("counts", "deliver", "framer", "origin")
+    __slots__ = ("counts", "deliver", "framer", "origin", "records")
 
     def __init__(
         self,
@@ -118,16 +119,26 @@ class Intake:
         deliver: Deliver,
         max_line_bytes: int,
         make_framer: Callable[[int], LineFramer] = LineFramer,
+        records: RecordWay | None = None,
     ) -> None:
         self.counts = counts
         self.origin = counts.origin
         self.deliver = deliver
         self.framer = make_framer(max_line_bytes)
+        self.records = records
 
     def resume(self, rest: Rest | None) -> None:
-        """Go on with a line that the last run has begun, if it has."""
+        """Go on with a line, and with records, that the last run has begun, if it has."""
         if rest is not None:
             self.framer.resume(rest)
+            self.resume_records(rest.records)
+
+    def resume_records(self, records: Spelled) -> None:
+        """Go on with records that were begun; where no lines are joined any more, deliver them."""
+        if self.records is not None:
+            self.records.resume(records)
+        elif block := release_records(records):
+            self.deliver(Batch(block, self.origin))
 
     def read(self, descriptor: int) -> int:
         """Read what is there, at most `READ_BYTES`, and deliver the lines that end in it.
@@ -143,17 +154,41 @@ class Intake:
         """Deliver the lines that end in the first `size` bytes of `data`."""
         self.pass_on(self.framer.feed(data, size))
 
-    def finish(self) -> None:
-        """Deliver the unended last line, if there is one."""
+    def end_line(self) -> None:
+        """Take the unended last line, if there is one, to have ended."""
         if block := self.framer.finish():
             self.counts.lines_partial += 1
             self.pass_on(block)
+
+    def finish(self) -> None:
+        """Deliver all that was begun: the unended last line, and records."""
+        self.end_line()
+        if self.records is not None:
+            self.records.finish()
+
+    @property
+    def begun(self) -> Rest:
+        """All that was begun, for whom it is left to; then call `forget`."""
+        return self.framer.begun._replace(records=self.begun_records)
+
+    @property
+    def begun_records(self) -> Spelled:
+        """The records that were begun."""
+        return () if self.records is None else self.records.joiner.spell()
+
+    def forget(self) -> None:
+        """Throw away what was begun, because somebody else goes on with it."""
+        self.framer.finish()
+        if self.records is not None:
+            self.records.joiner.forget()
 
     def pass_on(self, block: bytes) -> None:
         """Count and deliver what the framer gave."""
         if self.framer.truncated:
             self.counts.lines_truncated += self.framer.truncated
             self.framer.truncated = 0
+        if block and self.records is not None:
+            block = self.records.take(block)
         if block:
             self.deliver(Batch(block, self.origin))
 

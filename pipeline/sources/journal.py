@@ -20,6 +20,7 @@ from pipeline.settings import ReadFrom, SourceSettings, find_zone
 from pipeline.sources.intake import MAX_DRAIN_BYTES, READ_BYTES, Intake
 from pipeline.sources.journal_lines import LineWriter
 from pipeline.sources.journal_query import parse_query
+from pipeline.sources.records import Spelled
 from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.waiting import wait_readable
@@ -44,13 +45,22 @@ class JournalSource(SingleSource):
         self.query = parse_query(spec)
         self.reader: JournalReader | None = None
         self.writer = LineWriter(find_zone("Local"), message_only=self.query.message_only)
-        saved = self.surroundings.positions.get(spec)
-        self.cursor = saved if isinstance(saved, str) else None
-        """The last entry delivered, "" before the first of an empty journal, None where nothing is known yet."""
+        self.cursor: str | None = None
+        """The last entry read, "" before the first of an empty journal, None where nothing is known yet."""
+        self.saved_records: Spelled = ()
+        """Records that the last run had begun by then."""
+        self.intake: Intake | None = None
+        match self.surroundings.positions.get(spec):
+            case str(cursor):
+                self.cursor = cursor
+            case {"cursor": str(cursor), "records": list(records)}:
+                self.cursor, self.saved_records = cursor, records
 
     @property
-    def position(self) -> str | None:
-        return self.cursor
+    def position(self) -> object:
+        """The last entry read, and with it the records that have begun: their lines were not delivered yet."""
+        records = self.saved_records if self.intake is None else self.intake.begun_records
+        return {"cursor": self.cursor, "records": list(records)} if records and self.cursor else self.cursor
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -105,9 +115,11 @@ class JournalSource(SingleSource):
             self.cursor = reader.seek_end()
 
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        intake = Intake(self.counts, deliver, self.settings.max_line_bytes)
+        intake = self.intake = self.make_intake(deliver)
         try:
             task_status.started()
+            intake.resume_records(self.saved_records)
+            self.saved_records = ()
             reader = await self.wait_files()
             while True:
                 if self.read(reader, intake):
@@ -117,6 +129,11 @@ class JournalSource(SingleSource):
                     reader.process()
         except trio.Cancelled:
             self.drain(intake)
+            if not self.settings.read_positions:
+                intake.finish()
+            raise
+        except OSError:
+            intake.finish()
             raise
         finally:
             self.close()

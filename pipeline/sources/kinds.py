@@ -18,6 +18,7 @@ from pipeline.sources.inet_address import InetAddress
 from pipeline.sources.inherited import SCHEME, resolve_names
 from pipeline.sources.intake import STDIN_NAMES, Source
 from pipeline.sources.journal import JournalSource
+from pipeline.sources.records import check_rules
 from pipeline.sources.stdin import StdinSource
 from pipeline.sources.stream import StreamSource
 from pipeline.sources.surroundings import Surroundings
@@ -67,6 +68,7 @@ def parse_items(settings: SourceSettings, surroundings: Surroundings) -> dict[st
     """Return the source of each item of `--logs`, as it is written there; items that name the same share it."""
     if settings.confirm and not any(spec in STDIN_NAMES for spec in settings.logs):
         raise SettingError("--confirm is about standard input, and that is not among --logs: add -.")
+    check_rules(settings.records)
     items: dict[str, Source] = {}
     sources: dict[str, Source] = {}
     for spec in resolve_names(settings.logs, surroundings.descriptors):

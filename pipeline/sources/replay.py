@@ -12,6 +12,7 @@ from pipeline.errors import SettingError, describe_os_error
 from pipeline.settings import SourceSettings
 from pipeline.sources.compressed import find_compression
 from pipeline.sources.intake import STDIN, STDIN_NAMES, Intake, widen_pipe
+from pipeline.sources.records import RecordWatch, check_rules, open_way
 from pipeline.telemetry import SourceCounts
 
 
@@ -28,7 +29,8 @@ class ReplayFile:
         path = spec.removeprefix("file://")
         self.name = spec if self.is_stdin else os.path.normpath(Path.cwd() / path)
         self.counts = SourceCounts(os.fsencode(self.name))
-        self.max_line_bytes = settings.max_line_bytes
+        self.settings = settings
+        check_rules(settings.records)
         self.bytes_read = 0
         self.is_text = False
         """Its beginning has been seen, and is not compressed."""
@@ -44,7 +46,9 @@ class ReplayFile:
     def read_batches(self) -> Iterator[Batch]:
         """Read to the end, the unended last line included; raises `SettingError` when it cannot be read."""
         batches: list[Batch] = []
-        intake = Intake(self.counts, batches.append, self.max_line_bytes)
+        # Nobody has records delivered that wait: the rest of each is there already, or will never be.
+        records = open_way(self.settings, self.counts, batches.append, RecordWatch(), self.spec)
+        intake = Intake(self.counts, batches.append, self.settings.max_line_bytes, records=records)
         for size in self.read(intake):
             self.require_text(batches)
             self.bytes_read += size

@@ -56,7 +56,7 @@ class StdinSource(SingleSource):
             widen_pipe(self.descriptor)
 
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        intake = Intake(self.counts, deliver, self.settings.max_line_bytes)
+        intake = self.make_intake(deliver)
         try:
             task_status.started()
             await self.wait_readable()

@@ -131,7 +131,7 @@ class StreamSource(SocketSource):
 
     async def serve(self, connection: socket.socket, deliver: Deliver) -> None:
         """Read one connection, which counts already, to its end."""
-        intake = self.make_intake(deliver)
+        intake = self.make_intake(deliver, StreamFramer)
         intake.resume(self.surroundings.descriptors.rest_of(connection.fileno()))
         with connection:
             try:
@@ -145,10 +145,6 @@ class StreamSource(SocketSource):
             finally:
                 self.counts.connections -= 1
                 self.open_connections.discard(connection)
-
-    def make_intake(self, deliver: Deliver) -> Intake:
-        """Return the way of one connection."""
-        return Intake(self.counts, deliver, self.settings.max_line_bytes, StreamFramer)
 
     def end_connection(self, connection: socket.socket, intake: Intake) -> None:
         """Take what a connection holds; then leave it to the next run, or end it."""
@@ -168,7 +164,10 @@ class StreamSource(SocketSource):
         if not descriptors.stores or drain(descriptor, intake, self.surroundings.may_drain):
             return False
         descriptors.store(descriptor, CONNECTION_NAME)
-        return descriptors.leave(descriptor, intake.framer.begun)
+        if not descriptors.leave(descriptor, intake.begun):
+            return False
+        intake.forget()
+        return True
 
     def drain_waiting(self, listener: socket.socket, deliver: Deliver) -> None:
         """Take what those connections hold that nobody has accepted."""
@@ -176,7 +175,7 @@ class StreamSource(SocketSource):
         try:
             while self.surroundings.may_drain() and (waiting := accept_waiting(listener)) is not None:
                 with waiting:
-                    self.end_connection(waiting, self.make_intake(deliver))
+                    self.end_connection(waiting, self.make_intake(deliver, StreamFramer))
         except OSError as error:
             self.counts.errors += 1
             logger.error("%s: what waiting writers have sent is lost: %s.", self.name, describe_os_error(error))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline.descriptors import Descriptors
 from pipeline.sources.ledger import Ledger
+from pipeline.sources.records import RecordWatch
 from pipeline.telemetry import SourceCounts
 
 
@@ -33,3 +34,7 @@ class Surroundings:
     """Has the whole daemon end in good order."""
     ledger: Ledger = field(default_factory=Ledger)
     """Which files are read: two patterns may match the same one."""
+    watch: RecordWatch = field(default_factory=RecordWatch)
+    """Whom to tell of records that wait for their next line."""
+    keeps_state: bool = False
+    """Whether what `position` returns goes over to the next run, also that of sources that cannot be read again."""

@@ -34,7 +34,7 @@ async def read_to_end(
                 return
             await yield_after(size)
         if partial_seconds and intake.framer.rest and not await wait_readable(descriptor, partial_seconds):
-            intake.finish()
+            intake.end_line()
         if not idle_seconds:
             await trio.lowlevel.wait_readable(descriptor)
         elif not await wait_readable(descriptor, idle_seconds):

@@ -7,7 +7,8 @@ So the beginning of the file decides: its first bytes, or a hash of them where t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -42,7 +43,8 @@ class Fingerprint:
 class Mark:
     """How far a file has been read: up to the end of its last whole line.
 
-    `path` is what its lines are named after. `head` is known of what this run has read.
+    `path` is what its lines are named after. `head` is known of what this run has read. `records` are those that had
+    begun by then, as `sources/records` spells them: their lines were read and not delivered.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Mark:
     fingerprint: Fingerprint
     offset: int
     head: bytes | None = field(default=None, compare=False, repr=False)
+    records: Sequence[Mapping[str, object]] = field(default=(), compare=False, repr=False)
 
     def fits(self, head: bytes, size: int) -> bool:
         """Return whether a file of `size` bytes that begins with `head` can be gone on with."""
@@ -69,13 +72,16 @@ class Mark:
 
     def spell(self) -> dict[str, object]:
         """Return it as JSON can write it."""
-        return {
+        spelled: dict[str, object] = {
             "path": self.path,
             "device": self.identity[0],
             "inode": self.identity[1],
             "fingerprint": [self.fingerprint.length, self.fingerprint.digest],
             "offset": self.offset,
         }
+        if self.records:
+            spelled["records"] = list(self.records)
+        return spelled
 
 
 def has_position(position: object) -> bool:
@@ -99,8 +105,11 @@ def read_mark(entry: object) -> Mark | None:
             "inode": int(inode),
             "fingerprint": [int(length), str(digest)],
             "offset": int(offset),
+            **others,
         } if length >= 0 and offset >= 0:
-            return Mark(path, (device, inode), Fingerprint(length, digest), offset)
+            records = others.get("records")
+            found = Mark(path, (device, inode), Fingerprint(length, digest), offset)
+            return replace(found, records=records) if isinstance(records, list) else found
         case _:
             return None
 

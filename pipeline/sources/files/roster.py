@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from pipeline.batch import Batch, Deliver
@@ -33,6 +33,7 @@ from pipeline.sources.files.pattern import PathPattern
 from pipeline.sources.files.remains import Folders, open_remains
 from pipeline.sources.files.tail import Tail, open_regular
 from pipeline.sources.intake import Intake
+from pipeline.sources.records import Spelled, open_way
 from pipeline.sources.surroundings import Surroundings
 from pipeline.unix_socket import identify
 
@@ -59,7 +60,9 @@ class Roster:
     pattern: PathPattern
     settings: SourceSettings
     surroundings: Surroundings
-    deliver: Deliver = lambda _: None
+    deliver: Deliver = field(init=False)
+    early: list[Batch] = field(default_factory=list)
+    """What was to be delivered before anybody took it: records of the last run that cannot be gone on with."""
     parts: Parts = field(init=False)
     expansion: Expansion = field(default_factory=Expansion)
     tails: dict[Identity, Tail] = field(default_factory=dict)
@@ -77,6 +80,7 @@ class Roster:
     """Files that could not be opened, with the place where to begin when they can be."""
 
     def __post_init__(self) -> None:
+        self.deliver = self.early.append
         kept = self.pattern.text if self.pattern.is_path else ""
         self.parts = Parts(self.surroundings, self.settings.poll_log_interval_seconds, kept)
         if kept:
@@ -205,7 +209,7 @@ class Roster:
         mark = self.find_mark(tail)
         if mark is not None and mark.path != path and os.path.lexists(mark.path):
             name = mark.path  # it was rotated while we were away, as another file has taken its place
-        self.adopt(tail, name or path)
+        self.adopt(tail, name or path, () if mark is None else mark.records)
         tail.is_accepted = mark is not None or (is_first and find_compression(tail.head) is None)
         tail.begin(self.find_start(tail, is_first=is_first) if mark is None else mark.offset)
         if not self.accept(tail, path):
@@ -245,10 +249,17 @@ class Roster:
             os.close(descriptor)
             raise
 
-    def adopt(self, tail: Tail, path: str) -> None:
-        """Know a tail from now on, and name its lines after `path`."""
-        tail.name(path, Intake(self.parts.count(path), self.pass_on, self.settings.max_line_bytes))
+    def adopt(self, tail: Tail, path: str, records: Spelled = ()) -> None:
+        """Know a tail from now on, and name its lines after `path`; go on with records that were begun."""
+        tail.name(path, self.make_intake(path))
+        tail.intake.resume_records(records)
         self.tails[tail.identity] = self.surroundings.ledger.tails[tail.identity] = tail
+
+    def make_intake(self, path: str) -> Intake:
+        """Return the way of the lines that are named after `path`."""
+        counts = self.parts.count(path)
+        records = open_way(self.settings, counts, self.pass_on, self.surroundings.watch, self.pattern.text)
+        return Intake(counts, self.pass_on, self.settings.max_line_bytes, records=records)
 
     def find_start(self, tail: Tail, *, is_first: bool) -> int:
         """Return where to begin in a file that was never read: the end is the one it had at our start."""
@@ -303,6 +314,14 @@ class Roster:
         if self.resume_elsewhere(mark, folders) is None and mark.fingerprint.length:
             text = "%s: the file that was read up to byte %d is gone. What was written to it after that is not read."
             logger.warning(text, mark.path, mark.offset, extra={"source": mark.path})
+            self.end_records(mark)
+
+    def end_records(self, mark: Mark) -> None:
+        """Deliver the records of a file that is gone: they are as they are."""
+        if mark.records:
+            intake = self.make_intake(mark.path)
+            intake.resume_records(mark.records)
+            intake.finish()
 
     def resume_elsewhere(self, mark: Mark, folders: Folders | None = None) -> Tail | None:
         """Read what is left of a file that is no longer what or where it was; what is there now has to wait for it."""
@@ -311,7 +330,7 @@ class Roster:
         if descriptor is None:
             return None
         tail = self.take(descriptor)
-        self.adopt(tail, mark.path)
+        self.adopt(tail, mark.path, mark.records)
         tail.begin(mark.offset)
         tail.is_accepted = True
         tail.is_copy = tail.identity != mark.identity
@@ -349,7 +368,7 @@ class Roster:
         else:
             tail.predecessors.append(copy)
         tail.start_over()
-        self.surroundings.ledger.past.append(mark)
+        self.surroundings.ledger.past.append(replace(mark, records=()))
 
     def fail(self, tail: Tail, error: OSError) -> None:
         """Report a failure to read. A handle that has become stale (of NFS) is opened again at the next look."""
@@ -380,6 +399,14 @@ class Roster:
         tail.close()
         del self.tails[tail.identity], self.surroundings.ledger.tails[tail.identity]
         self.places = {path: other for path, other in self.places.items() if other is not tail}
+
+    def deliver_to(self, deliver: Deliver) -> None:
+        """Deliver there from now on."""
+        self.deliver = deliver
+        early = self.early[:]
+        self.early.clear()
+        for batch in early:
+            deliver(batch)
 
     def pass_on(self, batch: Batch) -> None:
         """Deliver a batch to whom we deliver now."""

@@ -93,7 +93,7 @@ class PathSource:
             self.is_watching = False
 
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        self.roster.deliver = deliver
+        self.roster.deliver_to(deliver)
         try:
             async with trio.open_nursery() as nursery:
                 task_status.started()

@@ -50,7 +50,8 @@ class Tail:
 
     @property
     def mark(self) -> Mark:
-        return Mark(self.path, self.identity, Fingerprint.of(self.head), self.line_end, self.head)
+        begun = self.intake.begun_records
+        return Mark(self.path, self.identity, Fingerprint.of(self.head), self.line_end, self.head, begun)
 
     def name(self, path: str, intake: Intake) -> None:
         """Send lines this way, and name them after `path`."""
@@ -89,8 +90,8 @@ class Tail:
         return False
 
     def start_over(self) -> None:
-        """Forget what was read, and the line begun with it."""
-        self.intake.framer.finish()
+        """Forget what was read, and what was begun with it."""
+        self.intake.forget()
         self.head = b""
         self.looked_at = (-1, -1)
         self.begin(find_data(self.descriptor))
@@ -134,12 +135,13 @@ class Tail:
         self.lag = lag
 
     def finish(self) -> None:
-        """Deliver the unended last line, if there is one."""
+        """Deliver the unended last line, if there is one, and records that have begun."""
         self.intake.finish()
         self.line_end = self.offset
 
     def close(self) -> None:
-        """Let go of the file. What lags is not waited for any more."""
+        """Let go of the file. What lags is not waited for any more; what is begun is left to whoever has its mark."""
+        self.intake.forget()
         os.close(self.descriptor)
         self.descriptor = -1
         self.intake.counts.closes += 1
