@@ -22,6 +22,9 @@ from json.encoder import encode_basestring
 from pipeline.metlog.harmless import Mender, is_plain, is_text, make_text, write_json
 
 ENV_VERSION = "0.8"
+NAMES = frozenset(
+    "type timestamp logger severity payload fields env_version metlog_pid metlog_hostname".split()  # noqa: SIM905 - shorter
+)
 DEFAULT_SEVERITY = 6
 
 # What is in a message is text where it must be: `complete` has seen to it.

@@ -1,0 +1,439 @@
+"""The client: what an application calls.
+
+Every call makes an envelope, asks the filters, and gives it to the sender, in the caller's thread. Nothing that goes
+wrong there reaches the application: it is counted, told on standard error at most once a minute, and, once sending
+works again, told in a message of type `metlog.dropped`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from types import MethodType
+from typing import Protocol
+
+from pipeline.metlog.envelope import (
+    DEFAULT_SEVERITY,
+    ENV_VERSION,
+    NAMES,
+    SEVERITY,
+    Message,
+    Stamper,
+    complete,
+    restore,
+)
+from pipeline.metlog.losses import (
+    DROPPED_TYPE,
+    REPORT_SECONDS,
+    ClientCounts,
+    Reporter,
+    SenderLike,
+    watch_sender,
+    write_line,
+)
+from pipeline.metlog.old_style import OldStyle
+from pipeline.metlog.senders import NoSendSender
+from pipeline.metlog.timers import NoTimer, Timer
+
+__all__ = ["SEVERITY", "Filter", "MetlogClient"]
+
+Filter = Callable[[Message], object]
+"""Says whether a message is to be sent, and may change it."""
+
+Fields = Mapping[str, object]
+
+
+class Plugin(Protocol):
+    """A function that becomes a method of a client."""
+
+    __name__: str
+
+    def __call__(self, client: MetlogClient, /, *args: object, **kwargs: object) -> object:
+        """Do what the plugin does."""
+
+
+class MetlogClient(OldStyle):
+    """Sends messages of one application through one sender. It may be used by any threads and tasks."""
+
+    env_version = ENV_VERSION
+
+    def __init__(
+        self,
+        sender: SenderLike | None,
+        logger: str = "",
+        severity: int = DEFAULT_SEVERITY,
+        disabled_timers: Iterable[str] | None = None,
+        filters: Iterable[Filter] | None = None,
+        *,
+        report_seconds: float | None = REPORT_SECONDS,
+        timer_digits: int = 0,
+    ) -> None:
+        """Without a sender it sends nothing until `setup` gives it one.
+
+        Losses are told every `report_seconds` at most, on standard error; never if that is None. Timers are sent in
+        whole milliseconds, unless `timer_digits` asks for up to three digits of a fraction.
+        """
+        self.hostname = socket.gethostname()
+        self.pid = os.getpid()
+        self.counts = ClientCounts()
+        self._config = "{}"
+        self._dynamic_methods: dict[str, Callable[..., object]] = {}
+        self._noop_timer = NoTimer()
+        self._stamper = Stamper()
+        self._reporter = Reporter(report_seconds)
+        self.setup(
+            sender,
+            logger,
+            severity,
+            disabled_timers,
+            filters,
+            report_seconds=report_seconds,
+            timer_digits=timer_digits,
+        )
+        _CLIENTS.add(self)
+
+    def setup(
+        self,
+        sender: SenderLike | None = None,
+        logger: str = "",
+        severity: int = DEFAULT_SEVERITY,
+        disabled_timers: Iterable[str] | None = None,
+        filters: Iterable[Filter] | None = None,
+        *,
+        report_seconds: float | None = REPORT_SECONDS,
+        timer_digits: int = 0,
+    ) -> None:
+        """Configure the client anew, while it is used or not. The sender that it had is not closed."""
+        self.logger = logger
+        self.severity = severity
+        self._disabled_timers = collect_names(disabled_timers)
+        self.filters: Sequence[Filter] = list(filters or ())
+        self.timer_digits = min(max(timer_digits, 0), 3)
+        self._reporter.interval_seconds = report_seconds
+        self.sender = NoSendSender() if sender is None else sender
+
+    @property
+    def sender(self) -> SenderLike:
+        """What messages are given to."""
+        return self._sender
+
+    @sender.setter
+    def sender(self, sender: SenderLike) -> None:
+        self._watch = watch_sender(sender)
+        self._sender = sender
+
+    @property
+    def is_active(self) -> bool:
+        """Whether there is a sender."""
+        return not isinstance(self._sender, NoSendSender)
+
+    # Messages
+
+    def metlog(
+        self,
+        type: str,  # noqa: A002 - the name of the field, and the keyword of metlog-py
+        logger: str | None = None,
+        severity: int | None = None,
+        payload: object = "",
+        fields: Fields | None = None,
+        timestamp: datetime | float | None = None,
+    ) -> None:
+        """Send a message. The time is now, unless it is given: with its zone, or in seconds since 1970."""
+        try:
+            now = time.time_ns()
+            if timestamp is not None:
+                now = read_time(timestamp, now)
+            message: Message = {
+                "type": type,
+                "timestamp": self._stamper.write(now),
+                "logger": self.logger if logger is None else logger,
+                "severity": self.severity if severity is None else severity,
+                "payload": payload,
+                "fields": {} if fields is None else fields,
+                "env_version": ENV_VERSION,
+                "metlog_pid": self.pid,
+                "metlog_hostname": self.hostname,
+            }
+        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
+            self._count_failure(error)
+        else:
+            self.send_message(message)
+
+    def send_message(self, msg: Message) -> None:
+        """Give a message to the filters, in order, and to the sender. What it lacks of an envelope is added."""
+        try:
+            if msg.keys() != NAMES:
+                msg = self._restore(msg)
+            if self.filters:
+                if not self._is_wanted(msg):
+                    self.counts.filtered += 1
+                    return
+                msg = self._restore(msg)
+            self._deliver(msg)
+        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
+            self._count_failure(error)
+        else:
+            if self._reporter.owes:
+                self._tell_losses()
+
+    def incr(
+        self,
+        name: str,
+        count: float = 1,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Fields | None = None,
+        rate: float = 1.0,
+    ) -> None:
+        """Add to a counter. With a rate below 1 only that share of the calls is sent, by chance."""
+        self._send_number("counter", name, count, logger, severity, fields, rate)
+
+    def gauge(
+        self,
+        name: str,
+        value: float,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Fields | None = None,
+        rate: float = 1.0,
+    ) -> None:
+        """Set a gauge."""
+        self._send_number("gauge", name, value, logger, severity, fields, rate)
+
+    def timer_send(
+        self,
+        name: str,
+        elapsed: float,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Fields | None = None,
+        rate: float = 1.0,
+    ) -> None:
+        """Send a duration in ms. It is always sent: the rate says how it was sampled elsewhere."""
+        try:
+            payload, full = write_number(elapsed), name_fields(name, read_rate(rate) or 1.0, fields)
+        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
+            self._count_failure(error)
+        else:
+            self.metlog("timer", logger, severity, payload, full)
+
+    def timer(
+        self,
+        name: str,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Fields | None = None,
+        rate: float = 1.0,
+    ) -> Timer | NoTimer:
+        """Return a timer, for `with` or as a decorator; one that does nothing if its name or `*` is disabled."""
+        if self._disabled_timers and not self._disabled_timers.isdisjoint((name, "*")):
+            return self._noop_timer
+        return Timer(self, name, logger, severity, fields, read_rate(rate))
+
+    def round_milliseconds(self, nanoseconds: int) -> float:
+        """Return a duration as timers send it."""
+        return round(nanoseconds / 1e6, self.timer_digits or None)
+
+    def is_sampled(self, rate: float) -> bool:
+        """Decide by chance whether to send something of this rate, and count it if not."""
+        if rate >= 1.0 or _RANDOM.random() < rate:
+            return True
+        self.counts.sampled_out += 1
+        return False
+
+    # Plugins
+
+    def add_method(self, method: Plugin, override: bool | str = False) -> None:
+        """Bind a function as a method, by its attribute `metlog_name`, or by the name that `override` says.
+
+        Raises `SyntaxError`, as metlog-py does, if there is something of that name and `override` is false.
+        """
+        name = override if isinstance(override, str) else getattr(method, "metlog_name", method.__name__)
+        if not override and hasattr(self, name):
+            raise SyntaxError(f"The client has something of the name {name!r}; override=True puts this in its place.")
+        self._dynamic_methods[name] = method
+        setattr(self, name, MethodType(method, self))
+
+    # The sender
+
+    def flush(self, timeout_seconds: float = 1.0) -> bool:
+        """Wait until the sender has passed on what it holds, and tell whether it has."""
+        flush = getattr(self._sender, "flush", None)
+        return True if flush is None else bool(flush(timeout_seconds))
+
+    def close(self) -> None:
+        """Close the sender. The next message opens it again."""
+        close = getattr(self._sender, "close", None)
+        if close is not None:
+            close()
+
+    # Inside
+
+    def _send_number(
+        self,
+        type: str,  # noqa: A002 - as above
+        name: str,
+        number: float,
+        logger: str | None,
+        severity: int | None,
+        fields: Fields | None,
+        rate: float,
+    ) -> None:
+        try:
+            if rate.__class__ is not float or rate != 1.0:
+                rate = read_rate(rate)
+                if not self.is_sampled(rate):
+                    return
+            payload, full = write_number(number), name_fields(name, rate, fields)
+        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
+            self._count_failure(error)
+        else:
+            self.metlog(type, logger, severity, payload, full)
+
+    def _is_wanted(self, msg: Message) -> bool:
+        fields = msg["fields"]
+        if isinstance(fields, Mapping):
+            msg["fields"] = dict(fields)  # a filter may change it, and it is the caller's
+        return all(keep(msg) for keep in self.filters)
+
+    def _deliver(self, msg: Message) -> None:
+        """Give a message to the sender. Raises what the sender raises."""
+        if complete(msg, self.severity):
+            self.counts.mended += 1
+        self._sender.send_message(msg)
+        self.counts.sent += 1
+        if not self._watch.is_silent():
+            self._count_drops()
+
+    def _restore(self, msg: Mapping[str, object]) -> Message:
+        return restore(
+            msg,
+            {
+                "type": "",
+                "timestamp": self._stamper.write(time.time_ns()),
+                "logger": self.logger,
+                "severity": self.severity,
+                "payload": "",
+                "fields": {},
+                "env_version": ENV_VERSION,
+                "metlog_pid": self.pid,
+                "metlog_hostname": self.hostname,
+            },
+        )
+
+    def _count_failure(self, error: Exception) -> None:
+        self.counts.failed += 1
+        try:
+            self._report(f"{error.__class__.__name__}: {error}")
+        except Exception:  # noqa: BLE001 - it may fail to say what it is
+            self._report(error.__class__.__name__)
+
+    def _count_drops(self) -> None:
+        """Count what the sender has dropped; that can be more than this message, and it may have been another's."""
+        dropped, unwanted = self._watch.claim()
+        self.counts.dropped += dropped
+        self.counts.filtered += unwanted
+        self.counts.sent -= dropped + unwanted
+        if dropped:
+            self._report(self._watch.reason)
+
+    def _report(self, reason: str) -> None:
+        """Write a line, unless there was one within the last minute."""
+        reporter = self._reporter
+        reporter.owes = True
+        reporter.reason = reason[:MAX_REASON]
+        news = reporter.find_line(self.counts.lost, time.monotonic())
+        if news:
+            sender = self._sender.__class__.__name__
+            many = "1 message was" if news == 1 else f"{news} messages were"
+            write_line(f"metlog: {many} lost by the client {self.logger!r}, last by {sender}: {reporter.reason!r}")
+
+    def _tell_losses(self) -> None:
+        """Send how many were lost, past the filters, unless there was such a message within the last minute."""
+        counts, lost, reporter = self.counts, self.counts.lost, self._reporter
+        news = reporter.find_message(lost, time.monotonic())
+        if not news:
+            return
+        fields = {"lost": news, "failed": counts.failed, "dropped": counts.dropped, "reason": reporter.reason}
+        message = self._restore(
+            {"type": DROPPED_TYPE, "severity": SEVERITY.WARNING, "payload": str(news), "fields": fields}
+        )
+        try:
+            self._deliver(message)
+        except Exception as error:  # noqa: BLE001 - as in `send_message`
+            self._count_failure(error)
+        if counts.lost == lost:
+            reporter.told, reporter.owes = lost, False
+
+    def _start_anew(self) -> None:
+        """Go on in a process that was forked: it has a number and counts of its own."""
+        self.pid = os.getpid()
+        self.counts = ClientCounts()
+        self._reporter = Reporter(self._reporter.interval_seconds)
+        self._watch.start_anew()
+
+
+MAX_REASON = 200
+"""Characters of a reason; the text of an exception may hold a whole message."""
+
+_CLIENTS: weakref.WeakSet[MetlogClient] = weakref.WeakSet()
+
+# A generator of its own: an application that seeds Python's gets the same numbers with and without telemetry.
+_RANDOM = random.Random()  # noqa: S311 - for samples, not for secrets
+
+
+def _start_all_anew() -> None:
+    _RANDOM.seed()
+    for client in list(_CLIENTS):
+        client._start_anew()  # noqa: SLF001 - of this module
+
+
+os.register_at_fork(after_in_child=_start_all_anew)
+
+
+def collect_names(names: Iterable[str] | None) -> frozenset[str]:
+    """Return names as a set; one alone may be given as text."""
+    return frozenset({names} if isinstance(names, str) else names or ())
+
+
+def name_fields(name: str, rate: float, fields: object) -> dict[str, object]:
+    """Return the fields of a counter, timer or gauge. The caller's stay as they are."""
+    if fields is None:
+        return {"name": name, "rate": rate}
+    if isinstance(fields, Mapping):
+        return {**fields, "name": name, "rate": rate}
+    return {"value": fields, "name": name, "rate": rate}
+
+
+def read_rate(rate: object) -> float:
+    """Return a rate between 0 and 1; 1 for what is none."""
+    try:
+        number = float(rate)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - it is the application's object
+        return 1.0
+    return min(max(number, 0.0), 1.0) if number == number else 1.0
+
+
+def write_number(number: object) -> object:
+    """Return a number as text, and what is none as it is."""
+    return str(number) if type(number) is int or type(number) is float else number
+
+
+def read_time(timestamp: object, now: int) -> int:
+    """Return a time in ns since 1970; `now` if it is none, or none of a calendar."""
+    try:
+        seconds = timestamp.timestamp() if isinstance(timestamp, datetime) else timestamp
+        nanoseconds = int(seconds * 1_000_000_000)  # type: ignore[operator]
+        time.gmtime(nanoseconds // 1_000_000_000)
+    except Exception:  # noqa: BLE001 - it is the application's object
+        return now
+    return nanoseconds if 0 <= nanoseconds < MAX_TIME else now
+
+
+MAX_TIME = 253_402_300_800_000_000_000
+"""The year 10000, in ns since 1970."""
