@@ -17,8 +17,10 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -30,7 +32,7 @@ from pipeline.descriptors import show_address
 from pipeline.errors import SettingError
 from pipeline.held_signals import release_signals
 from pipeline.life import feed_watchdog, tell_status
-from pipeline.metrics import Snapshot
+from pipeline.metrics import ROUTER, Metric, Snapshot
 from pipeline.pushers import PushContext, Pushes, make_pushers
 from pipeline.report import Meter, describe_report, describe_status
 from pipeline.runtime import Dispatcher, LoadReport
@@ -47,6 +49,9 @@ from pipeline.supervision import Supervisor
 from pipeline.telemetry import SourceCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
 from pipeline.wiring import make_line_options, make_loader, make_prometheus_options, make_store
+
+if TYPE_CHECKING:
+    from pipeline.metlog.router import RouterService
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +88,12 @@ class Daemon:
         pushers = make_pushers(settings.push, context)
         self.pushes = Pushes(pushers, settings.push, self.take_program_snapshot, time.time_ns)
         self.telemetry.pushes = self.pushes.counts
+        self.messages = self.make_messages()
         self.items: dict[str, Source] = {}
         self.sources: list[Source] = []
         self.keeper: StateKeeper | None = None
+        self.restored: list[Metric] = []
+        """What messages had made in an earlier run, until it is taken up."""
         self.watch = RecordWatch()
         self.listening: BoundSocket | None = None
         self.reload_wanted = trio.Event()
@@ -99,6 +107,20 @@ class Daemon:
         self.report_meter = Meter(self.started)
         self.status_meter = Meter(self.started)
 
+    def make_messages(self) -> RouterService | None:
+        """Return the router of metlog, None where no source has messages for it."""
+        settings = self.settings.metlog
+        if not settings.metlog_logs:
+            return None
+        from pipeline.metlog.endpoints import EndpointContext
+        from pipeline.metlog.router import RouterService
+
+        context = EndpointContext(host=os.uname().nodename, read_clock=time.time_ns)
+        native = self.settings.programs.native_histograms
+        service = RouterService(settings, self.store, self.dispatcher.run, context, native=native)
+        self.telemetry.messages = service.counts
+        return service
+
     def prepare(self, stack: ExitStack) -> None:
         """Load, open and bind; `stack` undoes it. Raises `SettingError` when any of it cannot be."""
         descriptors = systemd.receive_descriptors(stores=self.settings.life.store_descriptors)
@@ -111,12 +133,14 @@ class Daemon:
         )
         self.watch = surroundings.watch
         self.restore(surroundings, stack)
-        self.items = parse_items(self.settings.sources, surroundings)
+        envelopes = self.parse_sources(surroundings)
         self.sources = list(dict.fromkeys(self.items.values()))
         now = time.time_ns()
         self.report_load(self.loader.load(now))
         self.telemetry.reloads.note(successful=not self.loader.failures, now=now)
         self.dispatcher.use(self.loader.programs)
+        if self.messages is not None:
+            self.prepare_messages(self.messages, stack)
         stack.callback(descriptors.hand_over)
         for source in self.sources:
             stack.callback(source.close)
@@ -126,13 +150,40 @@ class Daemon:
             stack.callback(self.listening.close)
         for name in descriptors.settle():
             logger.warning("What systemd passed as %s belongs to nothing that is set. It is closed.", name)
-        self.supervisor = Supervisor(self.sources, self.deliver)
+        self.supervisor = Supervisor(self.sources, self.deliver, dict.fromkeys(envelopes, self.deliver_messages))
         self.report_unmatched()
         shortage = describe_shortage(
             raise_descriptor_limit(), self.settings.sources.max_connections, count_listeners(self.sources)
         )
         if shortage:
             logger.warning("%s", shortage)
+
+    def parse_sources(self, surroundings: Surroundings) -> list[Source]:
+        """Make the sources of lines and those of envelopes, and return these. Nothing is joined in them."""
+        lines, logs = self.settings.sources, self.settings.metlog.metlog_logs
+        has_stdin = any(log in STDIN_NAMES for log in logs)
+        self.items = parse_items(replace(lines, confirm=lines.confirm and not has_stdin), surroundings)
+        if not logs:
+            return []
+        settings = replace(lines, logs=logs, confirm=lines.confirm and has_stdin, records=())
+        items = parse_items(settings, surroundings)
+        names = {source.name for source in self.items.values()}
+        for item, source in items.items():
+            if source.name in names:
+                raise SettingError(f"The source {item} is one of --logs and one of envelopes: it can only be one.")
+        self.items.update(items)
+        return list(items.values())
+
+    def prepare_messages(self, messages: RouterService, stack: ExitStack) -> None:
+        """Have the router know the programs, go on with what messages had made, and open its endpoints."""
+        if ROUTER in self.loader.running:
+            raise SettingError(
+                f"A program cannot be called {ROUTER}: that is how the metrics of messages are told apart."
+            )
+        messages.refresh()
+        messages.restore(self.restored, time.time_ns())
+        self.restored = []
+        messages.prepare(stack)
 
     def read_origins(self, item: str) -> tuple[bytes, ...]:
         """Return what comes from an item of `--logs` now."""
@@ -162,7 +213,8 @@ class Daemon:
         state = read_state(settings.state_file)
         if state != State():
             logger.info("The state file %s is read: it has %d series.", settings.state_file, state.series_count)
-        self.loader.restore(state.metrics)
+        self.loader.restore([metric for metric in state.metrics if metric.program != ROUTER])
+        self.restored = [metric for metric in state.metrics if metric.program == ROUTER]
         surroundings.keeps_state = True
         surroundings.positions = {
             name: position for name, position in state.positions.items() if self.keeps_position(name)
@@ -236,6 +288,8 @@ class Daemon:
                 services.start_soon(feed_watchdog, self.list_reading)
                 services.start_soon(tell_status, self.describe_status)
                 services.start_soon(self.reload_when_wanted)
+                if self.messages is not None:
+                    services.start_soon(self.messages.run)
                 self.pushes.begin()
                 services.start_soon(self.pushes.run)
                 with self.stopping:
@@ -275,6 +329,12 @@ class Daemon:
         """Run the programs on `batch`; here the clock is read."""
         self.dispatcher.dispatch(batch, time.time_ns())
 
+    def deliver_messages(self, batch: Batch) -> None:
+        """Route the envelopes of `batch`; here the clock is read."""
+        assert self.messages is not None
+        self.telemetry.count_batch(batch.origin, batch.line_count)
+        self.messages.router.route(batch, time.time_ns())
+
     async def obey_signals(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Reload at SIGHUP, report at SIGUSR1, stop at SIGTERM or SIGINT; a second of these is left to the kernel."""
         for other in OTHER_SIGNALS:
@@ -285,6 +345,8 @@ class Daemon:
             task_status.started()
             while (number := await anext(signals)) not in STOP_SIGNALS:
                 if number == signal.SIGHUP:
+                    if self.messages is not None:
+                        self.messages.reopen()
                     self.reload_wanted.set()
                 else:
                     logger.info("%s", self.describe_all())
@@ -297,16 +359,19 @@ class Daemon:
         """Have the sources end in good order, and with them the daemon."""
         systemd.notify_stopping()
         self.is_ready = False
-        share = 1.0 - LAST_SCRAPES_SHARE - (LAST_WRITE_SHARE if self.keeper or self.pushes.tasks else 0.0)
+        writes = self.keeper or self.pushes.tasks or self.messages
+        share = 1.0 - LAST_SCRAPES_SHARE - (LAST_WRITE_SHARE if writes else 0.0)
         self.stop_deadline = time.monotonic() + self.settings.life.shutdown_timeout_seconds * share
         self.stopping.cancel()
 
     async def bring_away(self) -> None:
-        """Write the state and push the last values, side by side, when nothing will be counted any more."""
+        """Write the state, push the last values and pass on the last messages, side by side: nothing more will come."""
         timeout = self.settings.life.shutdown_timeout_seconds
         left = min(max(self.stop_deadline - time.monotonic(), 0.0) + timeout * LAST_WRITE_SHARE, timeout)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.pushes.finish, left)
+            if self.messages is not None:
+                nursery.start_soon(self.messages.finish, left)
             if self.keeper is not None:
                 nursery.start_soon(self.keeper.finish, max(left, MIN_LAST_WRITE_SECONDS))
 
@@ -354,6 +419,8 @@ class Daemon:
         report = self.loader.swap(changes, time.time_ns())
         if report.loaded or report.unloaded:
             self.dispatcher.use(self.loader.programs)
+            if self.messages is not None:
+                self.messages.refresh()
         self.report_load(report)
         self.report_unmatched()
         self.note_reload(successful=not report.failures)

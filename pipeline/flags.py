@@ -230,6 +230,15 @@ RUN_FLAGS = (
         "unix://PATH, unixgram://PATH, tcp://HOST:PORT, udp://HOST:PORT; journal://; fd://NAME, which systemd passes; "
         "or - for standard input. Comma-separated, repeatable.",
     ),
+    Flag(
+        name="metlog_logs",
+        type=SOURCES,
+        section=LINES,
+        repeatable=True,
+        callback=flatten_values,
+        help="Where envelopes of metlog come from, written as for --logs: a line is one, and the table [metlog] of the "
+        "file of settings says what becomes of it. Comma-separated, repeatable.",
+    ),
     MAX_LINE_BYTES,
     *RECORD_FLAGS,
     Flag(

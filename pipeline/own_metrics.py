@@ -249,6 +249,50 @@ PUSH_TIME = OwnMetric(
     ValueType.FLOAT,
 )
 
+OF_MESSAGES = {
+    "received": OwnMetric("metlog_lines_total", "Lines of the sources of envelopes."),
+    "unrouted": OwnMetric("metlog_unrouted_total", "Messages that no route took."),
+}
+"""Per field of `MessageCounts`."""
+
+METLOG_INVALID = OwnMetric(
+    "metlog_invalid_total",
+    "Lines that are no envelope, by what is wrong with them: json, object, type, timestamp or field.",
+    ("reason",),
+)
+METLOG_ROUTED = OwnMetric(
+    "metlog_routed_total", "Messages that a route took, by its place in the table, from 1.", ("route",)
+)
+METLOG_REFUSALS = OwnMetric(
+    "metlog_refusals_total", "Messages that an endpoint cannot express, by reason.", ("endpoint", "reason")
+)
+OF_ENDPOINTS = {
+    "taken": OwnMetric("metlog_taken_total", "Messages that came to an endpoint.", ("endpoint",)),
+    "delivered": OwnMetric("metlog_delivered_total", "Messages that an endpoint has passed on.", ("endpoint",)),
+    "refused": OwnMetric(
+        "metlog_refused_total",
+        "Messages that can never be passed on: an endpoint cannot express them, or their destination refuses them.",
+        ("endpoint",),
+    ),
+    "dropped": OwnMetric(
+        "metlog_dropped_total",
+        "Messages that found no room in the queue or the spool of an endpoint, the oldest first, or were left at the "
+        "end; or that were to be dropped.",
+        ("endpoint",),
+    ),
+    "queued": OwnMetric("metlog_queued", "Messages that wait for their destination.", ("endpoint",), Kind.GAUGE),
+    "queued_bytes": OwnMetric("metlog_queued_bytes", "Bytes of messages that wait.", ("endpoint",), Kind.GAUGE),
+    "set_aside": OwnMetric(
+        "metlog_spool_files_set_aside_total",
+        "Files of a spool that could not be read, or not all of them.",
+        ("endpoint",),
+    ),
+    "failures": OwnMetric(
+        "metlog_failures_total", "Attempts to pass on messages that failed and are made again.", ("endpoint",)
+    ),
+}
+"""Per field of `EndpointCounts`."""
+
 RELOADS = OwnMetric(
     "reloads_total", "Reloads of the programs; one with a program that could not be loaded has failed.", ("outcome",)
 )
@@ -285,6 +329,11 @@ OWN_METRICS = (
     *OF_PUSHES.values(),
     PUSH_DURATION,
     PUSH_TIME,
+    *OF_MESSAGES.values(),
+    METLOG_INVALID,
+    METLOG_ROUTED,
+    METLOG_REFUSALS,
+    *OF_ENDPOINTS.values(),
     RUN_SECONDS,
     LINE_DURATION,
     RELOADS,

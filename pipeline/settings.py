@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from pipeline.errors import SettingError
+from pipeline.metlog_settings import MetlogSettings
 from pipeline.push_settings import PushSettings
 from pipeline.record_settings import RecordSettings
 from pipeline.setting_checks import (
@@ -215,6 +216,7 @@ class DaemonSettings:
     state: StateSettings = field(default_factory=StateSettings)
     life: LifeSettings = field(default_factory=LifeSettings)
     push: PushSettings = field(default_factory=PushSettings)
+    metlog: MetlogSettings = field(default_factory=MetlogSettings)
 
     def __post_init__(self) -> None:
         if self.sources.read_positions and self.state.state_file is None:
@@ -226,7 +228,10 @@ class DaemonSettings:
         if self.state.state_file is None:
             return
         place = self.state.state_file.absolute()
-        others = {log.partition("://")[2] or log: f"{log} of --logs" for log in self.sources.logs}
+        logs = [(log, "--logs") for log in self.sources.logs] + [
+            (log, "--metlog_logs") for log in self.metlog.metlog_logs
+        ]
+        others = {log.partition("://")[2] or log: f"{log} of {flag}" for log, flag in logs}
         if self.server.unix_socket is not None:
             others[str(self.server.unix_socket)] = "--unix_socket"
         for path, name in others.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import trio
 
@@ -13,6 +14,8 @@ from pipeline.sources import Source
 
 logger = logging.getLogger(__name__)
 
+NOTHING_ELSE: Mapping[Source, Deliver] = MappingProxyType({})
+
 MIN_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 60.0
 """After a failure a source is opened again: soon at first, for it may be a moment's trouble, then less and less
@@ -20,11 +23,14 @@ often. One that has run for longer than the longest pause begins anew."""
 
 
 class Supervisor:
-    """Runs sources that have been prepared."""
+    """Runs sources that have been prepared. Each hands its batches to `deliver`, or to what `others` has for it."""
 
-    def __init__(self, sources: Sequence[Source], deliver: Deliver) -> None:
+    def __init__(
+        self, sources: Sequence[Source], deliver: Deliver, others: Mapping[Source, Deliver] = NOTHING_ELSE
+    ) -> None:
         self.sources = sources
         self.deliver = deliver
+        self.others = others
         self.reading: list[Source] = []
         """Those that run now."""
         self.failing: list[Source] = []
@@ -62,7 +68,7 @@ class Supervisor:
         failure = None
         self.reading.append(source)
         try:
-            await source.run(self.deliver)
+            await source.run(self.others.get(source, self.deliver))
         except* OSError as failures:
             failure = find_first(failures)
         finally:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import __version__
+from pipeline.message_counts import MessageCounts
 from pipeline.metrics import Datum, HistogramDatum, Metric, Store
 from pipeline.own_metrics import (
     BATCH_BOUNDS,
@@ -24,8 +25,13 @@ from pipeline.own_metrics import (
     LOG_BATCHES,
     LOG_LINES,
     LOG_SOURCES,
+    METLOG_INVALID,
+    METLOG_REFUSALS,
+    METLOG_ROUTED,
     NANOSECONDS,
+    OF_ENDPOINTS,
     OF_LIMITS,
+    OF_MESSAGES,
     OF_PROCESS,
     OF_PROGRAMS,
     OF_PUSHES,
@@ -231,6 +237,8 @@ class Telemetry:
     pushes: list[PushCounts] = field(default_factory=list)
     state: StateCounts | None = None
     """None where no state is kept."""
+    messages: MessageCounts | None = None
+    """None where there is no router."""
     metrics: dict[OwnMetric, Metric] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -299,6 +307,8 @@ class Telemetry:
         self.collect_limits(now)
         self.collect_life(now)
         self.collect_pushes(now)
+        if self.messages is not None:
+            self.collect_messages(self.messages, now)
         self.since = now
 
     def collect_life(self, now: int) -> None:
@@ -323,6 +333,21 @@ class Telemetry:
             self.write_durations(PUSH_DURATION, counts.durations, now, label)
             if counts.last_success:
                 self.write(PUSH_TIME, counts.last_success / NANOSECONDS, now, label)
+
+    def collect_messages(self, messages: MessageCounts, now: int) -> None:
+        """Write what became of messages."""
+        for name, own in OF_MESSAGES.items():
+            self.write(own, getattr(messages, name), now)
+        for reason, count in messages.invalid.items():
+            self.write(METLOG_INVALID, count, now, reason.encode())
+        for number, count in enumerate(messages.routes, 1):
+            self.write(METLOG_ROUTED, count, now, b"%d" % number)
+        for counts in messages.endpoints:
+            label = counts.name.encode()
+            for name, own in OF_ENDPOINTS.items():
+                self.write(own, getattr(counts, name), now, label)
+            for reason, count in counts.refusals.items():
+                self.write(METLOG_REFUSALS, count, now, label, reason.encode())
 
     def collect_process(self, now: int) -> None:
         """Write what the process uses, as far as the kernel tells."""

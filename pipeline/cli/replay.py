@@ -54,9 +54,9 @@ def make_program_settings(values: Mapping[str, object]) -> settings.ProgramSetti
     return fill(settings.ProgramSettings, {**values, "language": language})
 
 
-def make_source_settings(values: Mapping[str, object]) -> settings.SourceSettings:
-    """Return the settings of sources, of which there must be one."""
-    if not values["logs"]:
+def make_source_settings(values: Mapping[str, object], *, may_be_none: bool = False) -> settings.SourceSettings:
+    """Return the settings of sources, of which there must be one unless there may be none."""
+    if not values["logs"] and not may_be_none:
         raise SettingError("No log is given. Name one with --logs.")
     return fill(settings.SourceSettings, {**values, "records": list_record_rules(values)})
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -12,8 +14,9 @@ from pipeline import __version__, settings
 from pipeline.cli.group import SPELLINGS, VERSION, main
 from pipeline.cli.programs import check_paths
 from pipeline.cli.replay import make_program_settings, make_source_settings, replay_logs, start_log
-from pipeline.flags import ACCEPTED_FLAGS, RUN_FLAGS
+from pipeline.flags import ACCEPTED_FLAGS, RUN_FLAGS, TABLES
 from pipeline.held_signals import release_signals
+from pipeline.metlog_settings import MetlogSettings
 from pipeline.options import FlagCommand, fill, hide_secrets, make_accepted_options, make_options, make_push_settings
 
 
@@ -47,6 +50,7 @@ def run(
       curl --unix-socket /run/syslog-pipeline/metrics.sock http://localhost/metrics
     """
     start_log(values)
+    metlog = make_metlog_settings(values)
     values["logs"] = (*logs, *extra_logs)
     if compile_only or one_shot:
         release_signals()
@@ -63,12 +67,20 @@ def run(
         run_daemon(
             settings.DaemonSettings(
                 programs=make_program_settings(values),
-                sources=make_source_settings(values),
+                sources=make_source_settings(values, may_be_none=bool(metlog.metlog_logs)),
                 store=fill(settings.StoreSettings, values),
                 formats=fill(settings.FormatSettings, values),
                 server=fill(settings.ServerSettings, values),
                 state=fill(settings.StateSettings, values),
                 life=fill(settings.LifeSettings, values),
                 push=make_push_settings(values),
+                metlog=metlog,
             )
         )
+
+
+def make_metlog_settings(values: Mapping[str, object]) -> MetlogSettings:
+    """Return the settings of the router: those of the table, with the sources of the flag if it is given."""
+    table = click.get_current_context().meta.get(TABLES, {}).get("metlog", MetlogSettings())
+    logs = cast("tuple[str, ...]", values["metlog_logs"])
+    return replace(table, metlog_logs=logs) if logs else cast("MetlogSettings", table)

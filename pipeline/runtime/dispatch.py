@@ -52,8 +52,12 @@ class Dispatcher:
         self.by_origin.pop(origin, None)
 
     def dispatch(self, batch: Batch, now: int) -> None:
-        """Run all programs on `batch`; `now` is the wall clock in nanoseconds since 1970."""
+        """Count `batch` and run all programs on it; `now` is the wall clock in nanoseconds since 1970."""
         self.telemetry.count_batch(batch.origin, batch.line_count)
+        self.run(batch, now)
+
+    def run(self, batch: Batch, now: int) -> None:
+        """Run all programs on `batch`, some lines of a batch that was counted."""
         group = self.by_origin.get(batch.origin)
         if group is None:
             group = self.by_origin[batch.origin] = self.find_group(batch.origin)

@@ -58,6 +58,7 @@ class StoreEndpoint(Endpoint):
         self.keys: dict[str, tuple[bytes, ...]] = {}
         """Label values, by logger, where there are no other labels."""
         self.limit = RateLimit(REPORT_INTERVAL)
+        self.counts.refusals = dict.fromkeys(EXPLANATIONS, 0)
 
     def take(self, messages: Sequence[Message], now: int) -> None:
         """Count messages."""
@@ -128,7 +129,7 @@ class StoreEndpoint(Endpoint):
     def refuse(self, message: Message, reason: str, now: int) -> None:
         """Count a message that is no series, and say so, at a limited rate."""
         self.counts.refused += 1
-        self.counts.refusals[reason] = self.counts.refusals.get(reason, 0) + 1
+        self.counts.refusals[reason] += 1
         record, fields = message.record, cast("Mapping[str, Value]", message.record["fields"])
         self.counts.last_refusal = (
             f"a message of type {show(record['type'])} and name {show(fields.get('name'))} "

@@ -60,7 +60,9 @@ class Router:
         self.lots: dict[str, list[Message]] = {name: [] for name in endpoints}
         self.matcher = Matcher(routes, self.make_plan)
         self.counts = MessageCounts(
-            routes=[0] * len(routes), endpoints=[endpoint.counts for endpoint in endpoints.values()]
+            invalid=dict.fromkeys(EXPLANATIONS, 0),
+            routes=[0] * len(routes),
+            endpoints=[endpoint.counts for endpoint in endpoints.values()],
         )
         self.limit = RateLimit(REPORT_INTERVAL)
         self.last_invalid: InvalidLine | None = None
@@ -112,7 +114,7 @@ class Router:
     def note_invalid(self, line: bytes, origin: bytes, now: int) -> None:
         """Count a line that is no envelope, and say so, at a limited rate."""
         reason = find_fault(line)
-        self.counts.invalid[reason] = self.counts.invalid.get(reason, 0) + 1
+        self.counts.invalid[reason] += 1
         self.last_invalid = InvalidLine(reason, origin, line, now)
         if (suppressed := self.limit.admit(now)) is not None:
             logger.warning(
