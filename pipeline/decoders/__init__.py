@@ -7,13 +7,25 @@ from __future__ import annotations
 
 from pipeline.decoders.csv import CSV
 from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record, Value
-from pipeline.decoders.fields import find_field
+from pipeline.decoders.fields import find_field, make_clock, make_finder, make_reader
 from pipeline.decoders.json import JSON
 from pipeline.decoders.logfmt import LOGFMT
 from pipeline.decoders.metlog import METLOG, decode_metlog
 from pipeline.decoders.syslog import SYSLOG
 
-__all__ = ["DECODERS", "Decode", "Decoder", "DecoderOptions", "Record", "Value", "decode_metlog", "find_field"]
+__all__ = [
+    "DECODERS",
+    "Decode",
+    "Decoder",
+    "DecoderOptions",
+    "Record",
+    "Value",
+    "decode_metlog",
+    "find_field",
+    "make_clock",
+    "make_finder",
+    "make_reader",
+]
 
 DECODERS = {decoder.name: decoder for decoder in (JSON, LOGFMT, CSV, SYSLOG, METLOG)}
 """By the word behind `decode`."""

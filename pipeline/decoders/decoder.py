@@ -49,6 +49,17 @@ class Decoder:
     """The first names of all fields that it can give; None where any text may have any."""
     has_columns: bool = False
     """Whether fields have numbers, from 1, and may be named by `by`; a delimiter can then be given too."""
+    texts: type[bytes] | type[str] | None = None
+    """What all texts in its records are, where that is so. Such a `str` has no surrogates."""
+    spells_names: bool = False
+    """Whether the name of a field that is there stands in the text; for the sieve."""
+    spells_values: bool = False
+    """Whether texts of fields stand in the text, but for those that are `derived`; for the sieve."""
+    derived: frozenset[str] = frozenset()
+    """The first names of fields that are made of something else in the text."""
+    escapes: tuple[bytes, ...] = ()
+    """Where a printable ASCII character of a text, no quote, slash, brace, bracket, colon or comma, does not stand for
+    itself, one of these does."""
     read_time: Callable[[Record, int, DecoderOptions], int | None] | None = None
     """Returns the time of a record in ns since 1970, given the time of reading; None if it says none. Its texts are
     those of the record, so that consecutive lines of one second may be remembered."""

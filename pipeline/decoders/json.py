@@ -61,4 +61,12 @@ def make_json(_options: DecoderOptions) -> Decode:
     return decode_json
 
 
-JSON: Final = Decoder(name="json", make=make_json, help="a JSON text")
+JSON: Final = Decoder(
+    name="json",
+    make=make_json,
+    help="a JSON text",
+    texts=str,
+    spells_names=True,
+    spells_values=True,
+    escapes=(b"\\u00",),
+)

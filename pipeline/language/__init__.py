@@ -24,7 +24,7 @@ from pipeline.language.codegen import (
 from pipeline.language.descriptions import share_descriptions
 from pipeline.language.diagnostics import Diagnostic, Note, ProgramError, Severity, draw_excerpt
 from pipeline.language.guards import Guard, Hits, Probe, derive_guard
-from pipeline.language.layouts import make_strptime
+from pipeline.language.layouts import Times
 from pipeline.language.nodes import Block, Call, Delete, Index
 from pipeline.language.optimizer import fold_constants
 from pipeline.language.parser import check_depth, find_deepest, parse
@@ -175,20 +175,17 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
     """Return the compiled program. The passes here recurse: RecursionError if Python's stack does not suffice."""
     report = Reporter(source)
     checked = check_program(block, report, options.max_regexp_length)
-
-    def make_parser(layout: str) -> Callable[[bytes, int], int]:
-        return make_strptime(layout, options.zone, options.use_current_year)
-
+    times = Times(options.zone, options.use_current_year)
     begins = tuple(statement for begin in checked.begins for statement in begin.statements)
     native = options.native_histograms
-    generated = generate_process(checked, block.statements, report, make_parser, listed=options.listed, native=native)
-    generated_begin = generate_process(checked, begins, report, make_parser, name="begin", listed=False, native=native)
+    generated = generate_process(checked, block.statements, report, times, listed=options.listed, native=native)
+    generated_begin = generate_process(checked, begins, report, times, name="begin", listed=False, native=native)
     guard = derive_guard(checked)
     generated_sieved = None
     if options.sieved and guard.probes:
         hits = Hits({probe: bit for bit, probe in enumerate(sorted(guard.probes))})
         generated_sieved = generate_process(
-            checked, block.statements, report, make_parser, hits=hits, listed=options.listed, native=native
+            checked, block.statements, report, times, hits=hits, listed=options.listed, native=native
         )
     for use, plan in (generated.plans | generated_begin.plans).items():
         if plan.never:
@@ -242,6 +239,7 @@ def make_metrics(checked: CheckedProgram, source: SourceFile, *, native: bool) -
     marks = [node.target for node in nodes if isinstance(node, Delete) and node.after_nanoseconds]
     expiring = {name_metric(checked.metric_names[target.target]) for target in marks if isinstance(target, Index)}
     follows_clock = not any(isinstance(node, Call) and node.name in ("strptime", "settime") for node in nodes)
+    follows_clock = follows_clock and all(use.decoder.read_time is None for use in checked.decodes.values())
     for symbol in checked.metrics:
         expires = name_metric(symbol) in expiring
         yield make_metric(symbol, source, native=native, expires=expires, follows_clock=follows_clock)

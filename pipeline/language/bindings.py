@@ -11,21 +11,32 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.language import slow_paths, support
+from pipeline.language import field_values, slow_paths, support
 from pipeline.metrics import Metric, wrap_int64
 
 FUNCTIONS: dict[str, object] = {
     "Exception": Exception,
     "bisect_left": bisect_left,
+    "bytes": bytes,
     "bytes_of": b"%d".__mod__,
     "exact_float": slow_paths.exact_float,
     "fail_value": slow_paths.fail_value,
+    "field_bool": field_values.field_bool,
+    "field_float": field_values.field_float,
+    "field_int": field_values.field_int,
+    "field_number": field_values.field_number,
+    "field_text": field_values.field_text,
+    "field_time": field_values.field_time,
     "float": float,
     "int": int,
     "is_defined": slow_paths.is_defined,
+    "last_record": slow_paths.last_record,
     "len": len,
+    "order_fields": field_values.order_fields,
     "read_group": slow_paths.read_group,
     "step_value": slow_paths.step_value,
+    "str": str,
+    "type": type,
     "tolower": support.lower_text,
     "wrap_int64": wrap_int64,
     "zip": zip,

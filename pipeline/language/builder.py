@@ -27,6 +27,7 @@ from pipeline.language.nodes import (
     Capture,
     Conditional,
     ConstDeclaration,
+    Decode,
     DecoratorDefinition,
     DecoratorUse,
     Delete,
@@ -83,6 +84,8 @@ class Builder:
         expression: Expression = children[0]
         if expression in self.patterns:
             self.refuse(expression.span, "this pattern has no block", self.suggest_block(expression))
+        if isinstance(expression, Decode):
+            self.refuse(expression.span, "this `decode` has no block", self.suggest_block(expression))
         if self.is_compound(expression):
             self.refuse(expression.span, "this statement has no effect", self.suggest_effect(expression))
         statement = ExpressionStatement(expression.span, expression)
@@ -255,7 +258,31 @@ class Builder:
         return Name(span_of(children[0]), self.check_letters(children[0]))
 
     def capture(self, children: Children) -> Capture:
-        return Capture(span_of(children[0]), self.check_letters(children[0])[1:])
+        token: Token = children[0]
+        name = token[1:] if '"' in token else self.check_letters(token)[1:]
+        path, is_quoted = read_path(name)
+        return Capture(span_of(children[0]), name, path, is_quoted)
+
+    def decode(self, children: Children) -> Decode:
+        opening, decoder, *rest = children
+        last = rest[-1] if rest else decoder
+        delimiter = next((part for part in rest[:1] if isinstance(part, Token) and part.type == "STRING"), None)
+        columns = next((part for part in rest if isinstance(part, Labels)), None)
+        subject: Expression | None = None if isinstance(last, Labels | Token) else last
+        if subject is not None:
+            self.refuse_pattern(subject, "a pattern cannot be decoded", "`from` takes a text, such as a capture group")
+        return Decode(
+            span_of(opening) | span_of(last),
+            self.check_letters(decoder),
+            span_of(decoder),
+            None if delimiter is None else self.string([delimiter]),
+            () if columns is None else columns.names,
+            subject,
+        )
+
+    def columns(self, children: Children) -> Labels:
+        names = tuple(self.names(children[1:]))
+        return Labels(span_of(children[0]) | names[-1].span, names)
 
     def string(self, children: Children) -> StringLiteral:
         return StringLiteral(span_of(children[0]), read_string(children[0]))
@@ -326,18 +353,22 @@ class Builder:
         return isinstance(expression, Binary | Unary) and expression not in self.grouped
 
     def regroup(self, condition: Expression) -> Expression:
-        """Return the condition with its first operator last, if a pattern comes first (spec section 3.2)."""
+        """Return the condition with its first operator last, if a pattern or decode comes first (spec section 3.2)."""
         rest: list[tuple[str, Span, Expression]] = []
         first = condition
         while isinstance(first, Binary) and first.operator in LOGICAL and first not in self.grouped:
             rest.append((first.operator, first.operator_span, first.right))
             first = first.left
-        if len(rest) < 2 or first in self.grouped or not (first in self.patterns or self.joins_constants(first)):
+        if len(rest) < 2 or first in self.grouped or not (self.takes_all(first) or self.joins_constants(first)):
             return condition
         operator, operator_span, right = rest.pop()
         for next_operator, next_span, operand in reversed(rest):
             right = Binary(right.span | operand.span, next_operator, next_span, right, operand)
         return Binary(first.span | right.span, operator, operator_span, first, right)
+
+    def takes_all(self, expression: Expression) -> bool:
+        """Return whether what begins a condition with this takes all that follows as its right side."""
+        return expression in self.patterns or isinstance(expression, Decode)
 
     def joins_constants(self, expression: Expression) -> bool:
         """Return whether `expression` is constants joined by `+`: a pattern, though no literal is in it."""
@@ -406,6 +437,14 @@ def span_of(child: Token | Node | Attribute) -> Span:
 
 def without_tokens(children: Children) -> tuple[Any, ...]:
     return tuple(child for child in children if not isinstance(child, Token))
+
+
+def read_path(name: str) -> tuple[tuple[str, ...], bool]:
+    """Return the names on the way to what a capture reads, and whether the first one is in quotes."""
+    if name.isalnum() or '"' not in name:
+        return tuple(name.split(".")), False
+    parts = re.findall(r'"(?:[^"\\]|\\.)*"|[^."]+', name)
+    return tuple(read_string(part) if part[0] == '"' else part for part in parts), name[0] == '"'
 
 
 def sum_of_names(expression: Expression) -> list[str] | None:

@@ -7,11 +7,14 @@ from typing import Protocol, assert_never
 
 from pipeline.language.builtins import BUILTINS, Builtin, Parameter
 from pipeline.language.layouts import LayoutError, check_layout, find_doubt
-from pipeline.language.nodes import Call, Capture, Expression, StringLiteral
+from pipeline.language.nodes import Binary, Call, Capture, Expression, StringLiteral
+from pipeline.language.operators import Operator
 from pipeline.language.pattern_uses import PatternChecker
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, Scope
 from pipeline.language.types import STORABLE, Type, TypeTerm, Unknown, agree, describe_type, known_type
+
+NAME_A_GROUP = "name a group in the pattern, e.g. `(?P<text>…)`, and use that"
 
 
 class Expressions(Protocol):
@@ -22,12 +25,15 @@ class Expressions(Protocol):
     scope: Scope
     later: list[Callable[[], None]]
     patterns: PatternChecker
+    in_begin: bool
 
     def check(self, node: Expression) -> TypeTerm: ...
 
     def refuse_untyped(self, node: Expression, consequence: str) -> TypeTerm: ...
 
     def use_names(self, node: Expression) -> None: ...
+
+    def check_operation(self, node: Binary, operator: Operator, joined: TypeTerm) -> None: ...
 
 
 class CallChecker:
@@ -96,7 +102,7 @@ class CallChecker:
         got = known_type(term)
         if got is Type.NONE:
             self.expressions.refuse_untyped(argument, f"`{builtin.name}` cannot take it")
-        elif got is not None and got is not Type.STRING:
+        elif got not in (None, Type.STRING, Type.FIELD):
             self.report.error(
                 argument.span,
                 f"`{builtin.name}` takes a String, not {describe_type(got)}",
@@ -138,7 +144,11 @@ class CallChecker:
     def check_conversion_call(self, node: Call, argument: Expression) -> None:
         """Refuse what `int`, `float` and `string` cannot convert (spec section 9)."""
         got = known_type(self.checked.types[argument])
-        if node.name == "bool" or (got in STORABLE and not (node.name == "int" and got is Type.FLOAT)):
+        if (
+            node.name == "bool"
+            or got is Type.FIELD
+            or (got in STORABLE and not (node.name == "int" and got is Type.FLOAT))
+        ):
             return
         if got is None:  # a metric is read in there, and what is wrong with it has been told
             return

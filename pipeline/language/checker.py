@@ -15,10 +15,11 @@ from itertools import pairwise
 from typing import assert_never
 
 from pipeline.language.builtins import BUILTINS
+from pipeline.language.calls import NAME_A_GROUP
 from pipeline.language.descriptions import check_description
 from pipeline.language.diagnostics import Note
 from pipeline.language.exemplars import check_exemplar
-from pipeline.language.inference import NAME_A_GROUP, ExpressionChecker
+from pipeline.language.inference import ExpressionChecker
 from pipeline.language.nodes import (
     Assignment,
     Begin,
@@ -27,6 +28,7 @@ from pipeline.language.nodes import (
     Call,
     Conditional,
     ConstDeclaration,
+    Decode,
     DecoratorDefinition,
     DecoratorUse,
     Delete,
@@ -66,6 +68,7 @@ def check_program(block: Block, report: Reporter, max_regexp_length: int) -> Che
     checker.check_statements(block)
     checker.check_unused()
     report.raise_errors()
+    checker.expressions.fields.decide()
     for check in checker.expressions.later:
         check()
     checker.check_metrics()
@@ -159,9 +162,11 @@ class ProgramChecker:
         value = self.expressions.check(node.value)
         if metric is None:
             return
-        joined = join_terms(metric.value_type, value)
         given = known_type(value)
-        if joined is None or (given is not None and known_type(joined) not in STORABLE):
+        joined = metric.value_type if given is Type.FIELD else join_terms(metric.value_type, value)
+        if given is Type.FIELD:
+            self.expressions.fields.fed.append(metric.value_type)
+        if joined is None or (given not in (None, Type.FIELD) and known_type(joined) not in STORABLE):
             self.refuse_stored(node.value, given)
             return
         agree(joined, metric.value_type)
@@ -209,10 +214,13 @@ class ProgramChecker:
             return
         held = known_type(self.expressions.check(node))
         match node:
-            case Binary() | Unary() | Postfix():
+            case Binary() | Unary() | Postfix() | Decode():
                 return
             case Call(name=name) if BUILTINS[name].result is Type.BOOL:
                 return
+        if held is Type.FIELD:
+            self.expressions.fields.refuse_condition(node)
+            return
         text = self.report.text_of(node.span)
         other = '""' if held is Type.STRING else "0"
         self.report.error(
@@ -328,7 +336,7 @@ class ProgramChecker:
             )
             return
         symbol.next_span = node.span
-        symbol.exported = self.scope.flatten(outer)
+        symbol.exported = self.scope.copy_into(None, outer)
 
     def use_decorator(self, node: DecoratorUse) -> None:
         symbol = self.scope.find_decorator(node.name)
@@ -348,8 +356,10 @@ class ProgramChecker:
             return
         self.checked.decorators[node] = symbol
         exported = symbol.exported or Scope(None)
-        with self.enter(Scope(None, dict(exported.names), dict(exported.captures), exported.incomplete)):
-            self.check_block(node.block)
+        outer = self.scope
+        self.expressions.scope = exported.copy_into(outer)
+        self.check_block(node.block)
+        self.expressions.scope = outer
 
     # The whole program
 

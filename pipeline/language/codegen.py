@@ -30,13 +30,13 @@ from pipeline.language.bindings import PURE_FUNCTIONS, Bindings, Environment
 from pipeline.language.codegen_access import NO_NUMBER
 from pipeline.language.codegen_conditions import ConditionGenerator
 from pipeline.language.codegen_statements import ExpansionError, StatementGenerator, says_otherwise
-from pipeline.language.codegen_values import StrptimeMaker
 from pipeline.language.guards import NO_HITS, Hits
+from pipeline.language.layouts import Times
 from pipeline.language.line_counts import LineCounter
 from pipeline.language.nodes import Statement
 from pipeline.language.patterns import SearchPlan
 from pipeline.language.reporting import Reporter
-from pipeline.language.scopes import CheckedProgram, PatternUse
+from pipeline.language.scopes import CheckedProgram, PatternUse, Use
 from pipeline.language.sharing import Sharer
 from pipeline.language.slow_paths import NO_INT
 from pipeline.language.source import Position
@@ -64,7 +64,7 @@ def generate_process(
     checked: CheckedProgram,
     statements: Sequence[Statement],
     report: Reporter,
-    make_strptime: StrptimeMaker,
+    times: Times,
     *,
     name: str = "process",
     hits: Hits = NO_HITS,
@@ -78,9 +78,9 @@ def generate_process(
 
     Raises ProgramError when decorators would write out too much code.
     """
-    uncertain: set[PatternUse] = set()
+    uncertain: set[Use] = set()
     while True:
-        values = ConditionGenerator(checked, report.source, make_strptime, hits)
+        values = ConditionGenerator(checked, report.source, times, hits)
         values.groups.uncertain = set(uncertain)
         body, lines = generate_body(values, statements, report, native=native)
         if values.groups.uncertain == uncertain:

@@ -6,23 +6,35 @@ import ast
 import copy
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Bindings, Environment
 from pipeline.language.nodes import Capture, Expression, Index, Name
 from pipeline.language.patterns import Group, SearchPlan, plan_search
 from pipeline.language.row_groups import RowPlace
-from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
+from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse, Use
 from pipeline.language.slow_paths import NO_INT, UNTRIED
-from pipeline.language.support import INT_MAX, INT_MIN, INT_SAFE_DIGITS
+from pipeline.language.support import INT_MAX, INT_MIN, INT_SAFE_DIGITS, lower_text
 from pipeline.metrics import Rows, share_rows
 
 INFINITY = 1e999
+LOWER: dict[bool, Callable[[bytes], bytes]] = {True: bytes.lower, False: lower_text}
+"""What puts a piece of a line into lower case, by whether all lines are ASCII."""
 SURELY_64_BITS = 9e18
 """A Float below this is that of an Int within 64 bits."""
 PLAIN_FUNCTIONS = frozenset({"int_text", "float_text", "tolower", "tolower_line"})
 """What may be called twice in a row: it remembers, or takes no time."""
 NO_NUMBER = "the text of a capture group is not a number"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A condition: its code (or its outcome, if that is certain), and the patterns and decodes that surely matched."""
+
+    code: ast.expr | bool
+    if_true: frozenset[Use] = frozenset()
+    if_false: frozenset[Use] = frozenset()
 
 
 class MetricAccess:
@@ -115,7 +127,7 @@ class GroupAccess:
     def __init__(self, checked: CheckedProgram, bindings: Bindings) -> None:
         self.checked = checked
         self.bindings = bindings
-        self.uncertain: set[PatternUse] = set()
+        self.uncertain: set[Use] = set()
         self.plans: dict[PatternUse, SearchPlan] = {}
 
     def plan(self, use: PatternUse) -> SearchPlan:
@@ -132,13 +144,15 @@ class GroupAccess:
 
     def is_of_line(self, node: Capture) -> bool:
         """Whether the text of a group is a piece of the line, whichever pattern captured it."""
-        return all(self.searches_line(use) for use, _ in self.checked.capture_candidates[node])
+        return node not in self.checked.fields and all(
+            self.searches_line(use) for use, _ in self.checked.capture_candidates[node]
+        )
 
     def counts(self) -> dict[str, int]:
         """Return the number of groups in the match of each pattern, by the local that keeps it."""
-        return {match_name(use): plan.group_count for use, plan in self.plans.items()}
+        return {use.local: plan.group_count for use, plan in self.plans.items()}
 
-    def text(self, node: Capture, known: frozenset[PatternUse]) -> ast.expr:
+    def text(self, node: Capture, known: frozenset[Use]) -> ast.expr:
         """Return code for the text of a group; empty if it took no part in the match."""
         use, number = self.checked.capture_candidates[node][-1]
         if use not in known:
@@ -148,24 +162,29 @@ class GroupAccess:
             return py.either(text, py.constant(b""))
         return text
 
-    def defined(self, node: Expression, known: frozenset[PatternUse]) -> ast.expr:
+    def defined(self, node: Capture, known: frozenset[Use]) -> ast.expr:
         """Return code for whether a group took part in the match."""
-        assert isinstance(node, Capture)
         use, number = self.checked.capture_candidates[node][-1]
         if use not in known:
             return py.call(self.bindings.function("is_defined"), *self.candidates(node))
         return py.compare(self.item(use, number), "is not", py.constant(None))
 
     def item(self, use: PatternUse, number: int) -> ast.expr:
-        return py.subscript(py.name(match_name(use)), self.plan(use).group_index[number])
+        return py.subscript(py.name(use.local), self.plan(use).group_index[number])
 
     def candidates(self, node: Capture) -> list[ast.expr]:
         """Return the matches that a group may be read from, each with its index, for `read_group`."""
         arguments: list[ast.expr] = [py.constant(node.name)]
         for use, number in self.checked.capture_candidates[node]:
             self.uncertain.add(use)
-            arguments += [py.name(match_name(use)), py.constant(self.plan(use).group_index[number])]
+            arguments += [py.name(use.local), py.constant(self.plan(use).group_index[number])]
         return arguments
+
+    def lowered(self, node: Expression, code: ast.expr) -> ast.expr:
+        """Return code for a text in lower case; a piece of a line that is ASCII needs no look at its characters."""
+        if not isinstance(node, Capture) or not self.is_of_line(node):
+            return py.call(self.bindings.function("tolower"), code)
+        return py.call(self.bindings.add("tolower_line", lambda environment: LOWER[environment.ascii_lines]), code)
 
     def number(self, node: Capture, text: ast.expr, convert: Callable[[Capture, ast.expr], ast.expr]) -> ast.expr:
         """Return code for the number that the text of a group spells; a group that took no part has none.
@@ -226,14 +245,9 @@ class GroupAccess:
         return py.choose(test, py.name("v"), failure)
 
 
-def match_name(use: PatternUse) -> str:
-    """Return the local that keeps the match of a pattern."""
-    return f"m{use.index + 1}"
-
-
-def reset_match(use: PatternUse) -> ast.stmt:
-    """Return code that forgets the match of an earlier line."""
-    return py.assign(match_name(use), py.constant(UNTRIED))
+def reset_match(use: Use) -> ast.stmt:
+    """Return code that forgets the match, or the record, of an earlier line."""
+    return py.assign(use.local, py.constant(UNTRIED))
 
 
 def is_plain_key(key: ast.expr) -> bool:

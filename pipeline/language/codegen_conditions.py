@@ -12,12 +12,13 @@ from functools import cache, lru_cache
 
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Environment
-from pipeline.language.codegen_access import match_name
-from pipeline.language.codegen_values import StrptimeMaker, Test, ValueGenerator
+from pipeline.language.codegen_access import Test
+from pipeline.language.codegen_values import ValueGenerator
 from pipeline.language.guards import NO_HITS, Hits
-from pipeline.language.nodes import Binary, Capture, Expression
+from pipeline.language.layouts import Times
+from pipeline.language.nodes import Binary, Call, Capture, Decode, Expression
 from pipeline.language.patterns import HEAD_BYTES, MAX_PLANS, Engine, SearchPlan, find_heads
-from pipeline.language.scopes import CheckedProgram, PatternUse
+from pipeline.language.scopes import CheckedProgram, DecodeUse, PatternUse, Use
 from pipeline.language.source import SourceFile
 from pipeline.language.types import Type
 
@@ -32,10 +33,8 @@ class ConditionGenerator(ValueGenerator):
     is tried only where it was found.
     """
 
-    def __init__(
-        self, checked: CheckedProgram, source: SourceFile, make_strptime: StrptimeMaker, hits: Hits = NO_HITS
-    ) -> None:
-        super().__init__(checked, source, make_strptime)
+    def __init__(self, checked: CheckedProgram, source: SourceFile, times: Times, hits: Hits = NO_HITS) -> None:
+        super().__init__(checked, source, times)
         self.hits = hits
         on_line = [use for use in checked.patterns.values() if use.subject is None]
         self.tests_heads = sum(bool(find_heads(use.regex)) for use in on_line) >= MIN_HEADS
@@ -45,6 +44,8 @@ class ConditionGenerator(ValueGenerator):
         use = self.checked.patterns.get(node)
         if use is not None:
             return self.search(use)
+        if isinstance(node, Decode):
+            return self.decode(self.checked.decodes[node])
         if isinstance(node, Binary):
             match node.operator:
                 case "&&":
@@ -59,6 +60,9 @@ class ConditionGenerator(ValueGenerator):
                     return Test(code, frozenset(), found.if_true)
         if isinstance(node, Binary) and (mask := self.hits.comparison_mask(self.checked, node, self.known)):
             return Test(py.both(test_hits(mask), self.value(node)))
+        match node:
+            case Call(name="bool", arguments=(Capture() as field,)) if field in self.checked.fields:
+                return Test(self.place(self.fields.convert("field_bool", field, self.known), node.span))
         if self.runtime_type(node) in (Type.BOOL, Type.INT):
             return Test(self.value(node))
         held = py.make_tuple(self.value(node))
@@ -86,13 +90,26 @@ class ConditionGenerator(ValueGenerator):
             code = py.either(as_code(left.code), as_code(right.code))
         return Test(code, left.if_true & right.if_true, left.if_false | right.if_false)
 
-    def test_given(self, node: Expression, matched: frozenset[PatternUse], *, undecided: bool) -> Test:
+    def test_given(self, node: Expression, matched: frozenset[Use], *, undecided: bool) -> Test:
         """Return the code of the right side, reached only when the patterns in `matched` have matched."""
         before = self.known
         self.known = before | matched
         test = self.test(node, undecided=undecided)
         self.known = before
         return test
+
+    def decode(self, use: DecodeUse) -> Test:
+        """Return code that decodes, keeps the record, and sets the time if the record says one."""
+        self.tried.append(use)
+        subject = py.name("line") if use.subject is None else self.as_type(use.subject, Type.STRING)
+        record = py.walrus(use.local, py.call(self.fields.reader(use), subject))
+        code = py.compare(record, "is not", py.constant(None))
+        if use.decoder.read_time is not None:
+            self.sets_time = True
+            clock = py.call(self.fields.clock(use), py.name(use.local), py.name("now"), py.name("t"))
+            # Whatever the time is, a tuple holds.
+            code = py.both(code, py.make_tuple(py.walrus("t", clock)))
+        return Test(self.place(code, use.span), frozenset({use}))
 
     def search(self, use: PatternUse) -> Test:
         """Return code that tries a pattern and keeps its match if the program reads it."""
@@ -103,7 +120,7 @@ class ConditionGenerator(ValueGenerator):
             return Test(self.after(use, False))
         if plan.engine is Engine.NONE and not use.wanted:
             return Test(self.after(use, True))
-        found = frozenset({use})
+        found = frozenset[Use]({use})
         mask = self.hits.mask(self.checked, use, self.known) if use not in self.groups.uncertain else 0
         if plan.literal is None or use.wanted:
             code = self.search_code(use, plan, subject)
@@ -127,11 +144,12 @@ class ConditionGenerator(ValueGenerator):
     def search_code(self, use: PatternUse, plan: SearchPlan, subject: ast.expr) -> ast.expr:
         """Return code that searches, and keeps the match if groups are read."""
         two_steps = plan.has_two_steps and use.subject is None
-        code = py.call(self.bindings.add(f"find{use.index + 1}", search_maker(plan, second=two_steps)), subject)
+        maker = search_maker(plan, second=two_steps, of_line=not self.fields.are_in(use.subject))
+        code = py.call(self.bindings.add(f"find{use.index + 1}", maker), subject)
         if two_steps:
             first = py.call(self.bindings.add(f"read{use.index + 1}", first_maker(plan)), subject)
             code = py.either(first, code)
-        return py.walrus(match_name(use), code) if use.wanted else code
+        return py.walrus(use.local, code) if use.wanted else code
 
     def after(self, use: PatternUse, outcome: bool) -> ast.expr | bool:
         """Return an outcome that is certain; the subject of `=~` is still evaluated, as it may fail."""
@@ -142,10 +160,15 @@ class ConditionGenerator(ValueGenerator):
 
 
 @lru_cache(maxsize=MAX_PLANS)
-def search_maker(plan: SearchPlan, *, second: bool) -> Callable[[Environment], object]:
-    """Return what makes the search of a plan, or the second step of it."""
+def search_maker(plan: SearchPlan, *, second: bool, of_line: bool) -> Callable[[Environment], object]:
+    """Return what makes the search of a plan, or the second step of it.
+
+    What is not `of_line` may hold any characters where the line is ASCII.
+    """
     if second:
         return remember(lambda ascii_only: plan.compile_second(ascii_only=ascii_only))
+    if not of_line:
+        return remember(lambda _ascii_only: plan.compile_utf8())
     return remember(lambda ascii_only: plan.compile_ascii() if ascii_only else plan.compile_utf8())
 
 

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from pipeline.language import pyast as py
-from pipeline.language.codegen_access import reset_match
+from pipeline.language.codegen_access import Test, reset_match
 from pipeline.language.codegen_conditions import ConditionGenerator, as_code
-from pipeline.language.codegen_values import Test
 from pipeline.language.line_counts import LineCounter
 from pipeline.language.nodes import (
     Assignment,
@@ -41,7 +40,7 @@ from pipeline.language.nodes import (
     Stop,
     StringLiteral,
 )
-from pipeline.language.scopes import MetricSymbol, PatternUse
+from pipeline.language.scopes import MetricSymbol, Use
 from pipeline.language.source import Span
 from pipeline.language.types import Type
 from pipeline.metrics import divide_bounds
@@ -304,8 +303,8 @@ class StatementGenerator:
         self.lines.join(*ends)
         return self.with_resets([py.conditional(test.code, body, otherwise)])
 
-    def given(self, matched: frozenset[PatternUse], block: Block, *, seen_later: bool) -> list[ast.stmt]:
-        """Return the code of a block that is entered only when the patterns in `matched` have matched."""
+    def given(self, matched: frozenset[Use], block: Block, *, seen_later: bool) -> list[ast.stmt]:
+        """Return the code of a block that is entered only when what is in `matched` has matched."""
         before = self.values.known
         self.values.known = before | matched
         code = self.block(block.statements, seen_later=seen_later)

@@ -14,17 +14,18 @@ from __future__ import annotations
 import ast
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
 
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Bindings
-from pipeline.language.codegen_access import GroupAccess, MetricAccess
+from pipeline.language.codegen_access import GroupAccess, MetricAccess, Test
+from pipeline.language.codegen_fields import FieldAccess
+from pipeline.language.layouts import Times
 from pipeline.language.nodes import (
     Binary,
     Call,
     Capture,
+    Decode,
     Expression,
     FloatLiteral,
     Index,
@@ -38,41 +39,30 @@ from pipeline.language.nodes import (
 from pipeline.language.operators import OPERATORS, Rule
 from pipeline.language.patterns import replacer
 from pipeline.language.row_groups import group_metrics
-from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse
+from pipeline.language.scopes import CheckedProgram, MetricSymbol, Use
 from pipeline.language.source import SourceFile, Span
-from pipeline.language.support import INT_MAX, INT_MIN, Memo, lower_text, strtol
+from pipeline.language.support import INT_MAX, INT_MIN, Memo, strtol
 from pipeline.language.traversal import walk
 from pipeline.language.types import Type, known_type
 
 NANOSECONDS = 1_000_000_000
 MAX_SHIFT = (1 << 31) - 1
 """Counts from here on are runtime errors (spec section 7.2)."""
-LOWER: dict[bool, Callable[[bytes], bytes]] = {True: bytes.lower, False: lower_text}
-"""What puts a piece of a line into lower case, by whether all lines are ASCII."""
-StrptimeMaker = Callable[[str], Callable[[bytes, int], int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """A condition: its code (or its outcome, if that is certain), and the patterns that surely matched."""
-
-    code: ast.expr | bool
-    if_true: frozenset[PatternUse] = frozenset()
-    if_false: frozenset[PatternUse] = frozenset()
 
 
 class ValueGenerator(ABC):
-    """Generates expressions. `known` holds the patterns that have surely matched where it stands."""
+    """Generates expressions. `known` holds the patterns and decodes that have surely matched where it stands."""
 
-    def __init__(self, checked: CheckedProgram, source: SourceFile, make_strptime: StrptimeMaker) -> None:
+    def __init__(self, checked: CheckedProgram, source: SourceFile, times: Times) -> None:
         self.checked = checked
         self.source = source
-        self.make_strptime = make_strptime
+        self.times = times
         self.bindings = Bindings()
         self.metrics = MetricAccess(checked, self.bindings, group_metrics(checked, source))
         self.groups = GroupAccess(checked, self.bindings)
-        self.known: frozenset[PatternUse] = frozenset()
-        self.tried: list[PatternUse] = []
+        self.fields = FieldAccess(checked, self.bindings, self.groups, times)
+        self.known: frozenset[Use] = frozenset()
+        self.tried: list[Use] = []
         self.sets_time = False
         self.last_texts: list[str] = []
 
@@ -106,10 +96,10 @@ class ValueGenerator(ABC):
                 return self.value_type(self.checked.metric_names[target])
             case Capture():
                 group = known_type(self.checked.types[node])
-                return group if group in (Type.INT, Type.FLOAT) else Type.STRING
+                return group if group in (Type.INT, Type.FLOAT, Type.FIELD) else Type.STRING
             case Call(name="bool", arguments=(argument,)):
                 return self.runtime_type(argument)
-            case Call() | Binary():
+            case Call() | Binary() | Decode():
                 return known_type(self.checked.types[node]) or Type.NONE
             case _:
                 assert_never(node)
@@ -142,6 +132,8 @@ class ValueGenerator(ABC):
         """Return code that takes a value of type `got` as `want`, by the table of spec section 6.7."""
         if got is want:
             return self.value(node)
+        if isinstance(node, Capture) and got is Type.FIELD:
+            return self.field_value(node, want)
         match got, want:
             case Type.INT, Type.FLOAT:
                 if isinstance(node, IntLiteral):
@@ -242,12 +234,14 @@ class ValueGenerator(ABC):
                 return ast.UnaryOp(ast.Invert(), self.as_type(node.operand, Type.INT))
             case Binary():
                 return self.binary_value(node)
+            case Decode():
+                return self.condition_value(node)
             case Postfix():
                 return self.step(node)
             case _:
                 assert_never(node)
 
-    # Metrics and groups
+    # Metrics, groups and fields
 
     def metric_value(self, node: Name | Index) -> ast.expr:
         if self.metrics.symbol(node).node.kind == "histogram":
@@ -274,7 +268,9 @@ class ValueGenerator(ABC):
         return self.call("step_value", datum, delta, py.name("t"))
 
     def group_value(self, node: Capture) -> ast.expr:
-        """Return code for the value of a capture group, a number where its type is one."""
+        """Return code for the value of a capture group, a number where its type is one, or for the text of a field."""
+        if node in self.checked.fields:
+            return self.group_text(node)
         text = self.groups.text(node, self.known)
         match self.runtime_type(node):
             case Type.INT:
@@ -290,8 +286,14 @@ class ValueGenerator(ABC):
         return self.place(self.groups.number(node, text, self.groups.float_of_digits), node.span)
 
     def group_text(self, node: Capture) -> ast.expr:
-        """Return code for the text of a capture group, whatever its type."""
+        """Return code for the text of a capture group, whatever its type, or of a field."""
+        if node in self.checked.fields:
+            return self.field_value(node, Type.STRING)
         return self.place(self.groups.text(node, self.known), node.span)
+
+    def field_value(self, node: Capture, want: Type) -> ast.expr:
+        """Return code for a field as what its use demands."""
+        return self.place(self.fields.value(node, want, self.known), node.span)
 
     # Calls
 
@@ -301,7 +303,7 @@ class ValueGenerator(ABC):
             case "bool":
                 return self.raw_value(arguments[0])
             case "defined":
-                return self.groups.defined(arguments[0], self.known)
+                return self.fields.defined(arguments[0], self.known)
             case "float":
                 return self.convert(arguments[0], Type.FLOAT)
             case "getfilename":
@@ -319,17 +321,9 @@ class ValueGenerator(ABC):
             case "timestamp":
                 return py.binary(py.name("t"), "//", py.constant(NANOSECONDS))
             case "tolower":
-                return self.lowered(arguments[0])
+                return self.groups.lowered(arguments[0], self.as_type(arguments[0], Type.STRING))
             case _:
                 raise AssertionError(node.name)
-
-    def lowered(self, node: Expression) -> ast.expr:
-        """Return code for a text in lower case; a piece of a line that is ASCII needs no look at its characters."""
-        code = self.as_type(node, Type.STRING)
-        if not isinstance(node, Capture) or not self.groups.is_of_line(node):
-            return self.call("tolower", code)
-        name = self.bindings.add("tolower_line", lambda environment: LOWER[environment.ascii_lines])
-        return py.call(name, code)
 
     def parsed_in_base(self, text: Expression, base: Expression) -> ast.expr:
         """Return code for `strtol`; with a literal base its recent results are remembered."""
@@ -361,12 +355,14 @@ class ValueGenerator(ABC):
         if node.name == "settime":
             if isinstance(text, Call) and text.name == "len":
                 return [py.statement(self.fail("`settime` does not take the value of `len`", text))]
+            if isinstance(text, Capture) and text in self.checked.fields:
+                return [py.assign("t", self.place(self.fields.convert("field_time", text, self.known), node.span))]
             if self.runtime_type(text) is not Type.INT:
                 return [py.statement(self.fail(f"`settime` takes an Int, not a {self.runtime_type(text).value}", text))]
             return [py.assign("t", py.binary(self.value(text), "*", py.constant(NANOSECONDS)))]
         layout = node.arguments[1]
         assert isinstance(layout, StringLiteral)
-        parse = self.make_strptime(layout.value)
+        parse = self.times.make_strptime(layout.value)
         number = len(self.last_texts) + 1
         name = self.bindings.add(f"strptime{number}", lambda _: parse)
         last_text, last_time = f"text{number}", f"time{number}"
@@ -396,10 +392,14 @@ class ValueGenerator(ABC):
             case Rule.COMPARISON:
                 return self.comparison(node)
             case Rule.LOGIC | Rule.MATCH:
-                code = self.test(node, undecided=True).code
-                return py.constant(code) if isinstance(code, bool) else code
+                return self.condition_value(node)
             case _:
                 assert_never(operator.rule)
+
+    def condition_value(self, node: Expression) -> ast.expr:
+        """Return code for a condition as a value."""
+        code = self.test(node, undecided=True).code
+        return py.constant(code) if isinstance(code, bool) else code
 
     def apply(self, function: str, left: ast.expr, right: ast.expr) -> ast.expr:
         """Return code for an operator of Python, or a call."""
@@ -463,6 +463,8 @@ class ValueGenerator(ABC):
                 if node.left not in self.checked.conversions:
                     return self.as_type(text, Type.STRING)  # it is true unless it is empty
         want = known_type(self.checked.joins[node]) or Type.INT
+        if want is not Type.STRING and Type.FIELD in (self.runtime_type(node.left), self.runtime_type(node.right)):
+            return self.fields.comparison(node, self.known, self.value)
         if want is Type.BOOL:
             return self.fail("two Bools cannot be compared", node.left, node.right)
         left, right = self.as_type(node.left, want), self.as_type(node.right, want)

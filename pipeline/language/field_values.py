@@ -13,8 +13,20 @@ import orjson
 
 from pipeline.decoders import Value
 from pipeline.errors import LineError
-from pipeline.language.support import INT_MAX, INT_MIN, format_float, parse_float, parse_int, read_float, show_text
+from pipeline.language.support import (
+    INT_MAX,
+    INT_MIN,
+    format_float,
+    order_numeric_first,
+    parse_float,
+    parse_int,
+    read_float,
+    show_text,
+)
 
+NANOSECONDS: Final = 10**9
+MAX_SECONDS: Final = float(INT_MAX)
+"""As many as an Int can say."""
 FRACTION_HELP: Final = "which is not a whole number: write `float(…)` around it, and let the metric hold Floats"
 
 
@@ -123,3 +135,31 @@ def field_number(name: str, value: Value) -> int | float:
         except LineError:
             pass
     return field_float(name, value)
+
+
+def field_bool(name: str, value: Value) -> bool:
+    """Return whether the field `name` holds: what is true, and a number other than 0; LineError if it is neither."""
+    if isinstance(value, bool):
+        return value
+    text = field_text(name, value) if isinstance(value, bytes | str) else b""
+    if text in (b"true", b"false"):
+        return text == b"true"
+    return field_number(name, value) != 0
+
+
+def field_time(name: str, value: Value) -> int:
+    """Return the ns of the seconds since 1970 in the field `name`, with their fraction."""
+    seconds = field_number(name, value)
+    if isinstance(seconds, float) and not abs(seconds) <= MAX_SECONDS:
+        raise LineError(f"the field `{name}` is no time")
+    return int(seconds * NANOSECONDS)
+
+
+def order_fields(name: str, left: Value, other: str, right: Value) -> float:
+    """Return -1, 0 or 1 for the field `name` before, equal to or after the field `other`; NaN if one is that.
+
+    Two numbers are compared as such, and so are texts that both read as numbers; all else as texts.
+    """
+    if type(left) is int and type(right) is int:
+        return (left > right) - (left < right)
+    return order_numeric_first(field_text(name, left), field_text(other, right))

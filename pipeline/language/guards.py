@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeAlias
 
+from pipeline.language.field_spelling import spell_name, spell_value
 from pipeline.language.nodes import (
     Assignment,
     Begin,
@@ -21,6 +23,7 @@ from pipeline.language.nodes import (
     Capture,
     Conditional,
     ConstDeclaration,
+    Decode,
     DecoratorDefinition,
     DecoratorUse,
     Delete,
@@ -37,7 +40,7 @@ from pipeline.language.nodes import (
     StringLiteral,
 )
 from pipeline.language.patterns import MAX_PLANS, Regex, find_prefix, prefers_prefix, required_literals, required_suffix
-from pipeline.language.scopes import CheckedProgram, PatternUse
+from pipeline.language.scopes import CheckedProgram, DecodeUse, PatternUse, Use
 from pipeline.language.source import Span
 from pipeline.language.types import Type, known_type
 
@@ -118,17 +121,29 @@ def either(*guards: Guard) -> Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class PresentField:
+    """That a field is there: to take it as text cannot fail then."""
+
+    use: DecodeUse
+    path: tuple[str, ...]
+
+
+Fact: TypeAlias = Use | PresentField
+"""What surely holds at a place: a pattern has matched, something was decoded, a field is there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A condition: what makes it true, what makes it false, what gives its evaluation an effect.
 
-    `matched_if_true` and `matched_if_false` are the patterns that have surely matched then.
+    `matched_if_true` and `matched_if_false` are what surely holds then.
     """
 
     if_true: Guard = ANY_LINE
     if_false: Guard = ANY_LINE
     effect: Guard = NO_LINE
-    matched_if_true: frozenset[PatternUse] = frozenset()
-    matched_if_false: frozenset[PatternUse] = frozenset()
+    matched_if_true: frozenset[Fact] = frozenset()
+    matched_if_false: frozenset[Fact] = frozenset()
 
 
 def derive_guard(checked: CheckedProgram) -> Guard:
@@ -141,7 +156,7 @@ def derive_guard(checked: CheckedProgram) -> Guard:
 class GuardFinder:
     """Walks over the statements as the generator does: decorators are followed where they are used.
 
-    `known` holds the patterns that have surely matched where the walk stands: their groups can be read.
+    `known` holds what is sure where the walk stands: the groups of patterns that have matched can be read.
     """
 
     def __init__(self, checked: CheckedProgram) -> None:
@@ -150,10 +165,10 @@ class GuardFinder:
         self.reads: set[int] = set()
         self.expansions = 0
 
-    def of_block(self, statements: Sequence[Statement], known: frozenset[PatternUse]) -> Guard:
+    def of_block(self, statements: Sequence[Statement], known: frozenset[Fact]) -> Guard:
         return either(*(self.of_statement(statement, known) for statement in statements))
 
-    def of_statement(self, node: Statement, known: frozenset[PatternUse]) -> Guard:
+    def of_statement(self, node: Statement, known: frozenset[Fact]) -> Guard:
         match node:
             case Block(statements=statements):
                 return self.of_block(statements, known)
@@ -170,7 +185,7 @@ class GuardFinder:
             case Stop() | MetricDeclaration() | ConstDeclaration() | DecoratorDefinition() | Begin() | LogFilter():
                 return NO_LINE
 
-    def of_conditional(self, node: Conditional, known: frozenset[PatternUse]) -> Guard:
+    def of_conditional(self, node: Conditional, known: frozenset[Fact]) -> Guard:
         test = Outcome() if node.condition is None else self.of_condition(node.condition, known)
         block = both(test.if_true, self.of_block(node.block.statements, known | test.matched_if_true))
         if node.else_block is None:
@@ -178,7 +193,7 @@ class GuardFinder:
         other = self.of_block(node.else_block.statements, known | test.matched_if_false)
         return either(test.effect, block, both(test.if_false, other))
 
-    def of_decorator(self, node: DecoratorUse, block: Block, known: frozenset[PatternUse]) -> Guard:
+    def of_decorator(self, node: DecoratorUse, block: Block, known: frozenset[Fact]) -> Guard:
         self.expansions += 1
         if self.expansions > MAX_EXPANSIONS:
             return Guard(None, node.span)
@@ -187,7 +202,7 @@ class GuardFinder:
         self.bodies.pop()
         return guard
 
-    def of_next(self, known: frozenset[PatternUse]) -> Guard:
+    def of_next(self, known: frozenset[Fact]) -> Guard:
         body = self.bodies.pop()
         guard = self.of_block(body.statements, known)
         self.bodies.append(body)
@@ -195,10 +210,14 @@ class GuardFinder:
 
     # Expressions
 
-    def of_condition(self, node: Expression, known: frozenset[PatternUse]) -> Outcome:
+    def of_condition(self, node: Expression, known: frozenset[Fact]) -> Outcome:
         use = self.checked.patterns.get(node)
         if use is not None:
             return self.of_search(use, known)
+        if isinstance(node, Decode):
+            return self.of_decode(self.checked.decodes[node], known)
+        if isinstance(node, Call) and node.name == "defined" and node.arguments[0] in self.checked.fields:
+            return self.of_defined(node.arguments[0], known)
         if isinstance(node, Binary):
             match node.operator:
                 case "&&":
@@ -212,9 +231,11 @@ class GuardFinder:
                     return Outcome(found.if_false, found.if_true, found.effect, frozenset(), found.matched_if_true)
                 case "==" if (text := compared_text(self.checked, node, known)) is not None:
                     return Outcome(guard_of((Probe(text),)))
+                case "==" if probes := compared_probes(self.checked, node):
+                    return Outcome(guard_of(probes), effect=self.of_evaluation(node, known))
         return Outcome(effect=self.of_evaluation(node, known))
 
-    def of_conjunction(self, node: Binary, known: frozenset[PatternUse]) -> Outcome:
+    def of_conjunction(self, node: Binary, known: frozenset[Fact]) -> Outcome:
         left = self.of_condition(node.left, known)
         right = self.of_condition(node.right, known | left.matched_if_true)
         return Outcome(
@@ -225,7 +246,7 @@ class GuardFinder:
             left.matched_if_false & right.matched_if_false,
         )
 
-    def of_disjunction(self, node: Binary, known: frozenset[PatternUse]) -> Outcome:
+    def of_disjunction(self, node: Binary, known: frozenset[Fact]) -> Outcome:
         left = self.of_condition(node.left, known)
         right = self.of_condition(node.right, known | left.matched_if_false)
         return Outcome(
@@ -236,12 +257,25 @@ class GuardFinder:
             left.matched_if_false | right.matched_if_false,
         )
 
-    def of_search(self, use: PatternUse, known: frozenset[PatternUse]) -> Outcome:
+    def of_search(self, use: PatternUse, known: frozenset[Fact]) -> Outcome:
         found = guard_of(needed_probes(self.checked, use, known))
         effect = NO_LINE if use.subject is None else self.of_evaluation(use.subject, known)
-        return Outcome(found, ANY_LINE, effect, frozenset({use}))
+        return Outcome(found, ANY_LINE, effect, frozenset[Fact]({use}))
 
-    def of_evaluation(self, node: Expression, known: frozenset[PatternUse]) -> Guard:
+    def of_decode(self, use: DecodeUse, known: frozenset[Fact]) -> Outcome:
+        """Return the outcome of a decode, of which no certain text is needed. To set the time is no effect."""
+        effect = NO_LINE if use.subject is None else self.of_evaluation(use.subject, known)
+        return Outcome(effect=effect, matched_if_true=frozenset[Fact]({use}))
+
+    def of_defined(self, node: Expression, known: frozenset[Fact]) -> Outcome:
+        """Return the outcome of the question whether a field is there. It fails where nothing was decoded."""
+        assert isinstance(node, Capture)
+        use = self.checked.fields[node][-1]
+        effect = NO_LINE if use in known else Guard(None, node.span)
+        found = guard_of(tuple(map(Probe, spell_name(use, node.path))))
+        return Outcome(found, ANY_LINE, effect, frozenset[Fact]({PresentField(use, node.path)}))
+
+    def of_evaluation(self, node: Expression, known: frozenset[Fact]) -> Guard:
         """Return the guard of the effects that the evaluation of an expression has by itself."""
         if isinstance(node, Call) and node.name == "strptime":
             node = node.arguments[0]
@@ -249,7 +283,12 @@ class GuardFinder:
             return NO_LINE if self.harmless_type(time, known) is Type.INT else Guard(None, node.span)
         return Guard(None, node.span) if self.harmless_type(node, known) is None else NO_LINE
 
-    def harmless_type(self, node: Expression, known: frozenset[PatternUse]) -> Type | None:
+    def is_present(self, node: Capture, known: frozenset[Fact]) -> bool:
+        """Whether a field is surely there."""
+        use = self.checked.fields[node][-1]
+        return use in known and PresentField(use, node.path) in known
+
+    def harmless_type(self, node: Expression, known: frozenset[Fact]) -> Type | None:
         """Return the type of a value whose evaluation changes nothing and cannot fail; None if it is no such one."""
         if node in self.checked.conversions:
             return None
@@ -258,6 +297,10 @@ class GuardFinder:
                 return Type.INT
             case StringLiteral():
                 return Type.STRING
+            case Capture() if node in self.checked.fields:
+                return Type.STRING if self.is_present(node, known) else None
+            case Call(name="defined", arguments=(Capture() as field,)) if field in self.checked.fields:
+                return Type.BOOL if self.checked.fields[field][-1] in known else None
             case Capture():
                 return Type.STRING if is_sure_text(self.checked, node, known) else None
             case Name() if not known:
@@ -286,11 +329,14 @@ def guard_of(probes: Sequence[Probe]) -> Guard:
     return Guard(frozenset(probes)) if probes else ANY_LINE
 
 
-def needed_probes(checked: CheckedProgram, use: PatternUse, known: frozenset[PatternUse]) -> tuple[Probe, ...]:
+def needed_probes(checked: CheckedProgram, use: PatternUse, known: frozenset[Fact]) -> tuple[Probe, ...]:
     """Return probes of which one is in every line that the pattern matches; none if no useful ones are known.
 
     A pattern may also be matched against what another one captured from the line.
     """
+    if use.subject is not None and use.subject in checked.fields:
+        assert isinstance(use.subject, Capture)
+        return tuple(map(Probe, spell_value(checked, use.subject, required_literals(use.regex))))
     if use.subject is not None and not is_part_of_line(checked, use.subject, known):
         return ()
     return find_probes(use.regex, of_line=use.subject is None)
@@ -315,7 +361,7 @@ def find_probes(regex: Regex, *, of_line: bool) -> tuple[Probe, ...]:
     return (Probe(suffix + b"\n"),)
 
 
-def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> bytes | None:
+def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[Fact]) -> bytes | None:
     """Return the useful text that makes `$group == "text"` true, if `node` is such a comparison."""
     for group, text in ((node.left, node.right), (node.right, node.left)):
         if isinstance(text, StringLiteral) and text not in checked.conversions and group not in checked.conversions:
@@ -323,6 +369,14 @@ def compared_text(checked: CheckedProgram, node: Binary, known: frozenset[Patter
             if is_useful(value) and is_part_of_line(checked, group, known):
                 return value
     return None
+
+
+def compared_probes(checked: CheckedProgram, node: Binary) -> tuple[Probe, ...]:
+    """Return probes of which one is in every line on which `$field == "text"` is true; none if none are known."""
+    for field, text in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(text, StringLiteral) and text not in checked.conversions:
+            return tuple(map(Probe, spell_value(checked, field, [text.value.encode()])))
+    return ()
 
 
 def is_useful(literal: bytes) -> bool:
@@ -339,15 +393,17 @@ def is_findable(literal: bytes) -> bool:
     return b"\n" not in literal and b"\0" not in literal and "\ufffd" not in literal.decode("utf-8", "replace")
 
 
-def is_part_of_line(checked: CheckedProgram, node: Expression, known: frozenset[PatternUse]) -> bool:
+def is_part_of_line(checked: CheckedProgram, node: Expression, known: frozenset[Fact]) -> bool:
     """Whether an expression is a group whose text, wherever it is read, is a piece of the line."""
+    if node in checked.fields:
+        return False
     if not isinstance(node, Capture) or not is_sure_text(checked, node, known):
         return False
     subject = checked.capture_candidates[node][-1][0].subject
     return subject is None or is_part_of_line(checked, subject, known)
 
 
-def is_sure_text(checked: CheckedProgram, node: Capture, known: frozenset[PatternUse]) -> bool:
+def is_sure_text(checked: CheckedProgram, node: Capture, known: frozenset[Fact]) -> bool:
     """Whether a group is read as text and its pattern has surely matched."""
     use, _ = checked.capture_candidates[node][-1]
     return use in known and known_type(checked.types[node]) not in (Type.INT, Type.FLOAT)
@@ -359,11 +415,16 @@ class Hits:
 
     bits: dict[Probe, int]
 
-    def mask(self, checked: CheckedProgram, use: PatternUse, known: frozenset[PatternUse]) -> int:
-        """Return the bits of which a line that the pattern matches has one; 0 where that is not known."""
+    def mask(self, checked: CheckedProgram, use: PatternUse, known: frozenset[Fact]) -> int:
+        """Return the bits of which a line that the pattern matches has one; 0 where that is not known.
+
+        A field that is matched must be read in any case, as it may be absent.
+        """
+        if use.subject in checked.fields:
+            return 0
         return self.mask_of(needed_probes(checked, use, known))
 
-    def comparison_mask(self, checked: CheckedProgram, node: Binary, known: frozenset[PatternUse]) -> int:
+    def comparison_mask(self, checked: CheckedProgram, node: Binary, known: frozenset[Fact]) -> int:
         """Return the bit of a line on which the comparison is true; 0 where that is not known."""
         text = compared_text(checked, node, known) if node.operator == "==" else None
         return 0 if text is None else self.mask_of((Probe(text),))

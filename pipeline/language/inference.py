@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from pipeline.language.calls import CallChecker
+from pipeline.language.calls import NAME_A_GROUP, CallChecker
+from pipeline.language.decode_uses import FieldChecker
 from pipeline.language.diagnostics import Note
 from pipeline.language.missing_names import MissingNames
 from pipeline.language.nodes import (
     Binary,
     Call,
     Capture,
+    Decode,
     Expression,
     FloatLiteral,
     Index,
@@ -46,8 +48,6 @@ from pipeline.language.types import (
     resolve,
 )
 
-NAME_A_GROUP = "name a group in the pattern, e.g. `(?P<text>…)`, and use that"
-
 
 class ExpressionChecker:
     """Checks expressions in the scope that the statement checker keeps in `scope`."""
@@ -61,6 +61,7 @@ class ExpressionChecker:
         self.missing = MissingNames(report, checked.block)
         self.patterns = PatternChecker(report, checked, self.missing, max_regexp_length)
         self.calls = CallChecker(self)
+        self.fields = FieldChecker(self)
         self.told: set[TypeTerm | MetricSymbol] = set()
         self.declared_twice: set[str] = set()
 
@@ -93,6 +94,8 @@ class ExpressionChecker:
                 return self.check_binary(node)
             case Postfix():
                 return self.check_step(node)
+            case Decode():
+                return self.fields.check_decode(node)
             case _:
                 assert_never(node)
 
@@ -259,8 +262,8 @@ class ExpressionChecker:
         return metric
 
     def check_capture(self, node: Capture) -> TypeTerm:
-        symbol = self.scope.find_capture(str(int(node.name)) if node.name.isdecimal() else node.name)
-        if symbol is None:
+        symbol = self.scope.find_group_or_fields(node)
+        if not symbol:
             self.missing.refuse_capture(node, self.scope)
             return Unknown()
         if self.in_begin:
@@ -268,6 +271,9 @@ class ExpressionChecker:
                 node.span, "`begin` has no line, so a capture group has no value", hint="write a literal value"
             )
             return Unknown()
+        if isinstance(symbol, tuple):
+            self.checked.fields[node] = symbol
+            return Type.FIELD
         symbol.used = True
         candidates = tuple(symbol.candidates)
         for use, number in candidates:
@@ -355,6 +361,8 @@ class ExpressionChecker:
                 f"`{text}` is used as a Bool, which a metric cannot hold",
                 hint=f"compare it, e.g. `{text} != 0`",
             )
+        elif known_type(term) is Type.FIELD:
+            self.fields.refuse_condition(node)
         elif not agree(Type.BOOL, term):
             self.refuse_untyped(node, "it is neither true nor false")
 
@@ -377,6 +385,9 @@ class ExpressionChecker:
     def check_arithmetic(self, node: Binary, operator: Operator) -> TypeTerm:
         """Join the operands; the result is what both become (spec section 6.4)."""
         left, right = self.check(node.left), self.check(node.right)
+        if Type.FIELD in (known_type(left), known_type(right)):
+            self.check_divisor(node, operator)
+            return self.fields.join(node, operator, left, right)
         joined = join_terms(left, right)
         if joined is None or known_type(joined) is Type.NONE:
             compared = operator.rule is Rule.COMPARISON
@@ -394,6 +405,12 @@ class ExpressionChecker:
                 return Unknown()
             self.convert(operand, term, joined)
             agree(joined, term)
+        self.check_divisor(node, operator)
+        self.checked.joins[node] = joined
+        self.later.append(lambda: self.check_operation(node, operator, joined))
+        return joined
+
+    def check_divisor(self, node: Binary, operator: Operator) -> None:
         if operator.symbol in ("/", "%") and isinstance(node.right, IntLiteral) and node.right.value == 0:
             divides = operator.symbol == "/"
             self.report.error(
@@ -401,9 +418,6 @@ class ExpressionChecker:
                 "division by zero" if divides else "remainder of a division by zero",
                 hint=f"write another number; dividing by `0.0` gives {'infinity' if divides else 'NaN'}",
             )
-        self.checked.joins[node] = joined
-        self.later.append(lambda: self.check_operation(node, operator, joined))
-        return joined
 
     def convert(self, operand: Expression, term: TypeTerm, joined: TypeTerm) -> None:
         """Note the conversion of an operand whose known type is not the join."""

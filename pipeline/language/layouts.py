@@ -393,6 +393,18 @@ class TimeMemory:
             self.fraction_width, self.fraction_scale = after - end, FRACTION_SCALES[len(fraction)]
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What the operator says about times that are read from lines."""
+
+    zone: tzinfo = UTC
+    use_current_year: bool = True
+
+    def make_strptime(self, layout: str) -> Callable[[bytes, int], int]:
+        """Return the function that reads times of a layout."""
+        return make_strptime(layout, self.zone, self.use_current_year)
+
+
 def make_strptime(layout: str, zone: tzinfo, use_current_year: bool) -> Callable[[bytes, int], int]:
     """Return what a program calls for `strptime`: the value and `now` to nanoseconds since 1970.
 

@@ -63,10 +63,21 @@ class Index:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capture:
-    """`$name` or `$1`; `name` is what follows the dollar sign and may be empty."""
+    """`$name`, `$1` or `$a.b`; `name` is what follows the dollar sign and may be empty.
+
+    `path` are the names on the way to a field of a record. One that `is_quoted`, or is longer than one name, cannot be
+    a capture group.
+    """
 
     span: Span
     name: str
+    path: tuple[str, ...]
+    is_quoted: bool = False
+
+    @property
+    def may_be_group(self) -> bool:
+        """Whether a pattern could have a group of this name or number."""
+        return len(self.path) == 1 and not self.is_quoted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +122,18 @@ class Postfix:
     operand: Expression
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Decode:
+    """`decode decoder "delimiter" by columns from subject`, a condition; without `subject` it decodes the line."""
+
+    span: Span
+    decoder: str
+    decoder_span: Span
+    delimiter: StringLiteral | None
+    columns: tuple[LabelName, ...]
+    subject: Expression | None
+
+
 Expression: TypeAlias = (
     IntLiteral
     | FloatLiteral
@@ -123,6 +146,7 @@ Expression: TypeAlias = (
     | Unary
     | Binary
     | Postfix
+    | Decode
 )
 
 

@@ -16,6 +16,7 @@ from pipeline.language.nodes import (
     Capture,
     Conditional,
     ConstDeclaration,
+    Decode,
     DecoratorDefinition,
     DecoratorUse,
     Delete,
@@ -97,7 +98,7 @@ class Folder:
         match node:
             case Block():
                 self.visit_block(node)
-            case Binary() | Unary() | Postfix() | Index() | Call():
+            case Binary() | Unary() | Postfix() | Index() | Call() | Decode():
                 self.visit_expression(node)
             case ExpressionStatement() | Assignment() | Delete():
                 self.visit_simple(node)
@@ -155,7 +156,7 @@ class Folder:
         if condition is not node.condition or block is not node.block or else_block is not node.else_block:
             self.statements[node] = replace(node, condition=condition, block=block, else_block=else_block)
 
-    def visit_expression(self, node: Binary | Unary | Postfix | Index | Call) -> None:
+    def visit_expression(self, node: Binary | Unary | Postfix | Index | Call | Decode) -> None:
         match node:
             case Binary():
                 self.visit_binary(node)
@@ -168,6 +169,9 @@ class Folder:
             case Call():
                 if not self.expressions.keys().isdisjoint(node.arguments):
                     self.expressions[node] = replace(node, arguments=tuple(map(self.expression, node.arguments)))
+            case Decode():
+                if node.subject in self.expressions:
+                    self.expressions[node] = replace(node, subject=self.expression(node.subject))
             case _:
                 assert_never(node)
 

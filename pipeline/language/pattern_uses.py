@@ -16,6 +16,7 @@ from pipeline.language.nodes import (
     Binary,
     Call,
     Capture,
+    Decode,
     Expression,
     FloatLiteral,
     Index,
@@ -107,6 +108,7 @@ class PatternChecker:
                 | Unary()
                 | Postfix()
                 | Binary()
+                | Decode()
             ):
                 self.report.error(
                     node.span,

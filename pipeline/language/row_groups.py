@@ -43,7 +43,9 @@ def describe_keys(checked: CheckedProgram, source: SourceFile, node: Index) -> o
     """Return what tells label values apart: how they are written, and which patterns they were captured by."""
     written = tuple(source.text[key.span.start : key.span.end] for key in node.keys)
     captures = [inner for key in node.keys for inner, _ in walk(key) if isinstance(inner, Capture)]
-    return written, tuple(checked.capture_candidates.get(capture) for capture in captures)
+    return written, tuple(
+        checked.fields.get(capture) or checked.capture_candidates.get(capture) for capture in captures
+    )
 
 
 def number_groups(checked: CheckedProgram, shared: Iterable[dict[MetricSymbol, None]]) -> dict[MetricSymbol, RowPlace]:

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from pipeline.decoders import Decoder
 from pipeline.language.nodes import (
     Block,
     Call,
     Capture,
     ConstDeclaration,
+    Decode,
     DecoratorDefinition,
     DecoratorUse,
     Expression,
@@ -103,9 +105,61 @@ class PatternUse:
         """Where the pattern stands."""
         return self.node.span
 
+    @property
+    def local(self) -> str:
+        """The local that keeps the match; None after a failure, False before it is tried."""
+        return f"m{self.index + 1}"
+
     def group_type(self, number: int) -> Type:
         """Return the type of group `number`; group 0 is the untyped whole match."""
         return Type.NONE if number == 0 else self.groups[number - 1].type
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodeUse:
+    """One place where something is decoded: the line, if `subject` is None."""
+
+    node: Decode
+    decoder: Decoder
+    subject: Expression | None
+    index: int
+
+    @property
+    def span(self) -> Span:
+        """Where the decode stands."""
+        return self.node.span
+
+    @property
+    def local(self) -> str:
+        """The local that keeps the record; None after a failure, False before it is tried."""
+        return f"r{self.index + 1}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names after `by`."""
+        return tuple(column.name for column in self.node.columns)
+
+    @property
+    def delimiter(self) -> str:
+        """The text behind the name of the decoder; empty without one. `\\t` is a tab."""
+        text = "" if self.node.delimiter is None else self.node.delimiter.value
+        return "\t" if text == "\\t" else text
+
+    @property
+    def has_any_field(self) -> bool:
+        """Whether each name may be that of a field."""
+        return self.decoder.fields is None and not self.decoder.has_columns
+
+    def claims(self, capture: Capture) -> bool:
+        """Whether `$name` or `$a.b` is a field of this record, be it there or not."""
+        first = capture.path[0]
+        if capture.may_be_group and (not first or first.isdecimal()):
+            return self.decoder.has_columns and first.isdecimal()
+        return self.has_any_field or first in (self.decoder.fields or self.columns)
+
+
+Use: TypeAlias = PatternUse | DecodeUse
+"""What is tried on a line: it finds something to read, or does not."""
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +181,7 @@ class Scope:
     parent: Scope | None
     names: dict[str, Symbol] = field(default_factory=dict)
     captures: dict[str, CaptureSymbol] = field(default_factory=dict)
+    decodes: list[DecodeUse] = field(default_factory=list)
     incomplete: bool = False
 
     def outward(self) -> Iterator[Scope]:
@@ -164,16 +219,20 @@ class Scope:
                 return symbol
         return None
 
-    def flatten(self, outer: Scope) -> Scope:
-        """Return one scope with all that is visible here and declared inside `outer`."""
-        flat = Scope(None)
+    def find_group_or_fields(self, node: Capture) -> CaptureSymbol | tuple[DecodeUse, ...]:
+        """Return the innermost capture group, or decodes, that a capture reads; no decodes if there is nothing."""
+        name = str(int(node.name)) if node.name.isdecimal() else node.name
         for scope in self.outward():
-            if scope is outer:
-                break
-            flat.names = scope.names | flat.names
-            flat.captures = scope.captures | flat.captures
-            flat.incomplete |= scope.incomplete
-        return flat
+            if node.may_be_group and (symbol := scope.captures.get(name)) is not None:
+                return symbol
+            if uses := tuple(use for use in scope.decodes if use.claims(node)):
+                return uses
+        return ()
+
+    def copy_into(self, parent: Scope | None, outer: Scope | None = None) -> Scope:
+        """Return a copy of this scope and those around it, up to the one inside `outer`, put inside `parent`."""
+        around = parent if self.parent is None or self.parent is outer else self.parent.copy_into(parent, outer)
+        return Scope(around, dict(self.names), dict(self.captures), list(self.decodes), self.incomplete)
 
     def lacks_groups(self) -> bool:
         """Return whether a mistake may be why a capture group is not visible here."""
@@ -182,6 +241,10 @@ class Scope:
     def visible_symbols(self) -> list[tuple[str, Symbol]]:
         """Return all visible names, for "did you mean"."""
         return [item for scope in self.outward() for item in scope.names.items()]
+
+    def visible_decodes(self) -> list[DecodeUse]:
+        """Return what was decoded here, innermost first."""
+        return [use for scope in self.outward() for use in scope.decodes]
 
     def visible_captures(self) -> list[str]:
         """Return the names of all visible capture groups."""
@@ -200,7 +263,9 @@ class CheckedProgram:
     metric_names: dict[Name, MetricSymbol] = field(default_factory=dict)
     captures: dict[Capture, CaptureSymbol] = field(default_factory=dict)
     capture_candidates: dict[Capture, tuple[tuple[PatternUse, int], ...]] = field(default_factory=dict)
+    fields: dict[Capture, tuple[DecodeUse, ...]] = field(default_factory=dict)
     patterns: dict[Expression, PatternUse] = field(default_factory=dict)
+    decodes: dict[Decode, DecodeUse] = field(default_factory=dict)
     replaced_patterns: dict[Call, Regex] = field(default_factory=dict)
     decorators: dict[DecoratorUse, DecoratorSymbol] = field(default_factory=dict)
     log_filters: list[LogFilter] = field(default_factory=list)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
+from pipeline.decoders import Value
 from pipeline.errors import LineError
 from pipeline.language.support import INT_MAX, raise_no_match
 from pipeline.metrics import Datum, wrap_int64
@@ -46,6 +48,17 @@ def is_defined(name: str, *tried: Match | int | None) -> bool:
     """Return whether a group, whose pattern may not have matched, took part in the match."""
     match, index = last_tried(name, *tried)
     return match[index] is not None
+
+
+def last_record(name: str, *tried: Mapping[str, Value] | bool | None) -> Mapping[str, Value]:
+    """Return the record of the last decode that was tried; LineError if it failed."""
+    for record in reversed(tried):
+        if record is UNTRIED:
+            continue
+        if record is not None and not isinstance(record, bool):
+            return record
+        break
+    raise LineError(f"the `decode` of `${name}` was not tried or did not succeed on this line")
 
 
 def fail_value(message: str, *_values: object) -> NoReturn:

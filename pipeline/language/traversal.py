@@ -14,6 +14,7 @@ from pipeline.language.nodes import (
     Capture,
     Conditional,
     ConstDeclaration,
+    Decode,
     DecoratorDefinition,
     DecoratorUse,
     Delete,
@@ -69,6 +70,10 @@ def child_nodes(node: Node) -> tuple[Node, ...]:
             return (node.target, *node.keys)
         case Call():
             return node.arguments
+        case Decode():
+            labels: tuple[Node, ...] = node.columns
+            literals: tuple[Node, ...] = () if node.delimiter is None else (node.delimiter,)
+            return (*literals, *labels) if node.subject is None else (*literals, *labels, node.subject)
         case IntLiteral() | FloatLiteral() | StringLiteral() | PatternLiteral() | Name() | Capture():
             return ()
         case LabelName() | Next() | Stop() | LogFilter():

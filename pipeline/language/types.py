@@ -15,6 +15,8 @@ class Type(Enum):
     BOOL = "Bool"
     PATTERN = "Pattern"
     NONE = "None"
+    FIELD = "field"
+    """That of a field of a record: it becomes what its use demands, and is no type of anything else."""
 
 
 STORABLE = frozenset({Type.INT, Type.FLOAT, Type.STRING})
@@ -25,6 +27,8 @@ def describe_type(value_type: Type) -> str:
     """Return how a message names a value of the type."""
     if value_type is Type.NONE:
         return "`$0`, which has no type"
+    if value_type is Type.FIELD:
+        return "a field"
     return f"a{'n' if value_type is Type.INT else ''} {value_type.value}"
 
 
@@ -45,6 +49,9 @@ def join_types(left: Type, right: Type) -> Type | None:
     """Return the type that can hold both, or None when there is no such type."""
     if left is right:
         return left
+    if Type.FIELD in (left, right):
+        other = right if left is Type.FIELD else left
+        return other if other in STORABLE else None
     return JOINS.get(frozenset({left, right}))
 
 
@@ -86,10 +93,11 @@ def join_terms(left: TypeTerm, right: TypeTerm) -> TypeTerm | None:
 def agree(want: TypeTerm, got: TypeTerm) -> bool:
     """Fix an unknown to the other type; of two known types ask only that a join exists.
 
-    It never changes a known type: that is why `g = 1` and then `g = 1.5` compiles (spec section 6.3).
+    It never changes a known type: that is why `g = 1` and then `g = 1.5` compiles (spec section 6.3). A field
+    fixes nothing.
     """
     want, got = resolve(want), resolve(got)
-    if want is got:
+    if want is got or (Type.FIELD in (want, got) and not (isinstance(want, Type) and isinstance(got, Type))):
         return True
     if isinstance(got, Unknown):
         got.bound = want

@@ -39,6 +39,9 @@ def timed {
   otherwise { requests["0", getfilename()] += -5
   }
 }
+decode json || decode csv ";" by code, "the path" from
+  tolower($x.y."z w".a@b) { last = $"user-agent"
+}
 """
 """A program with one of everything."""
 

@@ -615,7 +615,7 @@ def test_deep_text_with_an_error_is_a_clean_error(text: str) -> None:
 
 def test_sample_is_valid() -> None:
     """So that what is made of it is almost valid."""
-    assert len(parse_text(SAMPLE).statements) == 10
+    assert len(parse_text(SAMPLE).statements) == 11
 
 
 @given(program_texts())
