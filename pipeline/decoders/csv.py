@@ -1,63 +1,70 @@
-"""Values with a delimiter between them, as RFC 4180 has them; a record is one line."""
+"""Values with a delimiter between them, as RFC 4180 has them. A record is one line, or several that were joined."""
 
 from __future__ import annotations
 
-import re
+import csv
+import sys
 from collections.abc import Callable
-from itertools import count, islice
 from typing import Final
 
-from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record
+from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record, Value
 
 DEFAULT_DELIMITER: Final = ","
 
-numbers: Final[list[str]] = list(map(str, range(1, 101)))
-"""The names of columns by number."""
+# The limit of the library is for all of a process, and below what a line may hold. Lines have a limit of their own.
+csv.field_size_limit(sys.maxsize)
+
+numbers: Final = [str(number) for number in range(1, 1001)]
+"""The names of the first columns."""
 
 
 def make_csv(options: DecoderOptions) -> Decode:
     """Return the function that decodes.
 
-    Fields are named by the number of the column from 1, and by what `columns` says. There may be more or fewer values
-    than named columns.
+    Fields are named by the number of the column from 1, and by what `columns` says; there may be more or fewer columns
+    than names. Of two equal names, the last counts. None if quotes are not as the RFC has them, or a line breaks
+    outside of them.
     """
-    delimiter = (options.delimiter or DEFAULT_DELIMITER).encode()
+    delimiter = options.delimiter or DEFAULT_DELIMITER
     split = make_splitter(delimiter)
+    delimiter_bytes = delimiter.encode()
     columns = options.columns
 
     def decode_csv(text: bytes) -> tuple[Record] | None:
-        # A line that ended with CR LF has kept its CR.
+        # Lines end with CR LF in the RFC, and the line feed is gone already.
         if text.endswith(b"\r"):
             text = text[:-1]
-        values = text.split(delimiter) if b'"' not in text else split(text)
-        if values is None:
-            return None
-        return (
-            {**dict(zip(get_numbers(len(values)), values, strict=False)), **dict(zip(columns, values, strict=False))},
-        )
+        values: list[bytes] | list[str] | None
+        if b'"' in text or b"\r" in text or b"\n" in text:
+            values = split(text.decode("utf-8", "surrogateescape"))
+            if values is None:
+                return None
+        else:
+            values = text.split(delimiter_bytes)
+        record: dict[str, Value] = dict(zip(name_numbers(len(values)), values, strict=False))
+        record.update(zip(columns, values, strict=False))
+        return (record,)
 
     return decode_csv
 
 
-def get_numbers(length: int) -> list[str]:
-    """Return the names of at least so many columns."""
-    if length <= len(numbers):
-        return numbers
-    return [*numbers, *map(str, islice(count(len(numbers) + 1), length - len(numbers)))]
+def name_numbers(length: int) -> list[str]:
+    """Return the names of so many columns, or more."""
+    return numbers if length <= len(numbers) else [str(number) for number in range(1, length + 1)]
 
 
-def make_splitter(delimiter: bytes) -> Callable[[bytes], list[bytes] | None]:
-    """Return what splits a text with quotes in it; it returns None where quotes are not as RFC 4180 has them."""
-    other = rb'[^"' + re.escape(delimiter) + rb"]*+"
-    field = rb'(?:"(?:[^"]++|"")*+"|' + other + rb")" + re.escape(delimiter)
-    fullmatch = re.compile(rb"(?:" + field + rb")++", re.DOTALL).fullmatch
-    findall = re.compile(rb'(?:"((?:[^"]++|"")*+)"|(' + other + rb"))" + re.escape(delimiter)).findall
+def make_splitter(delimiter: str) -> Callable[[str], list[str] | None]:
+    """Return what splits a text that has quotes; it returns None where they are wrong."""
+    # One reader for all texts, which takes each from this list: to make one takes as long as to read with it.
+    waiting: list[str] = []
+    reader = csv.reader(iter(waiting.pop, None), delimiter=delimiter, strict=True)
 
-    def split(text: bytes) -> list[bytes] | None:
-        text += delimiter
-        if fullmatch(text) is None:
+    def split(text: str) -> list[str] | None:
+        waiting.append(text)
+        try:
+            return next(reader)
+        except (csv.Error, IndexError):  # a quote that is not closed makes it ask for the next line
             return None
-        return [plain or quoted.replace(b'""', b'"') for quoted, plain in findall(text)]
 
     return split
 

@@ -16,15 +16,18 @@ SECOND: Final = 1_000_000_000
 MAX_MEMORY_ENTRIES: Final = 256
 """Of whole seconds, some 100 bytes each. Consecutive lines mostly share theirs."""
 
+RFC3339_PATTERN: Final = (
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]++)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""What looks like a stamp in the header of a message."""
 RFC3339: Final = re.compile(
     rb"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)"
     rb"(\.[0-9]+)?([Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
 HEAD_WIDTH: Final = len("2006-01-02T15:04:05")
-SCALES: Final = tuple(10 ** (9 - count) for count in range(10))
 
-heads: Final[dict[bytes, int]] = {}
-"""The instants of whole seconds, by their text and that of the zone."""
+heads: Final[dict[bytes, tuple[bytes, int, int]]] = {}
+"""Of whole seconds, by their text: the text of the zone behind it, where that begins, and the instant."""
 
 
 def read_rfc3339(text: bytes) -> int | None:
@@ -32,16 +35,18 @@ def read_rfc3339(text: bytes) -> int | None:
 
     A fraction may have any number of digits; those behind the ninth are cut off. A leap second is the one after it.
     """
-    zone = text[-1:] if text.endswith(b"Z") else text[-6:]
-    head = heads.get(text[:HEAD_WIDTH] + zone)
-    fraction = text[HEAD_WIDTH : -len(zone)]
-    if head is None or (fraction and not (fraction[0] == 46 and fraction[1:].isdigit())):
+    head = heads.get(text[:HEAD_WIDTH])
+    if head is None or not text.endswith(head[0]):
         return read_rfc3339_slowly(text)
-    return head + read_fraction(fraction)
+    _, end, instant = head
+    digits = text[HEAD_WIDTH + 1 : end]
+    if digits.isdigit() and text[HEAD_WIDTH] == ord("."):
+        return instant + int(digits.ljust(9, b"0")[:9])
+    return read_rfc3339_slowly(text)
 
 
 def read_rfc3339_slowly(text: bytes) -> int | None:
-    """Return the same for a stamp whose second is not remembered, and remember it."""
+    """Return the same for a stamp without a fraction, or whose second is not remembered, and remember it."""
     match = RFC3339.fullmatch(text)
     if match is None:
         return None
@@ -54,8 +59,8 @@ def read_rfc3339_slowly(text: bytes) -> int | None:
         seconds += offset if match[9] == b"-" else -offset
     if len(heads) >= MAX_MEMORY_ENTRIES:
         heads.clear()
-    heads[text[:HEAD_WIDTH] + match[8]] = seconds * SECOND
-    return seconds * SECOND + read_fraction(match[7] or b"")
+    heads[text[:HEAD_WIDTH]] = (match[8], -len(match[8]), seconds * SECOND)
+    return seconds * SECOND + read_fraction((match[7] or b"")[1:])
 
 
 def exists(year: int, month: int, day: int) -> bool:
@@ -63,10 +68,9 @@ def exists(year: int, month: int, day: int) -> bool:
     return 1 <= month <= 12 and 1 <= day <= count_month_days(year, month)
 
 
-def read_fraction(text: bytes) -> int:
-    """Return the ns of a fraction of a second, such as `.5`; none if `text` is empty."""
-    digits = text[1:10]
-    return int(digits) * SCALES[len(digits)] if digits else 0
+def read_fraction(digits: bytes) -> int:
+    """Return the ns that the digits of a fraction of a second spell; none if there are none."""
+    return int(digits.ljust(9, b"0")[:9])
 
 
 # Stamps of RFC 3164 ------------------------------------------------------------------------------
@@ -128,5 +132,4 @@ def read_rfc3164(text: bytes, zone: tzinfo, year: int) -> int | None:
         return None
     hour, minute, second = int(match[4]), int(match[5]), int(match[6])
     civil = count_days(year, month, day) * DAY_SECONDS + (hour * 60 + minute) * 60 + second
-    fraction = (match[7] or b"")[:9]
-    return resolve_civil(zone, civil) * SECOND + (int(fraction) * SCALES[len(fraction)] if fraction else 0)
+    return resolve_civil(zone, civil) * SECOND + read_fraction(match[7] or b"")
