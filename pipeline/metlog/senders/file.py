@@ -75,9 +75,10 @@ class FileSender(ByteSender):
     def open_file(self) -> io.FileIO:
         """Open the file for appending."""
         file = io.FileIO(self.path, "a", opener=open_for_appending)
-        self.identity = identify(os.fstat(file.fileno()))
+        identity = identify(os.fstat(file.fileno()))
+        self.is_torn = self.is_torn and identity == self.identity
+        self.identity = identity
         self.file = file
-        self.is_torn = False
         return file
 
     def close(self) -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -222,32 +224,28 @@ def test_forked_process_goes_on_by_itself(path: Path) -> None:
     assert sender.counts.sent == 2
 
 
-class held_by_another_thread:  # noqa: N801 - it is used as a function
-    """Holds the lock of a sender in a thread until the block ends."""
+@contextmanager
+def held_by_another_thread(sender: UnixDatagramSender) -> Iterator[None]:
+    """Have a thread hold the lock of a sender until the block ends."""
+    is_held, may_go = threading.Event(), threading.Event()
 
-    def __init__(self, sender: UnixDatagramSender) -> None:
-        self.sender = sender
-        self.is_held, self.may_go = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self.hold)
+    def hold() -> None:
+        with sender.lock:
+            is_held.set()
+            may_go.wait(DEADLINE_SECONDS)
 
-    def hold(self) -> None:
-        with self.sender.lock:
-            self.is_held.set()
-            self.may_go.wait(DEADLINE_SECONDS)
-
-    def __enter__(self) -> None:
-        self.thread.start()
-        assert self.is_held.wait(DEADLINE_SECONDS)
-
-    def __exit__(self, *_: object) -> None:
-        self.may_go.set()
-        self.thread.join(DEADLINE_SECONDS)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert is_held.wait(DEADLINE_SECONDS)
+    yield
+    may_go.set()
+    thread.join(DEADLINE_SECONDS)
 
 
 async def test_tasks_of_trio_may_send(path: Path) -> None:
     """Sending is no wait for others; here the receiver is a task of the same thread."""
     sender = UnixDatagramSender(path)
-    received = []
+    received: list[bytes] = []
     with bound_datagrams(path) as peer:
         async with trio.open_nursery() as nursery:
 
