@@ -53,11 +53,9 @@ class RecordJoiner:
         opens = self.find_openings(lines, is_ascii=is_ascii)
         if all(opens):
             return self.pass_through(block, lines[-1], now)
-        goes_on = None
-        if self.rule.start is not None and self.rule.goes_on is not None:
-            goes_on = self.rule.goes_on.ascii if is_ascii else self.rule.goes_on.utf8
-            if not self.begun and not any(opens):
-                return block
+        goes_on = self.find_goes_on(is_ascii=is_ascii)
+        if goes_on is not None and not self.begun and not any(opens):
+            return block
         return join_lines(self.join_each(lines, opens, goes_on, now))
 
     def find_openings(self, lines: Sequence[bytes], *, is_ascii: bool) -> list[object]:
@@ -66,6 +64,12 @@ class RecordJoiner:
             return list_tests(self.rule.start, lines, is_ascii=is_ascii)
         assert self.rule.goes_on is not None, "a rule has one or the other"
         return [not found for found in list_tests(self.rule.goes_on, lines, is_ascii=is_ascii)]
+
+    def find_goes_on(self, *, is_ascii: bool) -> Callable[[bytes], object] | None:
+        """Return what says whether a line goes on; None where each does that begins no record."""
+        if self.rule.start is None or self.rule.goes_on is None:
+            return None
+        return self.rule.goes_on.ascii if is_ascii else self.rule.goes_on.utf8
 
     def pass_through(self, block: bytes, last: bytes, now: float) -> bytes:
         """Return the records of a block of which each line begins one: all but the last, behind what was held."""
@@ -86,7 +90,7 @@ class RecordJoiner:
                 parts.append(line)
                 continue
             if parts is not None:
-                ended.append(parts[0] if record is None and len(parts) == 1 else self.end(record, parts, now))
+                ended.append(self.end(record, parts, now))
             record = None
             if begins or goes_on is None:
                 parts = [line]
@@ -110,6 +114,8 @@ class RecordJoiner:
 
     def end(self, record: BegunRecord | None, parts: Sequence[bytes], now: float) -> bytes:
         """Return the text of a record that has ended with these lines."""
+        if record is None and len(parts) == 1:
+            return parts[0]
         return self.count(self.grow(record, parts, now))
 
     def count(self, record: BegunRecord) -> bytes:

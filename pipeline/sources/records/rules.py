@@ -45,11 +45,10 @@ class LineTest:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands at the beginning of each line. `indexes` are the places of its groups in a match."""
+    """What stands at the beginning of each line."""
 
     ascii: Callable[[bytes], Match | None]
     utf8: Callable[[bytes], Match | None]
-    indexes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +107,7 @@ def compile_header(text: str) -> Header | None:
     regex = read_pattern("record_header", f"^(?:{text})")
     wanted = frozenset(range(count + 1))
     plan = make_plan("record_header", regex, wanted)
-    indexes = tuple(plan.group_index[number] for number in range(1, count + 1))
-    return Header(plan.compile_ascii(), plan.compile_utf8(), indexes)
+    return Header(plan.compile_ascii(), plan.compile_utf8())
 
 
 def read_pattern(name: str, text: str) -> Regex:

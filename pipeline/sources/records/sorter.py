@@ -8,7 +8,7 @@ at what is behind the header. The lines that go on lose theirs: in the record it
 from __future__ import annotations
 
 from pipeline.record_settings import RecordSettings
-from pipeline.sources.records.begun import BegunRecord, Key, join_lines
+from pipeline.sources.records.begun import Key, join_lines
 from pipeline.sources.records.joiner import NO_KEY, RecordJoiner
 from pipeline.sources.records.rules import Header, RecordRule, compile_rule
 from pipeline.telemetry import RecordCounts
@@ -24,47 +24,45 @@ class RecordSorter(RecordJoiner):
     def join(self, block: bytes, lines: list[bytes], now: float, *, is_ascii: bool) -> bytes:
         keys, messages = self.split_headers(lines, is_ascii=is_ascii)
         opens = self.find_openings(messages, is_ascii=is_ascii)
-        goes_on = None
-        if self.rule.start is not None and self.rule.goes_on is not None:
-            goes_on = self.rule.goes_on.ascii if is_ascii else self.rule.goes_on.utf8
-            if not self.begun and not any(opens):
-                return block
+        goes_on = self.find_goes_on(is_ascii=is_ascii)
+        if goes_on is not None and not self.begun and not any(opens):
+            return block
         ended: list[bytes] = []
-        separator, settings = self.rule.separator, self.settings
+        begun = self.begun
+        fresh: dict[Key, list[bytes]] = {}  # the lines of this block, of records that may go on
         for line, key, message, begins in zip(lines, keys, messages, opens, strict=True):
-            record = self.begun.pop(key, None)
-            if record is not None and not begins and (goes_on is None or goes_on(message)):
-                record.add(message, separator, settings)
-                record.since = now
-                self.begun[key] = record  # behind the others, because it is the youngest now
+            parts = fresh.get(key)
+            is_open = parts is not None or key in begun
+            if is_open and not begins and (goes_on is None or goes_on(message)):
+                if parts is None:
+                    fresh[key] = [message]
+                else:
+                    parts.append(message)
                 continue
-            if record is not None:
-                ended.append(self.count(record))
+            if is_open:
+                ended.append(self.end(begun.pop(key, None), parts or (), now))
+            fresh.pop(key, None)  # what begins anew stands behind the others
             if begins or goes_on is None:
-                self.begun[key] = BegunRecord(bytearray(line), now)
-                self.make_room(ended)
+                fresh[key] = [line]
             else:
                 ended.append(line)
+        for key, parts in fresh.items():
+            begun[key] = self.grow(begun.pop(key, None), parts, now)  # behind the others: it is the youngest
+        self.make_room(ended)
         return join_lines(ended)
 
     def split_headers(self, lines: list[bytes], *, is_ascii: bool) -> tuple[list[Key], list[bytes]]:
         """Return whose each line is, and what is behind its header. A line without one is all message."""
-        search, indexes = self.header.ascii if is_ascii else self.header.utf8, self.header.indexes
-        keys: list[Key] = []
-        messages: list[bytes] = []
-        for line in lines:
-            if (match := search(line)) is None:
-                keys.append(NO_KEY)
-                messages.append(line)
-            else:
-                # With a mark in front, what has a header never meets what has none.
-                keys.append((b"", *[match[index] for index in indexes]))
-                messages.append(line[len(match[0] or b"") :])
+        matches = list(map(self.header.ascii if is_ascii else self.header.utf8, lines))
+        keys = [NO_KEY if match is None else match.groups() for match in matches]
+        messages = [
+            line if match is None else line[len(match[0] or b"") :] for line, match in zip(lines, matches, strict=True)
+        ]
         return keys, messages
 
     def make_room(self, ended: list[bytes]) -> None:
-        """Have the record end that has waited longest, if there are too many."""
-        if len(self.begun) > self.settings.max_open_records:
+        """Have those records end that have waited longest, if there are too many."""
+        while len(self.begun) > self.settings.max_open_records:
             oldest = next(iter(self.begun))
             self.counts.evicted += 1
             ended.append(self.count(self.begun.pop(oldest)))
