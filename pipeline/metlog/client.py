@@ -13,18 +13,18 @@ import socket
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MethodType
 from typing import Protocol
 
 from pipeline.metlog.envelope import (
     DEFAULT_SEVERITY,
     ENV_VERSION,
-    NAMES,
     SEVERITY,
     Message,
     Stamper,
     complete,
+    is_whole,
     restore,
 )
 from pipeline.metlog.losses import (
@@ -154,7 +154,7 @@ class MetlogClient(OldStyle):
                 "logger": self.logger if logger is None else logger,
                 "severity": self.severity if severity is None else severity,
                 "payload": payload,
-                "fields": {} if fields is None else fields,
+                "fields": {} if fields is None else fields.copy() if fields.__class__ is dict else fields,
                 "env_version": ENV_VERSION,
                 "metlog_pid": self.pid,
                 "metlog_hostname": self.hostname,
@@ -167,7 +167,7 @@ class MetlogClient(OldStyle):
     def send_message(self, msg: Message) -> None:
         """Give a message to the filters, in order, and to the sender. What it lacks of an envelope is added."""
         try:
-            if msg.keys() != NAMES:
+            if not is_whole(msg):
                 msg = self._restore(msg)
             if self.filters:
                 if not self._is_wanted(msg):
@@ -425,15 +425,20 @@ def write_number(number: object) -> object:
 
 
 def read_time(timestamp: object, now: int) -> int:
-    """Return a time in ns since 1970; `now` if it is none, or none of a calendar."""
+    """Return a time in ns since 1970, to the microsecond; `now` if it is none, or none that a time stamp can show."""
     try:
-        seconds = timestamp.timestamp() if isinstance(timestamp, datetime) else timestamp
-        nanoseconds = int(seconds * 1_000_000_000)  # type: ignore[operator]
-        time.gmtime(nanoseconds // 1_000_000_000)
-    except Exception:  # noqa: BLE001 - it is the application's object
+        if isinstance(timestamp, datetime):
+            microseconds = (timestamp.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
+        elif isinstance(timestamp, int | float):
+            microseconds = round(timestamp * 1_000_000)
+        else:
+            return now
+    except (ValueError, OverflowError):
         return now
-    return nanoseconds if 0 <= nanoseconds < MAX_TIME else now
+    return microseconds * 1000 if 0 <= microseconds < MAX_TIME else now
 
 
-MAX_TIME = 253_402_300_800_000_000_000
-"""The year 10000, in ns since 1970."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+MAX_TIME = 253_402_300_800_000_000
+"""The year 10000, in microseconds since 1970."""

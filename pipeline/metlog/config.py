@@ -6,7 +6,8 @@ The keys of the dict::
     disabled_timers            names of timers that do nothing; `*` for all
     report_seconds             losses are told on standard error so often at most; -1 for never
     timer_digits               digits of a fraction of a millisecond that timers have
-    sender                     {"class": a dotted name or a name of SENDERS, "args": […], and its keywords}
+    sender                     {"class": a dotted name or a name of SENDERS, "args": […], and its keywords},
+                               or {"address": one that `open_sender` knows}
     filters                    [(dotted name of a provider, {its keywords}), …], in their order
     plugins                    {any name: (dotted name of a provider, {its settings, and "override"})}
     global                     what all clients share: `disabled_decorators`, `default`
@@ -29,7 +30,7 @@ from pipeline.metlog.harmless import Mender, write_json
 from pipeline.metlog.losses import REPORT_SECONDS, SenderLike
 from pipeline.metlog.path import resolve_name
 from pipeline.metlog.registry import CLIENT_HOLDER
-from pipeline.metlog.senders import SENDERS, NoSendSender
+from pipeline.metlog.senders import SENDERS, NoSendSender, SenderError, open_sender
 
 Config = dict[str, object]
 
@@ -89,9 +90,11 @@ def make_sender(config: Config) -> SenderLike:
     """Return the sender of a configuration; without one, the one that sends nothing."""
     name = config.pop("class", None)
     args = config.pop("args", ())
+    if name is None and config.keys() == {"address"}:
+        return cast(SenderLike, call(open_sender, "address", (config["address"],), {}))
     if name is None:
         if config or args:
-            raise ConfigError("A configuration with settings for a sender needs a sender class.")
+            raise ConfigError("The settings of a sender need its `class`, or are an `address` alone.")
         return NoSendSender()
     found = SENDERS.get(str(name)) or resolve_name(str(name), "senders")
     sender = call(found, str(name), args if isinstance(args, list | tuple) else (args,), config)
@@ -129,8 +132,8 @@ def call(maker: object, name: str, args: Iterable[object], keywords: Config) -> 
         raise ConfigError(f"{name!r} cannot be called, so it makes nothing.")
     try:
         return maker(*args, **keywords)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name!r} does not take its settings: {error}.".replace("..", ".")) from error
+    except (TypeError, ValueError, SenderError, OSError) as error:
+        raise ConfigError(f"{name!r} does not take its settings: {str(error).removesuffix('.')}.") from error
 
 
 def read_specs(specs: object) -> list[tuple[str, Config]]:

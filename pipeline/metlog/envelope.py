@@ -66,6 +66,17 @@ class Stamper:
         return f"{text}.{rest // 1000:06}Z"
 
 
+def is_whole(message: Message) -> bool:
+    """Tell whether a message has the nine fields, and right those of them that no caller gives."""
+    return (
+        message.keys() == NAMES
+        and type(message["timestamp"]) is str
+        and type(message["metlog_pid"]) is int
+        and type(message["metlog_hostname"]) is str
+        and type(message["env_version"]) is str
+    )
+
+
 def complete(message: Message, severity: int = DEFAULT_SEVERITY) -> bool:
     """Make what a caller gives for a message harmless, in place, and tell whether that took a change.
 

@@ -1,0 +1,206 @@
+"""Whatever an application sends is JSON that says the same, or what comes closest."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+import math
+from collections import OrderedDict, UserDict, namedtuple
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import PurePath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.metlog.harmless import (
+    LEFT_OUT,
+    MAX_DEPTH,
+    MAX_INT,
+    MAX_REPR,
+    MAX_VALUES,
+    MIN_INT,
+    Mender,
+    is_plain,
+    make_text,
+    write_json,
+)
+
+Pair = namedtuple("Pair", "first second")
+
+
+class Color(enum.Enum):
+    """An enumeration."""
+
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    """One whose members are numbers."""
+
+    HIGH = 3
+
+
+class Word(str):
+    """Text of a class of its own."""
+
+    __slots__ = ()
+
+
+class Rude:
+    """An object that fails to say what it is."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+class RudeMapping(UserDict[str, object]):
+    """A mapping that cannot be read."""
+
+    def items(self) -> Iterator[tuple[str, object]]:  # type: ignore[override]
+        """Fail."""
+        raise RuntimeError("no")
+
+
+CLOSEST: list[tuple[str, object, object]] = [
+    ("bytes", b"caf\xc3\xa9", "café"),
+    ("bytes-that-are-no-text", b"\xff\x00", "�\0"),
+    ("bytearray", bytearray(b"x"), "x"),
+    ("memoryview", memoryview(b"x"), "x"),
+    ("nan", math.nan, "NaN"),
+    ("infinity", math.inf, "Infinity"),
+    ("minus-infinity", -math.inf, "-Infinity"),
+    ("set", {3, 1, 2}, [1, 2, 3]),
+    ("mixed-set", frozenset({"b", 1, "a"}), [1, "a", "b"]),
+    ("tuple", (1, (2,)), [1, [2]]),
+    ("named-tuple", Pair(1, 2), [1, 2]),
+    ("largest", MAX_INT, MAX_INT),
+    ("smallest", MIN_INT, MIN_INT),
+    ("too-large", MAX_INT + 1, str(MAX_INT + 1)),
+    ("too-small", MIN_INT - 1, str(MIN_INT - 1)),
+    ("far-too-large", 10**5000, "<number of 16610 bits>"),
+    ("half-of-a-character", "a\ud800b", "a�b"),
+    ("two-halves", "\ud83d\ude00", "😀"),
+    ("undecodable-file-name", "x\udcff", "x�"),
+    ("enum", Color.RED, "red"),
+    ("int-enum", Level.HIGH, 3),
+    ("text-of-a-class", Word("w"), "w"),
+    ("time", datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC), "2026-01-02T03:04:05+00:00"),
+    ("date", datetime.date(2026, 1, 2), "2026-01-02"),
+    ("path", PurePath("/tmp"), "PurePosixPath('/tmp')"),
+    ("decimal", Decimal("1.10"), "Decimal('1.10')"),
+    ("complex", 1j, "1j"),
+    ("rude", Rude(), "<Rude>"),
+    ("rude-mapping", RudeMapping(), "<RudeMapping>"),
+    ("ordered-dict", OrderedDict(a=1), {"a": 1}),
+    ("keys", {1: 1, None: 2, False: 3, b"k": 4, (1, 2): 5}, {"1": 1, "null": 2, "false": 3, "k": 4, "[1,2]": 5}),
+    ("key-half", {"\ud800": 1}, {"�": 1}),
+    ("nested", {"a": [{"b": {2}}, None]}, {"a": [{"b": [2]}, None]}),
+]
+
+
+@pytest.mark.parametrize(("value", "plain"), [row[1:] for row in CLOSEST], ids=[row[0] for row in CLOSEST])
+def test_value_becomes_what_comes_closest(value: object, plain: object) -> None:
+    """And JSON has that exactly."""
+    mended = Mender().mend(value)
+    assert mended == plain
+    assert json.loads(write_json(mended)) == plain
+
+
+def test_what_json_has_is_not_changed() -> None:
+    """It is told so, too."""
+    mender = Mender()
+    value = {"a": [1, 2.5, "x", True, None, {"b": "ü"}]}
+    assert mender.mend(value) == value
+    assert not mender.changed
+
+
+def test_long_repr_is_cut() -> None:
+    """An object may show all its data."""
+    assert Mender().mend(PurePath("x" * 5000)) == f"PurePosixPath('{'x' * 5000}"[:MAX_REPR]
+
+
+def test_value_within_itself_ends() -> None:
+    """Where it comes again, it is left out."""
+    circle: list[object] = [1]
+    circle.append(circle)
+    assert Mender().mend(circle) == [1, LEFT_OUT]
+
+
+def test_depth_ends() -> None:
+    """No reader has to go deeper."""
+    deep: object = "bottom"
+    for _ in range(5000):
+        deep = [deep]
+    text = write_json(Mender().mend(deep))
+    assert text == "[" * MAX_DEPTH + f'"{LEFT_OUT}"' + "]" * MAX_DEPTH
+
+
+def test_parts_that_are_shared_do_not_grow_without_end() -> None:
+    """Two to the power of twenty lists are written as a bounded number."""
+    shared: object = "x"
+    for _ in range(MAX_DEPTH - 1):
+        shared = [shared, shared]
+    mender = Mender()
+    assert write_json(mender.mend(shared)).count('"x"') <= MAX_VALUES
+    assert mender.changed
+
+
+def test_fields_beyond_the_limit_are_left_out() -> None:
+    """With a mark in their place."""
+    fields = Mender().mend_fields({f"f{number}": number for number in range(MAX_VALUES + 5)})
+    assert len(fields) == MAX_VALUES + 1
+    assert fields[LEFT_OUT] == LEFT_OUT
+
+
+def test_field_that_is_none_is_left_out() -> None:
+    """To readers, null is the same as absent."""
+    mender = Mender()
+    assert mender.mend_fields({"a": None, "b": 1}) == {"b": 1}
+    assert mender.changed
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("x", "x"), (5, "5"), (1.5, "1.5"), (True, "true"), (b"x", "x"), ({"a": [1]}, '{"a":[1]}'), (math.nan, "NaN")],
+)
+def test_text_of_what_should_be_text(value: object, text: str) -> None:
+    """Tables and lists are compact JSON."""
+    assert make_text(value) == text
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.text(st.characters(categories=["Cs"]))
+    | st.binary(),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(st.characters()) | st.integers() | st.none() | st.binary(), inner)
+        | st.frozensets(st.integers() | st.text())
+    ),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_anything_becomes_json(value: object) -> None:
+    """Written in UTF-8 and read again, it is the same."""
+    mended = Mender().mend(value)
+    assert json.loads(write_json(mended).encode()) == mended
+
+
+@given(st.dictionaries(st.text(st.characters()), VALUES))
+def test_plain_fields_need_no_change(fields: dict[str, object]) -> None:
+    """The quick test says yes to nothing that the thorough one would change."""
+    mender = Mender()
+    mended = mender.mend_fields(fields)
+    if is_plain(fields):
+        assert mended == fields
+        assert not mender.changed
