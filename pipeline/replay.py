@@ -64,6 +64,7 @@ class Replay:
         for file in self.files:
             if cut := file.counts.lines_truncated:
                 yield f"A line of {file.name} was cut to --max_line_bytes {spell_times(cut)}."
+            yield from describe_cut_records(file)
 
     def render(self) -> bytes:
         """Return the metrics of the programs, without the daemon's own."""
@@ -71,6 +72,18 @@ class Replay:
         if self.settings.format_name == "json":
             return json.render_one_shot(snapshot)
         return prometheus.render(snapshot, make_prometheus_options(self.settings.formats), self.problems)
+
+
+def describe_cut_records(file: ReplayFile) -> Iterator[str]:
+    """Yield a sentence for each limit that the records of a file have told."""
+    if (records := file.counts.records) is None:
+        return
+    if records.cut:
+        limits = "--max_record_lines or --max_record_bytes"
+        yield f"A record of {file.name} was cut to {limits} {spell_times(records.cut)}."
+    if records.evicted:
+        times = spell_times(records.evicted)
+        yield f"A record of {file.name} ended early to make room, by --max_open_records, {times}."
 
 
 def spell_times(number: int) -> str:
