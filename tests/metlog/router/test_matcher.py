@@ -183,6 +183,7 @@ def fits_plainly(route: RouteSettings, record: dict[str, Value]) -> bool:
     return True
 
 
+@pytest.mark.slow
 @given(st.lists(ROUTES, max_size=5), st.lists(RECORDS, min_size=1, max_size=5))
 def test_table_agrees_with_the_plain_rules(routes: list[RouteSettings], records: list[dict[str, Value]]) -> None:
     """Whatever the table, and whatever came before."""
