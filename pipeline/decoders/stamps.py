@@ -7,7 +7,7 @@ current one in the operator's zone, or of the year 0, whatever the month.
 from __future__ import annotations
 
 import re
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import Final
 
 from pipeline.civil_time import DAY_SECONDS, count_days, count_month_days, resolve_civil, year_at
@@ -96,7 +96,7 @@ class Stamps:
 
     def __init__(self) -> None:
         self.instants: dict[bytes, int] = {}
-        self.zone: tzinfo = UTC
+        self.zone: tzinfo | None = None
         self.now = self.year = 0
 
     def read(self, text: bytes, now: int, zone: tzinfo, use_current_year: bool) -> int | None:
@@ -127,9 +127,9 @@ def read_rfc3164(text: bytes, zone: tzinfo, year: int) -> int | None:
     match = RFC3164.fullmatch(text)
     if match is None:
         return None
-    month, day, year = MONTHS[match[1]], int(match[2]), int(match[3] or year)
-    if not exists(year, month, day):
+    month, day, own_year = MONTHS[match[1]], int(match[2]), int(match[3] or 0)
+    if not exists(own_year, month, day):
         return None
     hour, minute, second = int(match[4]), int(match[5]), int(match[6])
-    civil = count_days(year, month, day) * DAY_SECONDS + (hour * 60 + minute) * 60 + second
+    civil = count_days(own_year or year, month, day) * DAY_SECONDS + (hour * 60 + minute) * 60 + second
     return resolve_civil(zone, civil) * SECOND + read_fraction(match[7] or b"")

@@ -89,7 +89,7 @@ def decode_syslog(text: bytes) -> tuple[Record] | None:
         record["timestamp"] = stamp
         record["hostname"] = host
         record["app"] = own_app or app
-        record["procid"] = own_pid or pid
+        record["procid"] = own_pid or pid or None
         record["message"] = message
     elif start and not RFC5424_BEGINNING.match(text, start):
         # RFC 3164, section 4.3.3: what is behind the priority is content. Where it begins as a tag does, it is one.
