@@ -173,7 +173,7 @@ class SyslogEndpointSettings(QueueSettings):
     def __post_init__(self) -> None:
         QueueSettings.__post_init__(self)
         require_socket_path("socket", self.socket)
-        require_one_of("transport", self.transport, ("datagram", "stream"))
+        require_one_of("transport", self.transport, ("datagram", "stream", "lines"))
         require_one_of("facility", self.facility, FACILITIES)
         require_at_least("enterprise", self.enterprise, 1)
 
@@ -184,6 +184,8 @@ class StatsdEndpointSettings(QueueSettings):
 
     address: str
     prefix: str = ""
+    logger: bool = False
+    """Whether the logger and a dot stand before the name."""
 
     def __post_init__(self) -> None:
         QueueSettings.__post_init__(self)

@@ -144,10 +144,12 @@ class Body(httpx.AsyncByteStream):
 class HttpConnection:
     """The way to one server. `url` may name a user and a password, which go into a header and nowhere else."""
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None, ca: Path | None = None) -> None:
+    def __init__(
+        self, url: str, headers: Mapping[str, str] | None = None, ca: Path | None = None, ca_name: str = "--push_ca"
+    ) -> None:
         """Trust the authority in the file `ca`, or those of the system; `SettingError` if there is none in it.
 
-        Also for a URL whose host can be none.
+        Also for a URL whose host can be none. `ca_name` is what the setting of that file is called.
         """
         self.url, self.auth = split_credentials(url)
         self.secrets = list_secrets(url, headers or {})
@@ -157,7 +159,7 @@ class HttpConnection:
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
         require_host(self.url)
-        self.context = make_context(self.url, ca)
+        self.context = make_context(self.url, ca, ca_name)
         self.client: httpx.AsyncClient | None = None
         self.is_reached = False
         """There is a connection for the last request."""
@@ -279,7 +281,7 @@ def list_secrets(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted({word for word in words if len(word) >= MIN_SECRET_CHARACTERS}, key=len, reverse=True))
 
 
-def make_context(url: str, ca: Path | None) -> ssl.SSLContext:
+def make_context(url: str, ca: Path | None, ca_name: str) -> ssl.SSLContext:
     """Return whom to trust. To load the authorities of the system takes 20 ms, so only for a URL that needs them."""
     if not url.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -288,7 +290,7 @@ def make_context(url: str, ca: Path | None) -> ssl.SSLContext:
     except OSError as error:  # of the ssl module too
         is_read = isinstance(error, ssl.SSLError) or error.errno is None or not error.strerror
         text = "there is no certificate in it" if is_read else describe_os_error(error)
-        raise SettingError(f"--push_ca {os.fspath(ca or '')!r} cannot be used: {text}.") from error
+        raise SettingError(f"{ca_name} {os.fspath(ca or '')!r} cannot be used: {text}.") from error
 
 
 def describe_http_error(error: BaseException) -> str:

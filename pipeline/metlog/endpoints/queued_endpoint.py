@@ -100,6 +100,7 @@ class QueuedEndpoint(Endpoint):
             try:
                 while True:
                     await self.wait_batch()
+                    await trio.sleep_until(max(self.asked_until, trio.current_time()))
                     if not await self.attempt():
                         await trio.sleep(self.find_pause())
             finally:
@@ -161,8 +162,12 @@ class QueuedEndpoint(Endpoint):
         self.backlog.settle(delivered + refused)
 
     def refuse(self, count: int, reason: str) -> None:
-        """Give up the first `count` of those in hand, and say why, but not for each."""
+        """Give up the first `count` of those in hand."""
         self.settle(refused=count)
+        self.tell_refusal(reason)
+
+    def tell_refusal(self, reason: str) -> None:
+        """Say why a message is refused, but not for each."""
         if self.refusals.admit(int(monotonic())) is not None:
             logger.warning(
                 "Metlog endpoint %s at %s cannot deliver a message: %s. It is not tried again; %d such in all.",
@@ -182,15 +187,18 @@ class QueuedEndpoint(Endpoint):
                 self.failures_in_a_row,
             )
         self.failures_in_a_row = 0
-        self.asked_until = 0.0
         self.counts.last_failure = self.told = ""
+
+    def hold_off(self, seconds: float) -> None:
+        """Leave the destination alone for so long, as it asks for."""
+        self.asked_until = max(self.asked_until, trio.current_time() + min(seconds, MAX_ASKED_SECONDS))
 
     async def fail(self, text: str, asked: float) -> None:
         """Count a failure; log it, but not one like the last. `asked` is the pause that the destination wants."""
         await self.disconnect_soon()
         self.counts.failures += 1
         self.failures_in_a_row += 1
-        self.asked_until = trio.current_time() + min(asked, MAX_ASKED_SECONDS)
+        self.hold_off(asked)
         if text != self.told:
             logger.warning(
                 "Metlog endpoint %s at %s failed: %s. %d messages wait for the next attempt.",
