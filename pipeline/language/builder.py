@@ -270,7 +270,7 @@ class Builder:
         columns = next((part for part in rest if isinstance(part, Labels)), None)
         subject: Expression | None = None if isinstance(last, Labels | Token) else last
         if subject is not None:
-            self.refuse_pattern(subject, "a pattern cannot be decoded", "`from` takes a text, such as a capture group")
+            self.refuse_pattern(subject, "a pattern cannot be decoded", "`from` takes a text, such as a capture")
         return Decode(
             span_of(opening) | span_of(last),
             self.check_letters(decoder),

@@ -34,8 +34,8 @@ class FieldChecker:
 
     def check_decode(self, node: Decode) -> TypeTerm:
         """Check what is decoded, and declare its fields."""
-        if node.subject is not None and not agree(Type.STRING, self.expressions.check(node.subject)):
-            self.expressions.refuse_untyped(node.subject, "it cannot be decoded")
+        if node.subject is not None:
+            self.check_subject(node.subject)
         if self.expressions.in_begin:
             self.expressions.scope.incomplete = True
             self.report.error(
@@ -44,6 +44,14 @@ class FieldChecker:
         else:
             self.declare(node, self.expressions.scope)
         return Type.BOOL
+
+    def check_subject(self, subject: Expression) -> None:
+        """Refuse what is no text and cannot become one."""
+        term = self.expressions.check(subject)
+        if known_type(term) is Type.BOOL:
+            self.report.error(subject.span, "a Bool cannot be decoded", hint="`from` takes a text, such as a capture")
+        elif not agree(Type.STRING, term):
+            self.expressions.refuse_untyped(subject, "it cannot be decoded")
 
     def decide(self) -> None:
         """Let metrics hold Floats that fields are assigned to, where nothing else has decided what they hold."""

@@ -139,12 +139,13 @@ def field_number(name: str, value: Value) -> int | float:
 
 def field_bool(name: str, value: Value) -> bool:
     """Return whether the field `name` holds: what is true, and a number other than 0; LineError if it is neither."""
-    if isinstance(value, bool):
-        return value
-    text = field_text(name, value) if isinstance(value, bytes | str) else b""
-    if text in (b"true", b"false"):
-        return text == b"true"
-    return field_number(name, value) != 0
+    if isinstance(value, bool | int | float):
+        return value != 0
+    text = field_text(name, value)
+    number = read_float(text) if isinstance(value, bytes | str) else None
+    if text not in (b"true", b"false") and number is None:
+        raise LineError(f"the field `{name}` is {show_text(text)}, which is neither true nor false")
+    return text == b"true" if number is None else number != 0
 
 
 def field_time(name: str, value: Value) -> int:

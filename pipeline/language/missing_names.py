@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TypeAlias
 
+from pipeline.decoders import DECODERS
 from pipeline.language.diagnostics import Note, find_close
 from pipeline.language.nodes import (
     Block,
@@ -16,7 +18,7 @@ from pipeline.language.nodes import (
     Name,
 )
 from pipeline.language.reporting import Reporter
-from pipeline.language.scopes import ConstSymbol, DecoratorSymbol, MetricSymbol, Scope, Symbol
+from pipeline.language.scopes import ConstSymbol, DecodeUse, DecoratorSymbol, MetricSymbol, Scope, Symbol
 from pipeline.language.source import Span
 from pipeline.language.traversal import walk
 
@@ -79,7 +81,7 @@ class MissingNames:
             node.span,
             f"the constant `{node.name}` is not defined",
             found,
-            self.suggest(node.name, scope, ConstSymbol) or f"define it above, e.g. `const {node.name} /…/`",
+            self.suggest(node.name, scope, ConstSymbol) or suggest_definition(node.name),
         )
 
     def refuse_decorator(self, node: DecoratorUse, scope: Scope) -> None:
@@ -100,6 +102,11 @@ class MissingNames:
         if scope.lacks_groups() or any((node.name, outer) in self.told for outer in scope.outward()):
             return
         self.told.add((node.name, scope))
+        uses = scope.visible_decodes()
+        if uses or not node.may_be_group:
+            message, hint = describe_missing_field(node, uses, scope)
+            self.report.error(node.span, message, hint=hint)
+            return
         known = set(scope.visible_captures())
         named = sorted(name for name in known if not name.isdecimal())
         close = find_close(node.name, named)
@@ -145,3 +152,29 @@ class MissingNames:
             return ""
         self.excused.add(close)
         return f"did you mean `{sigil}{close}`?"
+
+
+def suggest_definition(name: str) -> str:
+    """Return what to do about a name that stands where a condition is due."""
+    if name == "decode":
+        return f"write a decoder behind it: {', '.join(f'`decode {decoder}`' for decoder in sorted(DECODERS))}"
+    return f"define it above, e.g. `const {name} /…/`"
+
+
+def describe_missing_field(node: Capture, uses: Sequence[DecodeUse], scope: Scope) -> tuple[str, str]:
+    """Return a message and a hint about a capture that no decode in scope has, innermost first, and no pattern."""
+    if not uses:
+        return f"no `decode` in scope has a field `${node.name}`", "put the statement inside the block of the `decode`"
+    use = uses[0]
+    message = f"`decode {use.decoder.name}` has no field `${node.name}`"
+    fields = list(use.decoder.fields or use.columns)
+    close = find_close(node.path[0], [*fields, *(name for name in scope.visible_captures() if not name.isdecimal())])
+    if close:
+        return message, f"did you mean `${close}`?"
+    if fields:
+        return message, f"its fields are {', '.join(f'`${field}`' for field in fields)}"
+    if use.decoder.has_columns:
+        return message, f"name the columns, e.g. `decode {use.decoder.name} by time, status`, or read them by number"
+    if not node.name:
+        return message, "write its name behind the `$`"
+    return message, f'a number is that of a capture group; a field of this name is written `$"{node.name}"`'

@@ -17,6 +17,7 @@ from pipeline.language.diagnostics import Note, suggest
 from pipeline.language.nodes import FloatLiteral, Index, IntLiteral, MetricDeclaration, Name, PatternLiteral
 from pipeline.language.reporting import Reporter
 from pipeline.language.source import Span
+from pipeline.language.syntax_decodes import explain_decode
 from pipeline.language.syntax_exemplars import explain_exemplar
 from pipeline.language.syntax_hints import (
     ATTRIBUTE_WORDS,
@@ -439,6 +440,7 @@ EXPLANATIONS: tuple[Callable[[Trouble], Mistake | None], ...] = (
     explain_foreign_operator,
     explain_slash_in_pattern,
     explain_foreign_word,
+    explain_decode,
     explain_exemplar,
     explain_name,
     explain_character,

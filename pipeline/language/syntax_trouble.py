@@ -11,7 +11,7 @@ from typing import get_args
 from pipeline.language.automaton import Repeated, Token, UnexpectedTokenError
 from pipeline.language.builder import LOGICAL, MATCHES, RELATIONS, span_of
 from pipeline.language.diagnostics import Note, quote
-from pipeline.language.nodes import Binary, Block, ExemplarLabel, Expression, Name, Node, PatternLiteral
+from pipeline.language.nodes import Binary, Block, Decode, ExemplarLabel, Expression, Name, Node, PatternLiteral
 from pipeline.language.source import SourceFile, Span
 from pipeline.language.traversal import walk
 
@@ -21,14 +21,15 @@ ASSIGNMENTS = frozenset({"EQUAL", "ADD_ASSIGN"})
 OPENINGS = frozenset({"LPAR", "LSQB", "LBRACE"})
 CLOSINGS = frozenset({"RPAR", "RSQB", "RBRACE"})
 NAMING = frozenset({"DEF", "CONST", "KIND", "BY", "LOG_FILTER"})
-LIST_PARTS = frozenset({"NAME", "STRING", "NUMBER", "COMMA"})
+LIST_PARTS = frozenset({"NAME", "STRING", "NUMBER", "COMMA", "COLUMN_COMMA"})
 DECLARATIONS = frozenset({"KIND", "BY", "AS", "BUCKETS", "LIMIT", "HELP", "UNIT"})
 
 WORD = re.compile(
     r"""
       "(?:[^"\\\n]|\\[^\n])*"
     | -?\d+(?:\.\d*)?(?:[eE][+-]?\d*)?[smhd]?
-    | [$@]?\w+
+    | \$(?:"(?:[^"\\\n]|\\[^\n])*"|\w+)(?:\.(?:\w+|"(?:[^"\\\n]|\\[^\n])*"))*
+    | @?\w+
     | && | \|\| | =~ | !~ | <= | >= | == | != | << | >> | \*\* | \+\+ | -- | \+=
     | .
     """,
@@ -257,4 +258,5 @@ def needs_block(trouble: Trouble) -> bool:
     top = trouble.top
     is_pattern = isinstance(top, PatternLiteral) or token_type(top) == "SLASH"
     is_condition = isinstance(top, Binary) and top.operator in LOGICAL | MATCHES | RELATIONS
+    is_condition = is_condition or isinstance(top, Decode) or trouble.find(frozenset({"DECODE"})) is not None
     return is_pattern or is_condition or trouble.find(CONDITION_OPERATORS) is not None

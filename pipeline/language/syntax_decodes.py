@@ -1,0 +1,57 @@
+"""Syntax errors in and around `decode`: what may stand behind the word, and in which order."""
+
+from __future__ import annotations
+
+from pipeline.decoders import DECODERS
+from pipeline.language.automaton import KEYWORDS
+from pipeline.language.builtins import BUILTINS
+from pipeline.language.diagnostics import suggest
+from pipeline.language.syntax_hints import STARTS_VALUE
+from pipeline.language.syntax_trouble import Mistake, Place, Trouble, token_type
+
+WORD = "decode"
+PARTS = ("by", "from")
+EXPECTED = {"COLUMNS": "the name of a column", "COLUMN_COMMA": "another column", "FROM": "a value"}
+
+
+def explain_decode(trouble: Trouble) -> Mistake | None:
+    """A word that cannot stand in a `decode`, or one that needs another before it."""
+    if trouble.name is not None and trouble.name.name == WORD and trouble.word[:1] in {'"', "$"}:
+        return explain_decoder(trouble)
+    kind = token_type(trouble.top)
+    if kind in EXPECTED:
+        return explain_part(trouble, kind)
+    if (
+        trouble.place is not Place.VALUE
+        or trouble.find(frozenset({"DECODE"})) is None
+        or kind not in {"NAME", "STRING"}
+    ):
+        return None
+    if trouble.top == "from":
+        hint = f"the decoders are {', '.join(sorted(DECODERS))}"
+        return Mistake(trouble.span, f"expected a decoder before `from`, as in `decode json from {trouble.word}`", hint)
+    if trouble.word.isidentifier():
+        return Mistake(trouble.span, f"unexpected {trouble.shown}", suggest(trouble.word, PARTS))
+    if STARTS_VALUE.match(trouble.word):
+        return Mistake(trouble.span, f"expected `from` before {trouble.shown}")
+    return None
+
+
+def explain_decoder(trouble: Trouble) -> Mistake:
+    """Something else than the name of a decoder behind `decode`."""
+    if trouble.word.strip('"') in DECODERS:
+        name = trouble.word.strip('"')
+        return Mistake(trouble.span, "the name of a decoder stands without quotes", f"write `decode {name}`")
+    message = f"expected a decoder after `decode`, not {trouble.shown}"
+    return Mistake(trouble.span, message, f"write e.g. `decode json from {trouble.word}`")
+
+
+def explain_part(trouble: Trouble, kind: str) -> Mistake:
+    """Something else than what must follow `by`, a comma or `from`."""
+    if kind != "FROM" and (trouble.word in KEYWORDS or trouble.word in BUILTINS):
+        noun = "keyword" if trouble.word in KEYWORDS else "builtin function"
+        message = f"{trouble.shown} is a {noun} and cannot be the name of a column"
+        return Mistake(trouble.span, message, f'write it in quotes: `"{trouble.word}"`')
+    found = "" if trouble.is_end else f", not {trouble.shown}"
+    example = "write e.g. `decode json from $body`" if kind == "FROM" else "write e.g. `decode csv by time, status`"
+    return Mistake(trouble.span, f"expected {EXPECTED[kind]} after `{trouble.top}`{found}", example)
