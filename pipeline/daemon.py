@@ -91,6 +91,8 @@ class Daemon:
         self.messages = self.make_messages()
         self.items: dict[str, Source] = {}
         self.sources: list[Source] = []
+        self.envelopes: list[Source] = []
+        """Those of them that carry envelopes of metlog."""
         self.keeper: StateKeeper | None = None
         self.restored: list[Metric] = []
         """What messages had made in an earlier run, until it is taken up."""
@@ -133,7 +135,7 @@ class Daemon:
         )
         self.watch = surroundings.watch
         self.restore(surroundings, stack)
-        envelopes = self.parse_sources(surroundings)
+        self.envelopes = self.parse_sources(surroundings)
         self.sources = list(dict.fromkeys(self.items.values()))
         now = time.time_ns()
         self.report_load(self.loader.load(now))
@@ -150,7 +152,7 @@ class Daemon:
             stack.callback(self.listening.close)
         for name in descriptors.settle():
             logger.warning("What systemd passed as %s belongs to nothing that is set. It is closed.", name)
-        self.supervisor = Supervisor(self.sources, self.deliver, dict.fromkeys(envelopes, self.deliver_messages))
+        self.supervisor = Supervisor(self.sources, self.deliver, dict.fromkeys(self.envelopes, self.deliver_messages))
         self.report_unmatched()
         shortage = describe_shortage(
             raise_descriptor_limit(), self.settings.sources.max_connections, count_listeners(self.sources)
@@ -261,6 +263,8 @@ class Daemon:
                 self.pushes,
                 self.keeper,
                 time.time_ns,
+                self.messages,
+                self.envelopes,
             )
         )
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pipeline.server.app import Answers, make_app
 from pipeline.server.listen import bind_server, serve
+from pipeline.server.message_status import EndpointStatus, InvalidStatus, MessageStatus, RouteStatus
 from pipeline.server.status import (
-    MAX_PROBLEMS,
-    MAX_ROWS,
     DaemonStatus,
     FailureStatus,
-    Listing,
     MetricStatus,
     PatternStatus,
     ProgramDetails,
@@ -24,14 +22,18 @@ from pipeline.server.status import (
     Status,
     UnknownProgram,
 )
+from pipeline.server.status_values import MAX_PROBLEMS, MAX_ROWS, Listing
 
 __all__ = [
     "MAX_PROBLEMS",
     "MAX_ROWS",
     "Answers",
     "DaemonStatus",
+    "EndpointStatus",
     "FailureStatus",
+    "InvalidStatus",
     "Listing",
+    "MessageStatus",
     "MetricStatus",
     "PatternStatus",
     "ProgramDetails",
@@ -39,6 +41,7 @@ __all__ = [
     "ProgramStatus",
     "PushStatus",
     "ReloadStatus",
+    "RouteStatus",
     "SeriesStatus",
     "SourceState",
     "SourceStatus",

@@ -27,7 +27,8 @@ from pipeline import __version__
 from pipeline.server.figures import FILTERS, clean
 from pipeline.server.listing import list_text, spell_place
 from pipeline.server.pages import Pages, answer_head
-from pipeline.server.status import MAX_PROBLEMS, Listing, ProgramDetails, Status, UnknownProgram
+from pipeline.server.status import ProgramDetails, Status, UnknownProgram
+from pipeline.server.status_values import MAX_PROBLEMS, Listing
 from pipeline.server.troubles import find_troubles
 
 PRODUCT = "syslog-pipeline"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.server.message_status import EndpointStatus, MessageStatus
 from pipeline.server.status import (
-    MAX_PROBLEMS,
     DaemonStatus,
-    Listing,
     ProgramState,
     ProgramStatus,
     PushStatus,
@@ -16,6 +15,7 @@ from pipeline.server.status import (
     SourceStatus,
     Status,
 )
+from pipeline.server.status_values import MAX_PROBLEMS, Listing
 
 MAX_EXCERPT_LINES = 20
 
@@ -38,6 +38,7 @@ def find_troubles(status: Status) -> Listing[Trouble]:
         *(trouble for program in status.programs.rows for trouble in find_program_troubles(program)),
         *(trouble for source in status.sources.rows for trouble in find_source_troubles(source)),
         *(trouble for push in status.pushes for trouble in find_push_troubles(push)),
+        *(find_message_troubles(status.messages) if status.messages is not None else ()),
     ]
     return Listing.cut(found, MAX_PROBLEMS)
 
@@ -104,3 +105,39 @@ def find_push_troubles(push: PushStatus) -> Iterator[Trouble]:
         yield Trouble(f"{push.destination} does not get everything as it is", problem)
     if push.problems.more:
         yield Trouble(f"{push.destination} does not get everything as it is", f"… and {push.problems.more:,} more.")
+
+
+def find_message_troubles(messages: MessageStatus) -> Iterator[Trouble]:
+    """Yield why messages do not arrive, or are none."""
+    for endpoint in messages.endpoints.rows:
+        yield from find_endpoint_troubles(endpoint)
+    if messages.invalid_rate and messages.last_invalid is not None:
+        yield Trouble(
+            "Lines come that are no envelopes of metlog",
+            f"The last one, from {messages.last_invalid.source}: {messages.last_invalid.reason}.",
+        )
+    if messages.unrouted_rate:
+        yield Trouble(
+            "Messages come that no route takes",
+            f"{messages.unrouted:,} since the start. A last route to drop says that this is meant.",
+        )
+
+
+def find_endpoint_troubles(endpoint: EndpointStatus) -> Iterator[Trouble]:
+    """Yield why an endpoint does not pass on everything."""
+    if endpoint.failure:
+        waiting = f"{endpoint.queued:,} messages wait; it is tried again." if endpoint.queued else ""
+        yield Trouble(f"Endpoint {endpoint.name} at {endpoint.address} fails: {endpoint.failure}", waiting)
+    if endpoint.dropped_rate and not endpoint.is_for_dropping:
+        yield Trouble(
+            f"Endpoint {endpoint.name} drops messages",
+            f"There is no room for more to wait. Since the start it dropped {endpoint.dropped:,}.",
+        )
+    if endpoint.refused_rate:
+        last = f" The last was {endpoint.last_refusal}." if endpoint.last_refusal else ""
+        yield Trouble(f"Endpoint {endpoint.name} refuses messages", f"{endpoint.refused:,} since the start.{last}")
+    if endpoint.set_aside:
+        yield Trouble(
+            f"The spool of endpoint {endpoint.name} has files that cannot be read",
+            f"{endpoint.set_aside:,} are set aside. The log says which.",
+        )

@@ -87,7 +87,7 @@ def subtract(counts: Counts, known: Counts | None) -> Counts:
     return tuple(new - old if new >= old else new for new, old in zip(counts, known, strict=True))
 
 
-async def look_regularly(*windows: Window[bytes] | Window[str]) -> None:
+async def look_regularly(*windows: Window[bytes] | Window[str] | Window[tuple[str, str]]) -> None:
     """Look again and again."""
     while True:
         await trio.sleep(LOOK_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -34,6 +35,10 @@ from pipeline.status.programs import ProgramReader
 from pipeline.supervision import Supervisor
 from pipeline.telemetry import SourceCounts, Telemetry
 
+if TYPE_CHECKING:  # who has no router does without its modules
+    from pipeline.metlog.router import RouterService
+    from pipeline.status.messages import MessageReader
+
 NANOSECONDS = 1_000_000_000
 
 LOSSES = {
@@ -59,6 +64,10 @@ class Parts:
     keeper: StateKeeper | None
     read_clock: Callable[[], int]
     """Gives the time in ns since 1970."""
+    messages: RouterService | None = None
+    """None where no source carries envelopes."""
+    envelopes: Sequence[Source] = ()
+    """The sources that do."""
 
 
 @dataclass(slots=True)
@@ -70,16 +79,28 @@ class StatusReader:
     programs: ProgramReader = field(init=False)
     window: Window[bytes] = field(init=False)
     total: Window[str] = field(init=False)
+    messages: MessageReader | None = field(init=False)
 
     def __post_init__(self) -> None:
         parts = self.parts
         self.programs = ProgramReader(parts.telemetry, parts.loader, parts.bindings, self.began)
         self.window = Window(self.read_counts, self.began)
+        self.messages = self.make_message_reader()
         self.total = Window(lambda: [("", (parts.telemetry.lines,))], self.began)
+
+    def make_message_reader(self) -> MessageReader | None:
+        """Return what reads the router, if there is one."""
+        parts = self.parts
+        if parts.messages is None:
+            return None
+        from pipeline.status.messages import MessageReader
+
+        return MessageReader(parts.messages, tuple(source.name for source in parts.envelopes), self.began)
 
     async def run(self) -> None:
         """Look regularly."""
-        await look_regularly(self.window, self.programs.window, self.total)
+        routed = () if self.messages is None else (self.messages.window,)
+        await look_regularly(self.window, self.programs.window, self.total, *routed)
 
     def read_counts(self) -> Iterator[tuple[bytes, tuple[int, ...]]]:
         """Yield what rates are shown of, of each source. Some may come and go while that goes on."""
@@ -100,6 +121,7 @@ class StatusReader:
             self.programs.read_programs(now),
             self.read_sources(now),
             tuple(describe_push(task, now) for task in self.parts.pushes.tasks),
+            None if self.messages is None else self.messages.read(now),
         )
 
     def read_program(self, name: str) -> ProgramDetails | UnknownProgram:
