@@ -57,9 +57,11 @@ remembered_data: Final[dict[bytes, dict[str, Value]]] = {}
 
 VERSION_AND_STAMP: Final = rb"([1-9][0-9]{0,2}) (-|%b) " % RFC3339_PATTERN
 RFC5424: Final = re.compile(
-    VERSION_AND_STAMP + rb"([^ ]++) ([^ ]++) ([^ ]++) ([^ ]++) (-|%b)(?: (?:\xef\xbb\xbf)?(.*))?" % ELEMENTS, re.DOTALL
+    VERSION_AND_STAMP + rb"([^ ]++) ([^ ]++) ([^ ]++) ([^ ]++) (-|%b)(?: (?:\xef\xbb\xbf| )?(.*))?" % ELEMENTS,
+    re.DOTALL,
 )
-"""Section 6, behind the priority. Of a byte order mark before the message, section 6.4 says that the text is UTF-8."""
+"""Section 6, behind the priority. A byte order mark before the message says that it is UTF-8; a space there comes from
+rsyslog, which keeps the one of RFC 3164 when it writes such a message anew."""
 RFC5424_BEGINNING: Final = re.compile(VERSION_AND_STAMP)
 
 # RFC 3164, sections 4.1.2 and 4.1.3, and what is written into files: stamp, host name, tag, message. What comes from a
@@ -73,9 +75,10 @@ RFC3164: Final = re.compile(
 )
 
 
-def decode_syslog(text: bytes) -> tuple[Record] | None:
+def decode_syslog(text: bytes) -> tuple[dict[str, Value]] | None:
     """Return the parts of a message; None if it has neither a priority nor a time stamp, or a broken header."""
-    start, record = 0, {}
+    start = 0
+    record: dict[str, Value] = {}
     if text.startswith(b"<"):
         start = text.find(b">", 2, 5) + 1
         said = PRIORITIES.get(text[:start])
@@ -166,5 +169,8 @@ SYSLOG: Final = Decoder(
     make=make_syslog,
     help="a message of syslog, by RFC 5424 or RFC 3164",
     fields=FIELDS,
+    texts=bytes,
+    spells_values=True,
+    derived=frozenset({"facility", "severity", "facility_text", "severity_text", "version", "sd"}),
     read_time=read_time,
 )
