@@ -83,7 +83,7 @@ class MetlogClient(OldStyle):
         self.counts = ClientCounts()
         self._config = "{}"
         self._dynamic_methods: dict[str, Callable[..., object]] = {}
-        self._noop_timer = NoTimer()
+        self._noop_timer = NoTimer(self, "")
         self._stamper = Stamper()
         self._reporter = Reporter(report_seconds)
         self.setup(
@@ -160,7 +160,7 @@ class MetlogClient(OldStyle):
                 "metlog_hostname": self.hostname,
             }
         except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
-            self._count_failure(error)
+            self.count_failure(error)
         else:
             self.send_message(message)
 
@@ -174,12 +174,10 @@ class MetlogClient(OldStyle):
                     self.counts.filtered += 1
                     return
                 msg = self._restore(msg)
-            self._deliver(msg)
-        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
-            self._count_failure(error)
-        else:
-            if self._reporter.owes:
+            if self._deliver(msg) and self._reporter.owes:
                 self._tell_losses()
+        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
+            self.count_failure(error)
 
     def incr(
         self,
@@ -218,7 +216,7 @@ class MetlogClient(OldStyle):
         try:
             payload, full = write_number(elapsed), name_fields(name, read_rate(rate) or 1.0, fields)
         except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
-            self._count_failure(error)
+            self.count_failure(error)
         else:
             self.metlog("timer", logger, severity, payload, full)
 
@@ -229,7 +227,7 @@ class MetlogClient(OldStyle):
         severity: int | None = None,
         fields: Fields | None = None,
         rate: float = 1.0,
-    ) -> Timer | NoTimer:
+    ) -> Timer:
         """Return a timer, for `with` or as a decorator; one that does nothing if its name or `*` is disabled."""
         if self._disabled_timers and not self._disabled_timers.isdisjoint((name, "*")):
             return self._noop_timer
@@ -291,7 +289,7 @@ class MetlogClient(OldStyle):
                     return
             payload, full = write_number(number), name_fields(name, rate, fields)
         except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
-            self._count_failure(error)
+            self.count_failure(error)
         else:
             self.metlog(type, logger, severity, payload, full)
 
@@ -301,14 +299,16 @@ class MetlogClient(OldStyle):
             msg["fields"] = dict(fields)  # a filter may change it, and it is the caller's
         return all(keep(msg) for keep in self.filters)
 
-    def _deliver(self, msg: Message) -> None:
-        """Give a message to the sender. Raises what the sender raises."""
+    def _deliver(self, msg: Message) -> bool:
+        """Give a message to the sender, and tell whether nothing was dropped. Raises what the sender raises."""
         if complete(msg, self.severity):
             self.counts.mended += 1
         self._sender.send_message(msg)
         self.counts.sent += 1
-        if not self._watch.is_silent():
-            self._count_drops()
+        if self._watch.is_silent():
+            return True
+        self._count_drops()
+        return False
 
     def _restore(self, msg: Mapping[str, object]) -> Message:
         return restore(
@@ -326,7 +326,8 @@ class MetlogClient(OldStyle):
             },
         )
 
-    def _count_failure(self, error: Exception) -> None:
+    def count_failure(self, error: Exception) -> None:
+        """Count a message that is lost for an exception, and report it."""
         self.counts.failed += 1
         try:
             self._report(f"{error.__class__.__name__}: {error}")
@@ -363,10 +364,7 @@ class MetlogClient(OldStyle):
         message = self._restore(
             {"type": DROPPED_TYPE, "severity": SEVERITY.WARNING, "payload": str(news), "fields": fields}
         )
-        try:
-            self._deliver(message)
-        except Exception as error:  # noqa: BLE001 - as in `send_message`
-            self._count_failure(error)
+        self._deliver(message)
         if counts.lost == lost:
             reporter.told, reporter.owes = lost, False
 

@@ -31,6 +31,10 @@ class OldStyle(ABC):
     ) -> None:
         """Send a message."""
 
+    @abstractmethod
+    def count_failure(self, error: Exception) -> None:
+        """Count a message that is lost for an exception, and report it."""
+
     def debug(self, msg: object, *args: object, **kwargs: object) -> None:
         """Send a message of severity 7."""
         self._send_old_style(SEVERITY.DEBUG, msg, args, kwargs)
@@ -65,15 +69,18 @@ class OldStyle(ABC):
         self._send_old_style(SEVERITY.CRITICAL, msg, args, kwargs)
 
     def _send_old_style(self, severity: int, msg: object, args: tuple[object, ...], options: dict[str, object]) -> None:
-        payload = format_text(msg, args) if args else msg
-        fields = merge_fields(options.get("extra"), options.get("fields"))
-        if options.get("exc_info"):
-            error = find_exception(options["exc_info"])
+        try:
+            payload = format_text(msg, args) if args else msg
+            fields = merge_fields(options.get("extra"), options.get("fields"))
+            error = find_exception(options["exc_info"]) if "exc_info" in options else None
             if error is not None:
                 payload, exception = attach_traceback(payload, error)
                 fields = {EXCEPTION: exception, **(fields or {})}
-        logger = options.get("logger")
-        self.metlog(OLD_STYLE_TYPE, logger if isinstance(logger, str) else None, severity, payload, fields)
+            logger = options.get("logger")
+        except Exception as failure:  # noqa: BLE001 - telemetry must not fail an application
+            self.count_failure(failure)
+        else:
+            self.metlog(OLD_STYLE_TYPE, logger if isinstance(logger, str) else None, severity, payload, fields)
 
 
 def format_text(msg: object, args: tuple[object, ...]) -> str:

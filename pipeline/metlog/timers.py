@@ -45,26 +45,6 @@ class TimerClient(Protocol):
         """Return a duration as it is sent, in ms."""
 
 
-class NoTimer:
-    """Stands for a timer that is switched off: it times nothing, and leaves functions as they are."""
-
-    __slots__ = ()
-
-    start: None = None
-    result: None = None
-
-    def __call__(self, function: F) -> F:
-        """Return the function itself."""
-        return function
-
-    def __enter__(self) -> NoTimer:
-        """Begin nothing."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End nothing."""
-
-
 class Timer:
     """Sends a message of type `timer` each time its block, or the function that it decorates, comes to its end.
 
@@ -141,6 +121,29 @@ class Timer:
 
     def _make_use(self) -> Use:
         return Use(self)
+
+
+class NoTimer(Timer):
+    """Stands for a timer that is switched off: it times nothing, and leaves functions as they are."""
+
+    __slots__ = ()
+
+    @property
+    def result(self) -> None:
+        """There is none."""
+
+    def __call__(self, function: F) -> F:
+        """Return the function itself."""
+        return function
+
+    def __enter__(self) -> NoTimer:
+        """Begin nothing."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End nothing."""
 
 
 class Use:

@@ -1,0 +1,181 @@
+"""What is lost is counted, told on standard error now and then, and in a message once sending works again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.metlog.client import MetlogClient
+from pipeline.metlog.losses import Reporter
+from pipeline.metlog.senders import DebugCaptureSender, StdLibLoggingSender
+from tests.metlog.generator_clients import DroppingSender, FailingSender, Message, make_client, read_messages
+
+
+def refuse(message: Message) -> bool:
+    """Keep nothing."""
+    return False
+
+
+def break_down(message: Message) -> bool:
+    """Fail, as a filter may."""
+    raise ZeroDivisionError("by zero")
+
+
+def test_failure_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the sender and the reason, whatever is in that."""
+    sender = FailingSender()
+    sender.error = OSError("no\nway")
+    client = MetlogClient(sender, "shop")
+    for _ in range(5):
+        client.incr("x")
+    assert capsys.readouterr().err == (
+        "metlog: 1 message was lost by the client 'shop', last by FailingSender: 'OSError: no\\nway'\n"
+    )
+    assert (client.counts.failed, client.counts.sent) == (5, 0)
+
+
+def test_all_are_told_where_the_interval_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """With 0 seconds, each has its line; with None, no one has."""
+    sender = FailingSender()
+    client = MetlogClient(sender, "shop", report_seconds=0)
+    client.incr("x")
+    client.incr("x")
+    assert capsys.readouterr().err.count("metlog: 1 message was lost") == 2
+    client.setup(sender, "shop", report_seconds=None)
+    client.incr("x")
+    assert capsys.readouterr().err == ""
+
+
+def test_without_standard_error_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon may have closed it."""
+    monkeypatch.setattr("sys.stderr", None)
+    client = MetlogClient(FailingSender())
+    client.incr("x")
+    assert client.counts.failed == 1
+
+
+def test_losses_are_told_by_a_message_when_sending_works(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, behind the first message that was sent."""
+    sender = FailingSender()
+    client = MetlogClient(sender, "shop")
+    for _ in range(3):
+        client.incr("x")
+    sender.error = None
+    client.incr("y")
+    client.incr("z")
+    assert [message["type"] for message in sender.messages] == ["counter", "metlog.dropped", "counter"]
+    told = sender.messages[1]
+    assert (told["severity"], told["payload"], told["logger"]) == (4, "3", "shop")
+    assert told["fields"] == {"lost": 3, "failed": 3, "dropped": 0, "reason": "OSError: nobody listens"}
+    assert (client.counts.sent, client.counts.failed) == (3, 3)
+    capsys.readouterr()
+
+
+def test_drops_of_the_sender_are_losses(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are not counted as sent."""
+    sender = DroppingSender()
+    client = MetlogClient(sender, "shop", report_seconds=0)
+    client.incr("x")
+    client.incr("x")
+    assert (client.counts.sent, client.counts.dropped, client.counts.failed) == (0, 2, 0)
+    assert "last by DroppingSender: 'no room: the queue is full'" in capsys.readouterr().err
+    sender.is_away = False
+    client.incr("y")
+    types = [(message["type"], message["payload"]) for message in read_messages(client)]
+    assert types == [("counter", "1"), ("metlog.dropped", "2")]
+    assert (client.counts.sent, client.counts.dropped) == (2, 2)
+
+
+def test_message_about_losses_that_is_lost_is_owed_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """It counts as one more."""
+
+    class Moody(DebugCaptureSender):
+        turn = 0
+
+        def send_message(self, message: Message) -> None:
+            self.turn += 1
+            if self.turn in (1, 3):
+                raise OSError("moody")
+            super().send_message(message)
+
+    client = MetlogClient(Moody(), report_seconds=0)
+    for _ in range(3):
+        client.incr("x")
+    assert [(message["type"], message["payload"]) for message in read_messages(client)] == [
+        ("counter", "1"),
+        ("counter", "1"),
+        ("metlog.dropped", "2"),
+    ]
+    assert (client.counts.sent, client.counts.failed) == (3, 2)
+    capsys.readouterr()
+
+
+def test_clients_that_share_a_sender_share_its_drops(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each drop is counted by one of them."""
+    sender = DroppingSender()
+    clients = [MetlogClient(sender, name, report_seconds=None) for name in ("a", "b")]
+    for _ in range(5):
+        for client in clients:
+            client.incr("x")
+    sender.is_away = False
+    for client in clients:
+        client.incr("y")
+    assert [client.counts.dropped for client in clients] == [5, 5]
+    assert sum(client.counts.sent for client in clients) == sender.counts.sent == 4
+
+
+def test_what_is_not_wanted_is_no_loss() -> None:
+    """Neither by a filter nor by a sender for some types."""
+    client = make_client(filters=[refuse])
+    client.incr("x")
+    assert (client.counts.filtered, client.counts.lost) == (1, 0)
+    sender = StdLibLoggingSender("tests.metlog.unwanted", payload_types="audit", json_types=["audit"])
+    client = MetlogClient(sender)
+    client.incr("x")
+    assert (client.counts.filtered, client.counts.lost, client.counts.sent) == (1, 0, 0)
+    logging.getLogger("tests.metlog.unwanted").setLevel(logging.CRITICAL)
+    client.metlog("audit")
+    assert client.counts.sent == 1
+
+
+def test_filter_that_fails_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message is not sent: nobody has said yes."""
+    client = make_client(filters=[break_down])
+    client.incr("x")
+    assert client.counts.failed == 1
+    assert "ZeroDivisionError: by zero" in capsys.readouterr().err
+
+
+def test_losses_are_told_past_the_filters(capsys: pytest.CaptureFixture[str]) -> None:
+    """They would be lost a second time."""
+    sender = FailingSender()
+    client = MetlogClient(sender, filters=[lambda message: message["type"] == "counter"])
+    client.incr("x")
+    sender.error = None
+    client.incr("x")
+    assert [message["type"] for message in sender.messages] == ["counter", "metlog.dropped"]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("find", [Reporter.find_line, Reporter.find_message], ids=["line", "message"])
+def test_losses_are_told_once_in_an_interval(find: Callable[[Reporter, int, float], int]) -> None:
+    """The first at once, then those of the interval together."""
+    reporter = Reporter(60.0)
+    assert find(reporter, 1, 1000.0) == 1
+    reporter.told = 1
+    assert find(reporter, 5, 1059.9) == 0
+    assert find(reporter, 7, 1060.0) == 6
+
+
+def test_interrupt_passes_through() -> None:
+    """What is no exception of the sending is for the application."""
+
+    class Interrupted:
+        def send_message(self, message: Message) -> None:
+            raise KeyboardInterrupt
+
+    client = MetlogClient(Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        client.incr("x")

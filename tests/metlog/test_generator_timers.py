@@ -1,0 +1,484 @@
+"""Timers measure what they are around, whoever uses them at the same time."""
+
+from __future__ import annotations
+
+import asyncio  # noqa: TID251 - applications may run on it
+import functools
+import inspect
+import random
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+
+import pytest
+import trio
+import trio.testing
+
+from pipeline.metlog import client as client_module
+from pipeline.metlog import timers as timers_module
+from pipeline.metlog.client import MetlogClient
+from pipeline.metlog.timers import MAX_RESULTS, MAX_RUNNING, NoTimer, Timer
+from tests.metlog.generator_clients import make_client, read_message, read_messages
+
+SECOND = 1_000_000_000
+
+
+class Clock:
+    """A clock that a test puts forward."""
+
+    def __init__(self) -> None:
+        self.now = 5 * SECOND
+
+    def perf_counter_ns(self) -> int:
+        """Return the time."""
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that timers look at."""
+    clock = Clock()
+    monkeypatch.setattr(timers_module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def client() -> MetlogClient:
+    """A client with a ring of messages."""
+    return make_client()
+
+
+def make_timer(client: MetlogClient, name: str = "work", **options: object) -> Timer:
+    """Return a timer that is not disabled."""
+    timer = client.timer(name, **options)  # type: ignore[arg-type]
+    assert isinstance(timer, Timer)
+    return timer
+
+
+def read_payloads(client: MetlogClient) -> list[object]:
+    """Return the durations that were sent, in their order."""
+    return [message["payload"] for message in read_messages(client)]
+
+
+def test_block_is_timed_in_whole_milliseconds(client: MetlogClient, clock: Clock) -> None:
+    """The result stays with the timer."""
+    with client.timer("work", logger="till", severity=7, fields={"a": 1}) as timer:
+        clock.now += 1_234_567_890
+    assert timer.result == 1235
+    assert isinstance(timer.result, int)
+    message = read_message(client)
+    assert [message[name] for name in ("type", "payload", "logger", "severity")] == ["timer", "1235", "till", 7]
+    assert message["fields"] == {"a": 1, "name": "work", "rate": 1.0}
+
+
+@pytest.mark.parametrize(("digits", "payload"), [(0, "2"), (1, "1.5"), (3, "1.501"), (9, "1.501"), (-1, "2")])
+def test_timer_has_the_digits_that_are_asked_for(clock: Clock, digits: int, payload: str) -> None:
+    """Up to three."""
+    client = make_client(timer_digits=digits)
+    with client.timer("work"):
+        clock.now += 1_500_900
+    assert read_payloads(client) == [payload]
+
+
+def test_exception_passes_through(client: MetlogClient, clock: Clock) -> None:
+    """The time until then is sent."""
+
+    def fail() -> None:
+        with client.timer("work"):
+            clock.now += SECOND
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert read_payloads(client) == ["1000"]
+
+
+def test_timer_within_itself(client: MetlogClient, clock: Clock) -> None:
+    """Each end belongs to the innermost beginning."""
+    timer = make_timer(client)
+    with timer:
+        clock.now += SECOND
+        with timer:
+            clock.now += 2 * SECOND
+        assert timer.result == 2000
+        clock.now += SECOND
+    assert timer.result == 4000
+    assert read_payloads(client) == ["2000", "4000"]
+
+
+def test_timers_that_do_not_nest(client: MetlogClient, clock: Clock) -> None:
+    """The first may end before the second."""
+    first, second = make_timer(client, "first"), make_timer(client, "second")
+    first.__enter__()
+    clock.now += SECOND
+    second.__enter__()
+    clock.now += SECOND
+    first.__exit__(None, None, None)
+    clock.now += SECOND
+    second.__exit__(None, None, None)
+    assert (first.result, second.result) == (2000, 2000)
+
+
+def test_threads_use_one_timer(client: MetlogClient, clock: Clock) -> None:
+    """Each has its own beginning and its own result."""
+    timer = make_timer(client)
+    results: dict[int, float | None] = {}
+    barrier = threading.Barrier(3)
+
+    def work(number: int) -> None:
+        if number:
+            barrier.wait()
+        with timer:
+            if not number:
+                clock.now += SECOND
+                barrier.wait()
+                barrier.wait()
+                clock.now += SECOND
+                barrier.wait()
+            else:
+                barrier.wait()
+                barrier.wait()
+        results[number] = timer.result
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {0: 2000, 1: 1000, 2: 1000}
+
+
+async def test_trio_tasks_use_one_timer(
+    client: MetlogClient, autojump_clock: trio.testing.MockClock, clock: Clock
+) -> None:
+    """While one waits, the others begin and end."""
+    timer = make_timer(client)
+    results = {}
+
+    async def work(start: float, duration: float) -> None:
+        await trio.sleep(start)
+        clock.now = round(trio.current_time() * SECOND)
+        with timer:
+            await trio.sleep(duration)
+            clock.now = round(trio.current_time() * SECOND)
+        results[start] = timer.result
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work, 1, 10)
+        nursery.start_soon(work, 2, 1)
+        nursery.start_soon(work, 4, 20)
+    assert results == {1: 10000, 2: 1000, 4: 20000}
+    assert read_payloads(client) == ["1000", "10000", "20000"]
+
+
+def test_asyncio_tasks_use_one_timer(client: MetlogClient, clock: Clock) -> None:
+    """The same there."""
+    timer = make_timer(client)
+    results = {}
+
+    async def work(name: str, mine: asyncio.Event, other: asyncio.Event, seconds: int) -> None:
+        with timer:
+            await mine.wait()
+            clock.now += seconds * SECOND
+        other.set()
+        results[name] = timer.result
+
+    async def main() -> None:
+        first, second, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        first.set()
+        tasks = [work("b", second, done, 5), work("a", first, second, 3)]
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert results == {"a": 3000, "b": 8000}
+
+
+def test_end_in_another_context_knows_the_last_start(client: MetlogClient, clock: Clock) -> None:
+    """As when a generator is closed by whoever finds it."""
+    timer = make_timer(client)
+    timer.__enter__()
+    clock.now += SECOND
+    thread = threading.Thread(target=timer.__exit__, args=(None, None, None))
+    thread.start()
+    thread.join()
+    assert read_payloads(client) == ["1000"]
+    assert timer.result == 1000
+
+
+def test_beginnings_without_end_do_not_pile_up(client: MetlogClient) -> None:
+    """Nor do results of timers that were used once."""
+    for number in range(MAX_RUNNING * 2):
+        make_timer(client, f"t{number}").__enter__()
+        with client.timer("x"):
+            pass
+    assert len(timers_module._RUNNING.get()) <= MAX_RUNNING
+    assert len(timers_module._RESULTS.get()) == MAX_RESULTS
+
+
+@pytest.mark.parametrize("disabled", [["work", "other"], ["*"], "work"])
+def test_disabled_timer_does_nothing(disabled: object) -> None:
+    """A function stays what it is."""
+    client = make_client(disabled_timers=disabled)
+
+    def function() -> None:
+        """Do nothing."""
+
+    timer = client.timer("work")
+    assert isinstance(timer, NoTimer)
+    assert timer(function) is function
+    with timer as entered:
+        assert entered.result is None
+    assert read_messages(client) == []
+
+
+def test_timer_is_sampled_at_each_use(client: MetlogClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also around a function, which is decorated once; where it is not sent, there is no result."""
+    monkeypatch.setattr(client_module, "_RANDOM", random.Random(3))
+    timer = make_timer(client, rate=0.5)
+    results = set()
+
+    @timer
+    def function() -> None:
+        """Do nothing."""
+
+    for _ in range(200):
+        function()
+        with timer:
+            pass
+        results.add(timer.result)
+    assert client.counts.sent + client.counts.sampled_out == 400
+    assert 120 < client.counts.sent < 280
+    assert None in results
+    assert len(results) > 1
+    assert {message["fields"]["rate"] for message in client.sender.messages} == {0.5}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "text"])
+def test_what_cannot_be_called_is_not_decorated(client: MetlogClient, wrong: object) -> None:
+    """A mistake in the application's text is told where it is read."""
+    with pytest.raises(ValueError, match="can be called"):
+        client.timer("work")(wrong)  # type: ignore[type-var]
+
+
+# Functions of each kind
+
+
+def test_function_is_timed(client: MetlogClient, clock: Clock) -> None:
+    """Its name, its arguments and its result stay."""
+    timer = make_timer(client)
+
+    @timer
+    def add(first: int, second: int = 2) -> int:
+        """Add."""
+        clock.now += SECOND
+        return first + second
+
+    assert add(1, second=5) == 6
+    assert (add.__name__, add.__doc__, read_payloads(client), timer.result) == ("add", "Add.", ["1000"], 1000)
+
+
+def test_function_that_calls_itself_is_timed_each_time(client: MetlogClient, clock: Clock) -> None:
+    """The innermost call ends first."""
+
+    @client.timer("work")
+    def count(number: int) -> int:
+        clock.now += SECOND
+        return count(number - 1) + 1 if number else 0
+
+    assert count(2) == 2
+    assert read_payloads(client) == ["1000", "2000", "3000"]
+
+
+class Shop:
+    """Methods of each kind."""
+
+    client = make_client()
+
+    @client.timer("method")
+    def method(self) -> object:
+        """Return the object."""
+        return self
+
+    @client.timer("class")
+    @classmethod
+    def of_class(cls) -> object:
+        """Return the class."""
+        return cls
+
+    @client.timer("static")
+    @staticmethod
+    def of_none(value: int) -> int:
+        """Return the value."""
+        return value
+
+    @property
+    @client.timer("property")
+    def value(self) -> int:
+        """Return a value."""
+        return 7
+
+    @client.timer("call")
+    async def __call__(self) -> object:
+        """Return the object."""
+        return self
+
+
+def test_methods_are_timed() -> None:
+    """Whether they belong to an object, a class or neither."""
+    shop = Shop()
+    assert [shop.method(), shop.of_class(), Shop.of_class(), shop.of_none(1), Shop.of_none(2), shop.value] == [
+        shop,
+        Shop,
+        Shop,
+        1,
+        2,
+        7,
+    ]
+    names = [message["fields"]["name"] for message in read_messages(Shop.client)]  # type: ignore[index]
+    assert names == ["method", "class", "class", "static", "static", "property"]
+
+
+async def test_coroutine_is_timed_until_it_has_returned(
+    client: MetlogClient, clock: Clock, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Not until it was made."""
+
+    @client.timer("work")
+    async def wait(value: int) -> int:
+        await trio.sleep(3)
+        clock.now += SECOND
+        return value
+
+    assert inspect.iscoroutinefunction(wait)
+    coroutine = wait(4)
+    clock.now += SECOND
+    assert await coroutine == 4
+    assert read_payloads(client) == ["1000"]
+
+
+async def test_object_with_a_coroutine_as_its_call_is_timed(client: MetlogClient) -> None:
+    """And so is a partial function."""
+    shop = Shop()
+    assert await client.timer("work")(shop)() is shop
+    assert await client.timer("work")(functools.partial(Shop.__call__, shop))() is shop
+    assert len(read_messages(client)) == 2
+    read_messages(Shop.client)
+
+
+async def test_coroutine_that_is_cancelled_is_timed(
+    client: MetlogClient, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The cancellation passes through."""
+
+    @client.timer("work")
+    async def wait() -> None:
+        await trio.sleep_forever()
+
+    with trio.move_on_after(1) as scope:
+        await wait()
+    assert scope.cancelled_caught
+    assert len(read_messages(client)) == 1
+
+
+def test_generator_is_timed_from_first_to_last(client: MetlogClient, clock: Clock) -> None:
+    """It is a generator as before: what is sent or thrown arrives, and its value is returned."""
+    seen: list[object] = []
+
+    @client.timer("work")
+    def generate(first: int) -> Generator[int, str, str]:
+        try:
+            seen.append((yield first))
+            yield first + 1
+        except LookupError:
+            yield -1
+        return "value"
+
+    assert inspect.isgeneratorfunction(generate)
+    generator = generate(1)
+    clock.now += SECOND
+    assert next(generator) == 1
+    clock.now += SECOND
+    assert generator.send("word") == 2
+    assert generator.throw(LookupError()) == -1
+    assert read_messages(client) == []
+    with pytest.raises(StopIteration) as end:
+        next(generator)
+    assert (end.value.value, seen, read_payloads(client)) == ("value", ["word"], ["1000"])
+
+
+def test_generator_that_is_closed_is_timed(client: MetlogClient) -> None:
+    """It knows that it was closed."""
+    closed = []
+
+    @client.timer("work")
+    def generate() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            closed.append(True)
+
+    generator = generate()
+    next(generator)
+    generator.close()  # type: ignore[attr-defined]
+    assert (closed, len(read_messages(client))) == ([True], 1)
+
+
+def make_async_generator(client: MetlogClient, seen: list[object]) -> Callable[[int], AsyncGenerator[int, object]]:
+    """Return a function that makes timed generators."""
+
+    @client.timer("work")
+    async def generate(first: int) -> AsyncGenerator[int, object]:
+        try:
+            seen.append((yield first))
+            yield first + 1
+        except LookupError:
+            await trio.lowlevel.checkpoint()
+            yield -1
+        finally:
+            seen.append("end")
+
+    return generate
+
+
+async def test_async_generator_is_timed_from_first_to_last(client: MetlogClient, clock: Clock) -> None:
+    """What is sent arrives."""
+    seen: list[object] = []
+    generate = make_async_generator(client, seen)
+    assert inspect.isasyncgenfunction(generate)
+    generator = generate(1)
+    assert await anext(generator) == 1
+    clock.now += SECOND
+    assert await generator.asend("word") == 2
+    assert await anext(generator, "over") == "over"
+    assert (seen, read_payloads(client)) == (["word", "end"], ["1000"])
+
+
+async def test_exception_is_thrown_into_an_async_generator(client: MetlogClient) -> None:
+    """What it does not catch comes out again."""
+    seen: list[object] = []
+    generator = make_async_generator(client, seen)(1)
+    await anext(generator)
+    assert await generator.athrow(LookupError()) == -1
+    with pytest.raises(ZeroDivisionError):
+        await generator.athrow(ZeroDivisionError())
+    assert (seen, len(read_messages(client))) == (["end"], 1)
+
+
+async def test_async_generator_is_closed(client: MetlogClient) -> None:
+    """Its end runs."""
+    seen: list[object] = []
+    generator = make_async_generator(client, seen)(1)
+    await anext(generator)
+    await generator.aclose()
+    assert (seen, len(read_messages(client))) == (["end"], 1)
+
+
+async def test_async_loop_reads_all(client: MetlogClient) -> None:
+    """As an application does."""
+
+    @client.timer("work")
+    async def generate() -> AsyncIterator[int]:
+        for number in range(5):
+            yield number
+
+    assert [number async for number in generate()] == [0, 1, 2, 3, 4]
+    assert len(read_messages(client)) == 1
