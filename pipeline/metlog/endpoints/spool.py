@@ -212,14 +212,17 @@ class Spool(Backlog):
             self.warn(f"The file {segment.path} of a spool cannot be read: {describe_os_error(error)}.")
         if segment not in self.segments or segment.read != offset:
             return
-        self.take_data(segment, data, is_end=end == size)
+        self.take_data(segment, data, end, is_end=end == size)
 
-    def take_data(self, segment: Segment, data: bytes, *, is_end: bool) -> None:
-        """Hold the records in a part of a segment; what cannot be read is lost."""
+    def take_data(self, segment: Segment, data: bytes, end: int, *, is_end: bool) -> None:
+        """Hold the records in a part of a segment; what cannot be read is lost.
+
+        The part goes to `end`, which was the end of the segment when the read began. More may have been written since.
+        """
         whole = data[: data.rfind(b"\n") + 1]
         lines = whole.split(b"\n")[:-1]
         entries = [entry for line in lines if (entry := read_record(line)) is not None]
-        segment.read = segment.size if is_end else segment.read + len(whole)
+        segment.read = end if is_end else segment.read + len(whole)
         segment.given += len(lines)
         lost = len(lines) - len(entries)
         if segment.read == segment.size:

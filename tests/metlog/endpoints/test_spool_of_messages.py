@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -282,6 +283,27 @@ async def test_long_outage_fills_the_disk_and_not_the_memory(tmp_path: Path) -> 
     assert spool.held_bytes == sum(len(entry.line) for entry in spool.ahead) < 2000
     assert spool.counts.queued_bytes > 150_000
     assert await drain(spool) == list(range(300))
+    spool.close()
+
+
+async def test_what_comes_while_a_segment_is_read_waits_for_its_turn(tmp_path: Path) -> None:
+    """The file has grown meanwhile, and nothing of it is taken for damaged."""
+    first = make_spool(tmp_path)
+    first.put(make_numbered(range(3)), NOW)
+    first.close()
+    spool = make_spool(tmp_path)
+    limiter = trio.to_thread.current_default_thread_limiter()
+    for number in range(int(limiter.total_tokens)):
+        limiter.acquire_on_behalf_of_nowait(number)  # so that the thread that reads has to wait
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(spool.fetch, 1, 1)
+        await trio.testing.wait_all_tasks_blocked()
+        spool.put(make_numbered([3]), NOW)
+        for number in range(int(limiter.total_tokens)):
+            limiter.release_on_behalf_of(number)
+    spool.lay_back()
+    assert await drain(spool) == [0, 1, 2, 3]
+    assert (spool.counts.dropped, spool.counts.set_aside) == (0, 0)
     spool.close()
 
 
