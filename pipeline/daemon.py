@@ -178,10 +178,6 @@ class Daemon:
 
     def prepare_messages(self, messages: RouterService, stack: ExitStack) -> None:
         """Have the router know the programs, go on with what messages had made, and open its endpoints."""
-        if ROUTER in self.loader.running:
-            raise SettingError(
-                f"A program cannot be called {ROUTER}: that is how the metrics of messages are told apart."
-            )
         messages.refresh()
         messages.restore(self.restored, time.time_ns())
         self.restored = []
@@ -202,7 +198,8 @@ class Daemon:
         parts = [part.name for source in self.sources for part in source.parts]
         names = {*self.items, *(source.name for source in self.sources), *parts}
         unbound = self.bindings.describe_unmatched({*self.loader.running, *self.loader.failures}, names)
-        unjoined = describe_unmatched_rules(self.settings.sources.records, names)
+        envelopes = {part.name for source in self.envelopes for part in source.parts}
+        unjoined = describe_unmatched_rules(self.settings.sources.records, names - envelopes)
         for problem in (*unbound, *unjoined, *self.store.lifetimes.describe_unmatched(self.loader.metrics)):
             logger.warning("%s", problem)
 

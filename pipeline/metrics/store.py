@@ -22,7 +22,7 @@ from pipeline.metrics.snapshot import Snapshot, copy_metric, view_metric
 NO_LIFETIMES = Lifetimes()
 
 ROUTER = "metlog"
-"""What stands for a program where messages of metlog, and no program, have made a metric."""
+"""What stands for a program where messages of metlog, and no program, have made a metric. Those end in `.mtail`."""
 
 NO_PROGRAMS = ("", ROUTER)
 """Whose metrics may be of another kind than those of programs: they give way."""
