@@ -34,13 +34,10 @@ def make_csv(options: DecoderOptions) -> Decode:
         # Lines end with CR LF in the RFC, and the line feed is gone already.
         if text.endswith(b"\r"):
             text = text[:-1]
-        values: list[bytes] | list[str] | None
-        if b'"' in text or b"\r" in text or b"\n" in text:
-            values = split(text.decode("utf-8", "surrogateescape"))
-            if values is None:
-                return None
-        else:
-            values = text.split(delimiter_bytes)
+        needs_reader = b'"' in text or b"\r" in text or b"\n" in text
+        values = split(text) if needs_reader else text.split(delimiter_bytes)
+        if values is None:
+            return None
         record: dict[str, Value] = dict(zip(name_numbers(len(values)), values, strict=False))
         record.update(zip(columns, values, strict=False))
         return (record,)
@@ -53,16 +50,16 @@ def name_numbers(length: int) -> list[str]:
     return numbers if length <= len(numbers) else [str(number) for number in range(1, length + 1)]
 
 
-def make_splitter(delimiter: str) -> Callable[[str], list[str] | None]:
+def make_splitter(delimiter: str) -> Callable[[bytes], list[bytes] | None]:
     """Return what splits a text that has quotes; it returns None where they are wrong."""
     # One reader for all texts, which takes each from this list: to make one takes as long as to read with it.
     waiting: list[str] = []
     reader = csv.reader(iter(waiting.pop, None), delimiter=delimiter, strict=True)
 
-    def split(text: str) -> list[str] | None:
-        waiting.append(text)
+    def split(text: bytes) -> list[bytes] | None:
+        waiting.append(text.decode("utf-8", "surrogateescape"))
         try:
-            return next(reader)
+            return [value.encode("utf-8", "surrogateescape") for value in next(reader)]
         except (csv.Error, IndexError):  # a quote that is not closed makes it ask for the next line
             return None
 
@@ -70,5 +67,10 @@ def make_splitter(delimiter: str) -> Callable[[str], list[str] | None]:
 
 
 CSV: Final = Decoder(
-    name="csv", make=make_csv, help="values with a delimiter between them, as spreadsheets write them", has_columns=True
+    name="csv",
+    make=make_csv,
+    help="values with a delimiter between them, as spreadsheets write them",
+    has_columns=True,
+    texts=bytes,
+    spells_values=True,
 )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decoders import DECODERS, DecoderOptions, Value, find_field
+from pipeline.decoders import DECODERS, Decoder, DecoderOptions, Value, find_field
 from pipeline.decoders.csv import make_csv
 from pipeline.decoders.logfmt import decode_logfmt
 from pipeline.decoders.metlog import decode_metlog
@@ -67,15 +67,18 @@ def test_any_bytes_are_decoded_or_not(name: str, text: bytes) -> None:
     if decoder.read_time is not None:
         assert isinstance(decoder.read_time(decoded[0], 0, OPTIONS), int | None)
     if isinstance(decoded[0], dict):
-        check_fields(decoder.fields, decoded[0])
+        check_fields(decoder, decoded[0])
 
 
-def check_fields(names: tuple[str, ...] | None, record: dict[str, Value]) -> None:
+def check_fields(decoder: Decoder, record: dict[str, Value]) -> None:
     for name, value in record.items():
-        assert names is None or name in names
+        assert decoder.fields is None or name in decoder.fields
         assert find_field(record, (name,)) == value
         if value is not None:
             assert isinstance(field_text(name, value), bytes)
+        if isinstance(value, bytes | str) and decoder.texts is not None:
+            assert type(value) is decoder.texts
+            assert isinstance(value, bytes) or value.encode() == field_text(name, value)
 
 
 @pytest.mark.parametrize("name", DECODERS)
