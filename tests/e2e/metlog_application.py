@@ -1,9 +1,10 @@
-"""An application that sends messages with the generator: one process of several. It knows nothing of what becomes of them.
+"""An application that sends messages with the generator: one process of several, which knows of no destination.
 
-    metlog_application.py NUMBER SOCKET
+    metlog_application.py NUMBER TIMEOUT PLACE
 
-It sends as many rounds as each line of its standard input says, answers `done`, and says at the end what its sender has
-counted. Each message has an identity, `process-round`, or adds to what tells whether one is missing or doubled.
+The place is a unix datagram socket or a file. It sends as many rounds as each line of its standard input says, answers
+`done`, and says at the end what its sender has counted. Each message has an identity, `process-round`, or adds to what
+tells whether one is missing or doubled.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from pipeline.metlog.client import MetlogClient
-from pipeline.metlog.senders import UnixDatagramSender
-
-TIMEOUT_SECONDS = 60.0
-"""So nothing is dropped while the daemon reads, however slow the machine: the kernel keeps ten datagrams for it."""
+from pipeline.metlog.senders import FileSender, UnixDatagramSender
 
 TIMER_NAMES = 40
 """So few of each that statsd shows them all."""
@@ -56,8 +54,9 @@ def read_orders() -> Iterator[int]:
 
 def main() -> None:
     """Send what is asked for."""
-    process, path = sys.argv[1:]
-    sender = UnixDatagramSender(path, timeout_seconds=TIMEOUT_SECONDS)
+    process, timeout, place = sys.argv[1:]
+    is_socket = place.endswith(".sock")
+    sender = UnixDatagramSender(place, timeout_seconds=float(timeout)) if is_socket else FileSender(place)
     client = MetlogClient(sender, logger="shop")
     number = 0
     for rounds in read_orders():

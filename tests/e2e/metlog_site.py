@@ -8,17 +8,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.daemons import HTTP_SOCKET, fetch_metrics, run_pipeline, wait_until
+from tests.e2e.daemons import HTTP_SOCKET, ROOT, fetch_metrics, run_pipeline, wait_until
 from tests.e2e.metlog_application import count_messages
 from tests.e2e.receivers import Receiver, SentryReceiver
 from tests.e2e.statsd import Statsd, make_statsd
+from tests.e2e.test_logrotate import KilledError
 
-APPLICATION = Path(__file__).with_name("metlog_application.py")
 PROCESSES = 4
+
+SOCKET, FILE = "metlog.sock", "metlog.log"
+"""What the applications send to."""
+
+PATIENT_SECONDS = 60.0
+"""So nothing is dropped while the daemon reads, however slow the machine: the kernel keeps ten datagrams for it."""
 
 PROGRAM = """counter requests_seen_total by id
 counter lines_seen_total by kind
@@ -33,7 +39,7 @@ decode metlog {
 
 SETTINGS = """
 [metlog]
-sources = ["unixgram://{folder}/metlog.sock"]
+sources = ["{source}"]
 
 [metlog.endpoint.store]
 kind = "store"
@@ -81,7 +87,7 @@ severity = "debug"
 to = "drop"
 
 [[metlog.route]]
-type = "oldstyle"
+type = ["oldstyle", "metlog.dropped"]
 logger = "sh*"
 to = "archive"
 """
@@ -89,7 +95,24 @@ to = "archive"
 SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
-Labels = frozenset[tuple[str, str]]
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of metrics: the names, labels and values of its samples."""
+
+    samples: list[tuple[str, dict[str, str], float]]
+
+    def list_values(self, name: str, label: str) -> dict[str, float]:
+        """Return the values of a metric by one of its labels."""
+        return {labels[label]: value for found, labels, value in self.samples if found == name}
+
+    def sum_own(self, name: str) -> float:
+        """Return the sum of the series of a metric that the daemon has about itself."""
+        return sum(value for found, _, value in self.samples if found == f"syslog_pipeline_{name}")
+
+    def list_accounts(self, name: str) -> dict[str, float]:
+        """Return what each endpoint has counted."""
+        return self.list_values(f"syslog_pipeline_metlog_{name}", "endpoint")
 
 
 @dataclass(slots=True)
@@ -127,6 +150,7 @@ class Site:
     """The daemon in a folder, and where its messages go."""
 
     folder: Path
+    source: str
     statsd: Statsd
     audit: Receiver = field(default_factory=Receiver)
     sentry: SentryReceiver = field(default_factory=SentryReceiver)
@@ -137,7 +161,7 @@ class Site:
         (self.folder / "requests.mtail").write_text(PROGRAM)
         (self.folder / "dsn").write_text(self.sentry.dsn + "\n")
         (self.folder / "settings.toml").write_text(
-            SETTINGS.format(folder=self.folder, statsd=self.statsd.port, audit=self.audit.url)
+            SETTINGS.format(folder=self.folder, source=self.source, statsd=self.statsd.port, audit=self.audit.url)
         )
 
     @property
@@ -150,6 +174,14 @@ class Site:
         """Run the daemon until the block ends."""
         with run_pipeline(self.folder, *self.flags, *flags) as process:
             yield process
+
+    @contextmanager
+    def killing(self, *flags: str) -> Iterator[None]:
+        """Run the daemon until the block ends, and have it end in no order at all."""
+        with suppress(KilledError), self.running(*flags) as process:
+            yield
+            process.kill()
+            raise KilledError
 
     @property
     def log(self) -> str:
@@ -186,40 +218,36 @@ class Site:
         """Return the identities of the messages of one sort, each once, in order."""
         return sorted(f"{one.number}-{number}" for one in self.applications for number in range(0, one.rounds, every))
 
-    def read(self) -> dict[tuple[str, Labels], float]:
-        """Return all samples of the page of metrics."""
+    def read(self) -> Page:
+        """Return the page of metrics."""
         page = fetch_metrics(self.folder / HTTP_SOCKET)
-        return {
-            (one["name"], frozenset(LABEL.findall(one["labels"] or ""))): float(one["value"])
-            for one in SAMPLE.finditer(page)
-        }
-
-    def read_values(self, name: str, label: str) -> dict[str, float]:
-        """Return the values of a metric by one of its labels."""
-        return {dict(labels)[label]: value for (found, labels), value in self.read().items() if found == name}
-
-    def read_own(self, name: str) -> float:
-        """Return the sum of the series of a metric that the daemon has about itself."""
-        return sum(value for (found, _), value in self.read().items() if found == f"syslog_pipeline_{name}")
-
-    def read_accounts(self, name: str) -> dict[str, float]:
-        """Return what each endpoint has counted."""
-        return self.read_values(f"syslog_pipeline_metlog_{name}", "endpoint")
+        assert page, "the daemon is there"
+        return Page(
+            [
+                (one["name"], dict(LABEL.findall(one["labels"] or "")), float(one["value"]))
+                for one in SAMPLE.finditer(page)
+            ]
+        )
 
     def wait_own(self, name: str, least: float) -> None:
         """Return when a metric that the daemon has about itself has come so far."""
-        wait_until(lambda: self.read_own(name) >= least, f"{name} is {least:g}")
+        wait_until(lambda: self.read().sum_own(name) >= least, f"{name} is {least:g}")
 
 
 @contextmanager
-def open_site(folder: Path) -> Iterator[Site]:
-    """Give a site with a statsd that runs, applications that wait for orders, and a daemon that is to be started."""
-    site = Site(folder, make_statsd(folder / "statsd"))
+def open_site(folder: Path, *, place: str = SOCKET, timeout_seconds: float = PATIENT_SECONDS) -> Iterator[Site]:
+    """Give a site with a statsd that runs, applications that wait for orders, and a daemon that is to be started.
+
+    The applications send to a socket or a file of this name, and wait for room so long at most with each message.
+    """
+    source = f"{'unixgram' if place == SOCKET else 'file'}://{folder}/{place}"
+    site = Site(folder, source, make_statsd(folder / "statsd"))
     site.write_settings()
     with site.statsd.run(), ExitStack() as stack:
         for number in range(PROCESSES):
-            command = [sys.executable, "-m", "tests.e2e.metlog_application", str(number), f"{folder}/metlog.sock"]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            arguments = [str(number), str(timeout_seconds), f"{folder}/{place}"]
+            command = [sys.executable, "-m", "tests.e2e.metlog_application", *arguments]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
             stack.callback(end_process, process)
             site.applications.append(Application(number, process))
         yield site
