@@ -74,4 +74,6 @@ def make_logfmt(_options: DecoderOptions) -> Decode:
     return decode_logfmt
 
 
-LOGFMT: Final = Decoder(name="logfmt", make=make_logfmt, help="pairs of a key and a value, such as `status=200`")
+LOGFMT: Final = Decoder(
+    name="logfmt", make=make_logfmt, help="pairs of a key and a value, such as `status=200`", spells_names=True
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record, Value
-from pipeline.decoders.json import decode_json
+from pipeline.decoders.json import JSON, decode_json
 from pipeline.decoders.stamps import read_rfc3339
 
 FIELDS: Final = (
@@ -100,5 +100,12 @@ def make_metlog(_options: DecoderOptions) -> Decode:
 
 
 METLOG: Final = Decoder(
-    name="metlog", make=make_metlog, help="an envelope of metlog", fields=FIELDS, read_time=read_time
+    name="metlog",
+    make=make_metlog,
+    help="an envelope of metlog",
+    fields=FIELDS,
+    texts=str,
+    spells_values=True,
+    escapes=JSON.escapes,
+    read_time=read_time,
 )

@@ -21,6 +21,8 @@ def explain_decode(trouble: Trouble) -> Mistake | None:
     kind = token_type(trouble.top)
     if kind in EXPECTED:
         return explain_part(trouble, kind)
+    if trouble.word == "by" and trouble.find(frozenset({"FROM"})) is not None:
+        return Mistake(trouble.span, "`by` stands before `from`", "write e.g. `decode csv by time, status from $body`")
     if (
         trouble.place is not Place.VALUE
         or trouble.find(frozenset({"DECODE"})) is None

@@ -96,6 +96,75 @@ def test_program_that_any_line_may_concern(text: str) -> None:
     assert find_probes(text) is None
 
 
+U = "\\u00"
+"""What stands in a JSON text where a printable ASCII character is escaped."""
+
+
+@pytest.mark.parametrize(
+    ("text", "probes"),
+    [
+        ("/apple/ && decode json { c++ }", {"apple"}),
+        ('/apple/ && decode json { $x == "pears" { c++ } }', {"apple"}),
+        ("/apple/ { decode json { d[$x]++ } }", {"apple"}),
+        ("decode json { /apple/ { c++ } }", {"apple"}),
+        ("decode json && defined($level) { c++ }", {"level", U}),
+        ("decode json && defined($level) { d[$level]++ }", {"level", U}),
+        ("decode json { defined($level) { d[$level]++ } }", {"level", U}),
+        ("decode json && defined($status) && $status >= 500 { c++ }", {"status", U}),
+        ("decode json && defined($a.user) { c++ }", {"user", U}),
+        ('decode json && defined($"user-agent") { c++ }', {"user-agent", U}),
+        ('decode json && defined($"a/name") { c++ }', {"name", U}),
+        ('decode json && defined($x) && $x == "apple" { c++ }', {"apple", U}),
+        ('decode json && defined($x) && ("apple" == $x || $x == "pears") { c++ }', {"apple", "pears", U}),
+        ('decode json && defined($x) { $x == "apple" { c++ } }', {"apple", U}),
+        ('decode json && defined($level) && $level != "apple" { c++ }', {"level", U}),
+        ('decode json && defined($path) && $path == "/api/users" { c++ }', {"users", U}),
+        ('decode json && defined($status) && $status == "404" { c++ }', {"status", U}),
+        ('decode json && defined($status) && $status == "4e4" { c++ }', {"status", U}),
+        ("decode json && defined($x) && $x =~ /apple \\d/ { c++ }", {"apple ", U}),
+        ("decode json && defined($x) && $x =~ /apple|pears/ { c++ }", {"apple", "pears", U}),
+        ("decode json && defined($level) && $level =~ /apple|50\\d/ { c++ }", {"level", U}),
+        ("decode json { defined($x) && /apple/ { c++ } }", {"apple"}),
+        ("decode logfmt && defined($level) { c++ }", {"level"}),
+        ('decode logfmt && defined($level) && $level == "apple" { c++ }', {"level"}),
+        ('decode csv by a, b && defined($b) && $b == "apple" { c++ }', {"apple"}),
+        ('decode syslog && defined($app) && $app == "sshd" { c++ }', {"sshd"}),
+        ('decode metlog && defined($type) && $type == "counter" { c++ }', {"counter", U}),
+        ("/body: (?P<body>.*)/ && decode json from $body { c++ }", {"body: "}),
+        ("def e { decode json && defined($level) { next } }\n@e { c++ }", {"level", U}),
+    ],
+)
+def test_probes_of_fields(text: str, probes: set[str] | None) -> None:
+    """A text of a JSON text may be spelled with escapes, and a number in many ways."""
+    assert find_probes(text) == probes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "decode json { c++ }",
+        'decode json { $x == "apple" { c++ } }',
+        'decode json && $x == "apple" { c++ }',
+        "decode json && $x =~ /apple/ { c++ }",
+        'decode json && ($x == "apple" || defined($x)) { c++ }',
+        "decode json { } else { c++ }",
+        "decode json { defined($level) { } else { c++ } }",
+        "decode json || decode logfmt { defined($level) { c++ } }",
+        'decode json && defined($"0") { c++ }',
+        "decode json && defined($id) { c++ }",
+        'decode json && defined($a) && $a == "\xe4\xf6\xfc\xdf" { c++ }',
+        'decode syslog && defined($severity_text) && $severity_text == "warning" { c++ }',
+        "decode metlog && defined($severity) { c++ }",
+        'decode metlog && $payload == "apple" { c++ }',
+        "decode json && defined($x) { $x > 1 { c++ } }",
+        "/(?P<x>.*)/ && decode json from $x && defined($level) { c++ }",
+    ],
+)
+def test_program_with_a_decode_that_any_line_may_concern(text: str) -> None:
+    """An absent field fails, and so has an effect; what is derived or short stands in no certain way in the line."""
+    assert find_probes(text) is None
+
+
 def test_metrics_that_every_line_reads_are_named() -> None:
     """The first line creates their series, and so cannot be kept back. What a pattern stands before is an effect."""
     text = (
