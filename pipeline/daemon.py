@@ -32,6 +32,7 @@ from pipeline.descriptors import show_address
 from pipeline.errors import SettingError
 from pipeline.held_signals import release_signals
 from pipeline.life import feed_watchdog, tell_status
+from pipeline.metlog_settings import DEFAULT_ROUTES
 from pipeline.metrics import ROUTER, Metric, Snapshot
 from pipeline.pushers import PushContext, Pushes, make_pushers
 from pipeline.report import Meter, describe_report, describe_status
@@ -194,13 +195,18 @@ class Daemon:
         self.dispatcher.forget(counts.origin)
 
     def report_unmatched(self) -> None:
-        """Log which bindings name a program or a source that there is not, and which lifetimes no metric."""
+        """Log what settings do nothing: bindings and rules for what there is not, lifetimes of no metric, and so on."""
+        metlog = self.settings.metlog
+        if self.messages is None and (metlog.endpoints or metlog.routes != DEFAULT_ROUTES):
+            logger.warning("The table metlog has endpoints or routes and no sources, so that no message comes.")
         parts = [part.name for source in self.sources for part in source.parts]
         names = {*self.items, *(source.name for source in self.sources), *parts}
         unbound = self.bindings.describe_unmatched({*self.loader.running, *self.loader.failures}, names)
         envelopes = {part.name for source in self.envelopes for part in source.parts}
         unjoined = describe_unmatched_rules(self.settings.sources.records, names - envelopes)
-        for problem in (*unbound, *unjoined, *self.store.lifetimes.describe_unmatched(self.loader.metrics)):
+        # Which metrics messages will make nobody knows.
+        lasting = self.store.lifetimes.describe_unmatched(self.loader.metrics) if self.messages is None else ()
+        for problem in (*unbound, *unjoined, *lasting):
             logger.warning("%s", problem)
 
     def restore(self, surroundings: Surroundings, stack: ExitStack) -> None:

@@ -266,6 +266,14 @@ def test_what_does_nothing_is_said_at_the_start(
     ]
 
 
+def test_table_without_sources_is_told(settings: DaemonSettings, caplog: pytest.LogCaptureFixture) -> None:
+    """Lines go on reaching the programs."""
+    metlog = MetlogSettings(endpoints={"store": StoreEndpointSettings()})
+    with caplog.at_level(logging.WARNING), ExitStack() as stack:
+        Daemon(replace(settings, metlog=metlog)).prepare(stack)
+    assert caplog.messages == ["The table metlog has endpoints or routes and no sources, so that no message comes."]
+
+
 def test_state_file_is_no_source_of_envelopes(settings: DaemonSettings, tmp_path: Path) -> None:
     """It would be replaced."""
     with pytest.raises(SettingError) as caught:

@@ -11,10 +11,12 @@ from typing import cast
 import click
 
 from pipeline import __version__, settings
+from pipeline.accepted_flags import ACCEPTED_FLAGS
 from pipeline.cli.group import SPELLINGS, VERSION, main
 from pipeline.cli.programs import check_paths
 from pipeline.cli.replay import make_program_settings, make_source_settings, replay_logs, start_log
-from pipeline.flags import ACCEPTED_FLAGS, RUN_FLAGS, TABLES
+from pipeline.errors import SettingError
+from pipeline.flags import RUN_FLAGS, TABLES
 from pipeline.held_signals import release_signals
 from pipeline.metlog_settings import MetlogSettings
 from pipeline.options import FlagCommand, fill, hide_secrets, make_accepted_options, make_options, make_push_settings
@@ -54,6 +56,8 @@ def run(
     values["logs"] = (*logs, *extra_logs)
     if compile_only or one_shot:
         release_signals()
+    if one_shot and values["metlog_logs"]:
+        raise SettingError("--metlog_logs is for the daemon and does not go with --one_shot.")
     if compile_only:
         check_paths([cast("Path", values["progs"])], fill(settings.LanguageSettings, values))
     elif one_shot:
