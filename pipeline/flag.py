@@ -23,8 +23,11 @@ CHOICES = "Choices"
 DEEDS = "What is done"
 ALONG = "The way of a line"
 SCRAPE = "The scrape"
+PACE = "Receiver and pace"
+CONTENT = "What is sent"
 GENERAL = "General"
-SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, PUSHING, LIFE, MODES, CHOICES, DEEDS, ALONG, SCRAPE, GENERAL)
+LINE_SECTIONS = (PROGRAMS, LINES, METRICS, SERVING, PUSHING, LIFE, MODES)
+SECTIONS = (*LINE_SECTIONS, CHOICES, DEEDS, ALONG, SCRAPE, PACE, CONTENT, GENERAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,6 +228,25 @@ class LabelsType(SourcesType):
         return name, value
 
 
+class FieldsType(SourcesType):
+    """One pair `NAME=VALUE`, whose value may have commas; in a file of settings an array of them too."""
+
+    name = "fields"
+    metavar = "NAME=VALUE"
+    expectation = "a field: write NAME=VALUE"
+
+    def parse(self, text: str) -> object:
+        """Return the pair, as the only one."""
+        return (self.parse_item(text),)
+
+    def parse_item(self, text: str) -> object:
+        """Return a pair of a name and a value, which may be empty."""
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise ValueError(text)
+        return name, value
+
+
 class HeadersType(LabelsType):
     """Comma-separated headers `NAME=VALUE`. They are secrets: what is wrong with one is told by its settings class."""
 
@@ -299,6 +318,7 @@ SOURCES = SourcesType()
 NAMES = NamesType()
 BINDINGS = BindingsType()
 LABELS = LabelsType()
+FIELDS = FieldsType()
 LIFETIMES = LifetimesType()
 HEADERS = HeadersType()
 GROUPING = GroupingType()

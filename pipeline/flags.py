@@ -1,7 +1,8 @@
 """The flags of the commands: one table, from which click, the environment and the file of settings read.
 
 A flag is named as in mtail, with underscores, and fills the field of a settings class. Those of `setup` stand in
-`setup_flags.py`, those of `doctor` in `doctor_flags.py`, those about pushes in `push_flags.py`.
+`setup_flags.py`, those of `doctor` in `doctor_flags.py`, those of `emit` in `emit_flags.py`, those about pushes in
+`push_flags.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import click
 
 from pipeline import settings
 from pipeline.doctor_flags import DOCTOR_FLAGS
+from pipeline.emit_flags import EMIT_FLAGS
 from pipeline.flag import GENERAL, LIFE, LINES, METRICS, MODES, PROGRAMS, PUSHING, SERVING, Flag, flatten_values
 from pipeline.flag_types import (
     ACCOUNT,
@@ -473,7 +475,16 @@ EXPLAIN_FLAGS = (
     ),
     *FILE_RECORD_FLAGS,
 )
-ALL_FLAGS = (*RUN_FLAGS, *REPLAY_FLAGS, *PUSH_ONCE_FLAGS, *CHECK_FLAGS, *EXPLAIN_FLAGS, *SETUP_FLAGS, *DOCTOR_FLAGS)
+ALL_FLAGS = (
+    *RUN_FLAGS,
+    *REPLAY_FLAGS,
+    *PUSH_ONCE_FLAGS,
+    *CHECK_FLAGS,
+    *EXPLAIN_FLAGS,
+    *SETUP_FLAGS,
+    *DOCTOR_FLAGS,
+    *EMIT_FLAGS,
+)
 
 CONFIG = Flag(
     name="config",
@@ -482,21 +493,3 @@ CONFIG = Flag(
     callback=load_config,
     help="A TOML file with settings, named as the flags are. A flag or a variable wins over it.",
 )
-
-ACCEPTED_FLAGS = (
-    ("alsologtostderr", BOOLEAN),
-    ("block_profile_rate", TEXT),
-    ("disable_fsnotify", BOOLEAN),
-    ("jaeger_endpoint", TEXT),
-    ("log_backtrace_at", TEXT),
-    ("log_dir", TEXT),
-    ("logtostderr", BOOLEAN),
-    ("metric_push_interval_seconds", TEXT),
-    ("mtailDebug", TEXT),
-    ("mutex_profile_fraction", TEXT),
-    ("stale_log_gc_interval", TEXT),
-    ("stderrthreshold", TEXT),
-    ("trace_sample_period", TEXT),
-    ("vmodule", TEXT),
-)
-"""mtail's flags that have no meaning here (profiling, tracing, log files, and what mtail itself ignores)."""

@@ -15,9 +15,10 @@ from typing import TypeVar
 
 import click
 
+from pipeline.accepted_flags import ACCEPTED_FLAGS
 from pipeline.flag import ENVIRONMENT_PREFIX, GENERAL, SECTIONS, Flag
 from pipeline.flag_types import BOOLEAN, BOOLEAN_WORDS
-from pipeline.flags import ACCEPTED_FLAGS, CONFIG
+from pipeline.flags import CONFIG
 from pipeline.push_settings import DESTINATIONS, PushSettings
 
 ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)

@@ -65,11 +65,11 @@ def test_version_is_one_line(arguments: list[str]) -> None:
 def test_help_names_the_commands() -> None:
     """And what each is for."""
     result = invoke("-help")
-    commands = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()[:8]]
-    assert commands == ["check", "doctor", "explain", "push-once", "replay", "run", "setup", "version"]
+    commands = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()[:9]]
+    assert commands == ["check", "doctor", "emit", "explain", "push-once", "replay", "run", "setup", "version"]
 
 
-@pytest.mark.parametrize("name", ["run", "replay", "push-once", "check", "explain", "setup"])
+@pytest.mark.parametrize("name", ["run", "replay", "push-once", "check", "emit", "explain", "setup"])
 def test_help_of_a_command_shows_an_example(name: str) -> None:
     """One that can be copied."""
     result = invoke(name, "--help")

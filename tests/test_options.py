@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import settings
-from pipeline.flags import ACCEPTED_FLAGS, ALL_FLAGS, RUN_FLAGS
+from pipeline.accepted_flags import ACCEPTED_FLAGS
+from pipeline.flags import ALL_FLAGS, RUN_FLAGS
 from pipeline.options import FlagCommand, fill, hide_secrets, make_accepted_options, make_options, normalize_arguments
 
 TAKES_VALUE = {"help": False, "unix_socket": True, "logs": True, "one_shot": False, "v": True}

@@ -6,7 +6,7 @@ What a command needs is imported when it runs, so that `check` does not wait for
 the daemon to load.
 """
 
-from pipeline.cli import doctor, programs, push_once, replay, run, setup
+from pipeline.cli import doctor, emit, programs, push_once, replay, run, setup
 from pipeline.cli.group import main
 
-__all__ = ["doctor", "main", "programs", "push_once", "replay", "run", "setup"]
+__all__ = ["doctor", "emit", "main", "programs", "push_once", "replay", "run", "setup"]
