@@ -52,6 +52,7 @@ RUN_BY: dict[str, dict[str, str]] = {
     "serving.md": {"": "e2e/test_readme.py::test_first_metric_comes_as_the_page_says"},
     "setup.md": {"Setup": SETUP, "Doctor": "doctor/test_on_machine.py::test_daemon_that_is_stopped"},
     "sources.md": {
+        "Records of several lines": "e2e/test_records.py::test_page_of_sources_joins_traces",
         "Standard input": "e2e/test_stdin.py::test_every_line_is_counted",
         "What systemd passes": "e2e/test_under_systemd.py::test_sockets_by_activation_are_found_by_their_names",
         "Which program sees which source": "test_options.py::test_bindings_add_up",

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemons import fetch_metrics, wait_until
+from tests.e2e.daemons import DAEMON_PATH, ROOT, fetch_metrics, wait_until
 from tests.e2e.manager import Manager, managing
+from tests.e2e.pages import follow, open_shell, read_steps
 from tests.e2e.rsyslog import render_pipe, run_configured
 from tests.e2e.test_omprog import Site
 
@@ -76,6 +77,13 @@ def make_traces(apps: Sequence[str], numbers: range) -> list[bytes]:
             lines += [f"<22>Nov 21 01:13:00 web1 {app}[42]: {text}\n".encode() for app in apps]
             lines.append(b"<22>Nov 21 01:13:00 web1 sshd[7]: accepted\n")
     return lines
+
+
+def test_page_of_sources_joins_traces(folder: Path) -> None:
+    """What it shows of Java, Python, Go and syslog, typed as it stands there."""
+    steps = read_steps(ROOT / "docs" / "sources.md", "Records of several lines")
+    with open_shell(folder, {"PATH": f"{Path(sys.executable).parent}:{DAEMON_PATH}"}) as shell:
+        follow(steps, shell)
 
 
 def test_traces_of_several_programs_through_rsyslogd(folder: Path) -> None:
