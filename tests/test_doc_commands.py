@@ -26,6 +26,9 @@ RUN_BY: dict[str, dict[str, str]] = {
         "What can go wrong": "test_cli.py::test_check_prints_diagnostics_of_all_paths",
         "What costs time": "test_docs.py::test_explanation_in_document_is_of_its_program",
     },
+    "metlog.md": {
+        "First steps": "e2e/test_metlog_page.py::test_first_steps_lead_to_a_metric_and_a_message_in_a_file",
+    },
     "nginx.md": {
         "Which file": NGINX,
         "A certificate for the server": NGINX,
