@@ -15,7 +15,6 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MethodType
-from typing import Protocol
 
 from pipeline.metlog.envelope import (
     DEFAULT_SEVERITY,
@@ -48,13 +47,8 @@ Filter = Callable[[Message], object]
 Fields = Mapping[str, object]
 
 
-class Plugin(Protocol):
-    """A function that becomes a method of a client."""
-
-    __name__: str
-
-    def __call__(self, client: MetlogClient, /, *args: object, **kwargs: object) -> object:
-        """Do what the plugin does."""
+Plugin = Callable[..., object]
+"""A function that becomes a method of a client."""
 
 
 class MetlogClient(OldStyle):
@@ -251,7 +245,8 @@ class MetlogClient(OldStyle):
 
         Raises `SyntaxError`, as metlog-py does, if there is something of that name and `override` is false.
         """
-        name = override if isinstance(override, str) else getattr(method, "metlog_name", method.__name__)
+        name = override if isinstance(override, str) else getattr(method, "metlog_name", None)
+        name = str(name or getattr(method, "__name__", ""))
         if not override and hasattr(self, name):
             raise SyntaxError(f"The client has something of the name {name!r}; override=True puts this in its place.")
         self._dynamic_methods[name] = method

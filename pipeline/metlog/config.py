@@ -91,7 +91,7 @@ def make_sender(config: Config) -> SenderLike:
     name = config.pop("class", None)
     args = config.pop("args", ())
     if name is None and config.keys() == {"address"}:
-        return cast(SenderLike, call(open_sender, "address", (config["address"],), {}))
+        return open_address(str(config["address"]))
     if name is None:
         if config or args:
             raise ConfigError("The settings of a sender need its `class`, or are an `address` alone.")
@@ -101,6 +101,14 @@ def make_sender(config: Config) -> SenderLike:
     if not callable(getattr(sender, "send_message", None)):
         raise ConfigError(f"{name!r} makes no sender: what it makes has no method send_message.")
     return cast(SenderLike, sender)
+
+
+def open_address(address: str) -> SenderLike:
+    """Return the sender to an address."""
+    try:
+        return open_sender(address)
+    except SenderError as error:
+        raise ConfigError(str(error)) from error
 
 
 def make_filters(specs: object) -> list[Filter]:

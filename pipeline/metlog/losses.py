@@ -9,7 +9,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.metlog.senders.sender import UNWANTED
+from pipeline.metlog.senders.sender import LOOP, UNWANTED
 
 DROPPED_TYPE = "metlog.dropped"
 REPORT_SECONDS = 60.0
@@ -81,7 +81,7 @@ class DropWatch:
         return str(getattr(self.counts, "last_failure", ""))
 
     def claim(self) -> tuple[int, int]:
-        """Return how many were dropped that nobody has claimed, and how many of those the sender is not to send."""
+        """Return how many were dropped that nobody has claimed, and how many more the sender was right to drop."""
         with self._lock:
             dropped, unwanted = self.counts.dropped, self.find_unwanted()
             news, leaving = max(dropped - self.seen, 0), max(unwanted - self.seen_unwanted, 0)
@@ -89,9 +89,9 @@ class DropWatch:
         return news - leaving, leaving
 
     def find_unwanted(self) -> int:
-        """Return how many messages were of a type that the sender is told to leave out."""
+        """Return how many messages the sender has left out as it should: no one misses them."""
         causes = getattr(self.counts, "causes", {})
-        found: int = causes.get(UNWANTED, 0)
+        found: int = causes.get(UNWANTED, 0) + causes.get(LOOP, 0)
         return found
 
     def start_anew(self) -> None:

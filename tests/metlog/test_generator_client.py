@@ -259,7 +259,7 @@ def test_method_of_a_plugin_is_bound_by_its_name(client: MetlogClient) -> None:
         return name.upper()
 
     greet.metlog_name = "hello"  # type: ignore[attr-defined]
-    client.add_method(greet)  # type: ignore[arg-type]
+    client.add_method(greet)
     assert client.hello("ann") == "ANN"  # type: ignore[attr-defined]
     assert read_message(client)["type"] == "greeting"
 
@@ -272,11 +272,11 @@ def test_method_takes_no_place_without_leave(client: MetlogClient, name: str) ->
         return "plugin"
 
     plugin.metlog_name = "twice"  # type: ignore[attr-defined]
-    client.add_method(plugin)  # type: ignore[arg-type]
+    client.add_method(plugin)
     plugin.metlog_name = name  # type: ignore[attr-defined]
     with pytest.raises(SyntaxError, match=f"something of the name '{name}'"):
-        client.add_method(plugin)  # type: ignore[arg-type]
-    client.add_method(plugin, override=True)  # type: ignore[arg-type]
+        client.add_method(plugin)
+    client.add_method(plugin, override=True)
     assert getattr(client, name)() == "plugin"
 
 
@@ -286,7 +286,7 @@ def test_method_takes_the_place_that_is_named(client: MetlogClient) -> None:
     def plugin(self: MetlogClient, *args: object) -> str:
         return "plugin"
 
-    client.add_method(plugin, override="incr")  # type: ignore[arg-type]
+    client.add_method(plugin, override="incr")
     assert client.incr("x") == "plugin"  # type: ignore[func-returns-value]
 
 

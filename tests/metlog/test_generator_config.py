@@ -1,0 +1,452 @@
+"""Clients by configuration: a dict, INI files of metlog-py, TOML."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import logging.config
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.metlog.client import MetlogClient
+from pipeline.metlog.config import (
+    client_from_dict_config,
+    client_from_stream_config,
+    client_from_text_config,
+    client_from_toml,
+    dict_from_stream_config,
+)
+from pipeline.metlog.config_files import convert
+from pipeline.metlog.exceptions import ConfigError, EnvironmentNotFoundError
+from pipeline.metlog.holder import CLIENT_HOLDER, get_client
+from pipeline.metlog.path import DottedNameResolver, resolve_name
+from pipeline.metlog.senders import (
+    DebugCaptureSender,
+    FileSender,
+    NoSendSender,
+    StdLibLoggingSender,
+    StdOutSender,
+    UdpSender,
+    UnixDatagramSender,
+)
+from tests.metlog.generator_clients import read_messages
+from tests.metlog.generator_plugins import OwnSender, own_filter
+
+OWN = "tests.metlog.generator_plugins"
+
+INI = f"""
+    [metlog]
+    logger = myapp
+    severity = 4
+    disabled_timers = foo
+                      bar
+    sender_class = {OWN}.OwnSender
+    sender_host = one
+                  two
+    sender_port = 5565
+    sender_secret = ${{METLOG_TEST_SECRET}}
+    sender_eager = yes          ; a comment
+    sender_lazy = off
+    global_disabled_decorators = incr_count
+
+    [metlog_filter_sev_max]
+    provider = metlog.filters.severity_max_provider
+    severity = 4
+
+    [metlog_filter_own]
+    provider = {OWN}:own_filter
+    word = x
+
+    [metlog_plugin_dummysection]
+    provider = {OWN}:own_plugin
+    port = 8080
+
+    [metlog_plugin_more]
+    provider = {OWN}.own_incr
+    override = true
+    prefix = n.
+"""
+
+TOML = f"""
+[metlog]
+logger = "myapp"
+severity = 4
+disabled_timers = ["foo", "bar"]
+
+[metlog.sender]
+class = "{OWN}.OwnSender"
+host = ["one", "two"]
+port = 5565
+secret = "${{METLOG_TEST_SECRET}}"
+eager = true
+lazy = false
+
+[[metlog.filters]]
+provider = "severity_max"
+severity = 4
+
+[[metlog.filters]]
+provider = "{OWN}.own_filter"
+word = "x"
+
+[metlog.plugins.dummysection]
+provider = "{OWN}.own_plugin"
+port = 8080
+
+[metlog.plugins.more]
+provider = "{OWN}.own_incr"
+override = true
+prefix = "n."
+
+[metlog.global]
+disabled_decorators = ["incr_count"]
+"""
+
+DICT: dict[str, object] = {
+    "logger": "myapp",
+    "severity": 4,
+    "disabled_timers": ["foo", "bar"],
+    "sender": {
+        "class": f"{OWN}.OwnSender",
+        "host": ["one", "two"],
+        "port": 5565,
+        "secret": "hidden",
+        "eager": True,
+        "lazy": False,
+    },
+    "filters": [("metlog.filters.severity_max", {"severity": 4}), (f"{OWN}.own_filter", {"word": "x"})],
+    "plugins": {
+        "dummysection": (f"{OWN}.own_plugin", {"port": 8080}),
+        "more": (f"{OWN}.own_incr", {"override": True, "prefix": "n."}),
+    },
+    "global": {"disabled_decorators": "incr_count"},
+}
+
+
+@pytest.fixture(autouse=True)
+def holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty holder, and a variable of the environment."""
+    monkeypatch.setenv("METLOG_TEST_SECRET", "hidden")
+    clients, config = CLIENT_HOLDER._clients, dict(CLIENT_HOLDER.global_config)
+    CLIENT_HOLDER._clients = {}
+    CLIENT_HOLDER.global_config.clear()
+    yield
+    CLIENT_HOLDER._clients = clients
+    CLIENT_HOLDER.global_config.clear()
+    CLIENT_HOLDER.global_config.update(config)
+
+
+def make_by(way: str, client: MetlogClient | None = None) -> MetlogClient:
+    """Return a client of the configuration above, in one of its forms."""
+    match way:
+        case "text":
+            return client_from_text_config(INI, "metlog", client)
+        case "stream":
+            return client_from_stream_config(io.StringIO(INI.replace("\n    ", "\n")), "metlog", client)
+        case "toml":
+            return client_from_toml(TOML, client=client)
+    return client_from_dict_config(DICT, client)
+
+
+@pytest.mark.parametrize("way", ["text", "stream", "toml", "dict"])
+def test_client_is_as_it_is_configured(way: str) -> None:
+    """All forms say the same."""
+    client = make_by(way)
+    assert (client.logger, client.severity, client._disabled_timers) == ("myapp", 4, frozenset({"foo", "bar"}))
+    sender = client.sender
+    assert isinstance(sender, OwnSender)
+    assert sender.options == {"host": ["one", "two"], "port": 5565, "secret": "hidden", "eager": True, "lazy": False}
+    assert client.dummy(1) == ("myapp", {"port": 8080}, (1,))  # type: ignore[attr-defined]
+    assert client.incr("logins") == "n.logins"  # type: ignore[func-returns-value]
+    client.metlog("audit", payload="fox")
+    client.metlog("audit", payload="fox", severity=5)
+    client.metlog("audit", payload="dog")
+    assert [message["payload"] for message in read_messages(client)] == ["fox"]
+    assert CLIENT_HOLDER.global_config["disabled_decorators"] in ("incr_count", ["incr_count"])
+
+
+@pytest.mark.parametrize("way", ["text", "toml", "dict"])
+def test_client_that_is_there_is_configured(way: str) -> None:
+    """Whoever has it already goes on with it."""
+    client = MetlogClient(None, "old", 7)
+    assert make_by(way, client) is client
+    assert (client.logger, client.severity, client.is_active) == ("myapp", 4, True)
+
+
+def test_configuration_is_kept_as_text() -> None:
+    """For whoever wonders why a client behaves as it does. The one that was given stays as it is."""
+    before = json.dumps(DICT)
+    client = make_by("dict")
+    kept = json.loads(client._config)
+    assert (kept["sender"]["class"], kept["filters"][0][1]) == (f"{OWN}.OwnSender", {"severity": 4})
+    assert json.dumps(DICT) == before
+    assert make_by("dict").dummy()[1] == {"port": 8080}  # type: ignore[attr-defined]
+
+
+def test_prefixes_are_tables() -> None:
+    """They win over the tables themselves, as in metlog-py."""
+    config = {"sender": {"class": "capture", "a": 1}, "sender_a": 2, "global": {"x": 1}, "global_y": 2}
+    client = client_from_dict_config(config)
+    assert client.sender.a == 2  # type: ignore[attr-defined]
+    assert CLIENT_HOLDER.global_config == {"x": 1, "y": 2}
+
+
+def test_global_settings_are_kept_or_cleared() -> None:
+    """They are those of the whole process."""
+    client_from_dict_config({"global_a": 1})
+    client_from_dict_config({"global_b": 2})
+    assert CLIENT_HOLDER.global_config == {"a": 1, "b": 2}
+    client_from_dict_config({"global_c": 3}, clear_global=True)
+    assert CLIENT_HOLDER.global_config == {"c": 3}
+
+
+def test_ini_becomes_a_dict() -> None:
+    """It is the one that `client_from_dict_config` takes."""
+    config = dict_from_stream_config(io.StringIO(INI.replace("\n    ", "\n")), "metlog")
+    assert config["sender"] == {**DICT["sender"], "class": f"{OWN}.OwnSender"}  # type: ignore[dict-item]
+    assert config["plugins"] == {
+        "dummysection": (f"{OWN}:own_plugin", {"port": 8080}),
+        "more": (f"{OWN}.own_incr", {"override": True, "prefix": "n."}),
+    }
+    assert config["disabled_timers"] == ["foo", "bar"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("17", 17),
+        ("-3", -3),
+        ("1.5", "1.5"),
+        ("2x", "2x"),
+        ("T", True),
+        ("on", True),
+        ("Yes", True),
+        ("F", False),
+        ("off", False),
+        ("NO", False),
+        ("a ${METLOG_TEST_SECRET} b", "a hidden b"),
+        ("${METLOG_TEST_SECRET}", "hidden"),
+        ("${}", "${}"),
+        ("\n1\n\ntwo\nyes", [1, "two", True]),
+        ("", ""),
+    ],
+)
+def test_values_of_ini_files(text: str, value: object) -> None:
+    """Numbers, truths, lists and variables."""
+    assert convert(text) == value
+
+
+@pytest.mark.parametrize("way", ["ini", "toml"])
+def test_variable_that_is_not_set_is_an_error(way: str) -> None:
+    """It names the variable."""
+    makers: dict[str, Callable[[str, str], MetlogClient]] = {"ini": client_from_text_config, "toml": client_from_toml}
+    with pytest.raises(EnvironmentNotFoundError, match="METLOG_TEST_NONE") as error:
+        makers[way]('[metlog]\nlogger = "${METLOG_TEST_NONE}"', "metlog")
+    assert error.value.varname == "METLOG_TEST_NONE"
+
+
+def test_toml_comes_from_a_file(tmp_path: Path) -> None:
+    """By its path, or opened; the table may have another name."""
+    path = tmp_path / "app.toml"
+    path.write_text('[telemetry]\nlogger = "ä"\nsender_class = "capture"')
+    assert client_from_toml(path, "telemetry").logger == "ä"
+    with path.open("rb") as stream:
+        assert client_from_toml(stream, "telemetry").is_active
+
+
+@pytest.mark.parametrize(
+    ("name", "sender"),
+    [
+        ("metlog.senders.NoSendSender", NoSendSender),
+        ("metlog.senders.dev.DebugCaptureSender", DebugCaptureSender),
+        ("metlog.senders.dev.StdOutSender", StdOutSender),
+        ("metlog.senders.StdOutSender", StdOutSender),
+        ("metlog.senders.logging.StdLibLoggingSender", StdLibLoggingSender),
+        ("pipeline.metlog.senders.StdOutSender", StdOutSender),
+        ("StdOutSender", StdOutSender),
+        ("stdout", StdOutSender),
+        ("capture", DebugCaptureSender),
+    ],
+)
+def test_senders_by_their_names(name: str, sender: type[object]) -> None:
+    """Those of metlog-py, ours, and short ones."""
+    assert type(client_from_dict_config({"sender_class": name}).sender) is sender
+
+
+@pytest.mark.parametrize("name", ["metlog.senders.UdpSender", "metlog.senders.udp.UdpSender", "udp"])
+def test_configuration_of_the_udp_sender(name: str) -> None:
+    """As it stands on metlog-py's own page, with several hosts and a port as text."""
+    config = {"logger": "addons", "sender": {"class": name, "host": ["127.0.0.1", "127.0.0.2"], "port": "5566"}}
+    client = client_from_dict_config(config)
+    assert isinstance(client.sender, UdpSender)
+    client.close()
+
+
+def test_sender_of_a_file(tmp_path: Path) -> None:
+    """By place, as metlog-py has it, and by address."""
+    path = tmp_path / "log"
+    for config in (
+        {"sender": {"class": "metlog.senders.dev.FileSender", "args": [str(path)]}},
+        {"sender": {"address": f"file://{path}"}},
+    ):
+        client = client_from_dict_config(config)
+        assert isinstance(client.sender, FileSender)
+        client.incr("x")
+        client.close()
+    assert [json.loads(line)["type"] for line in path.read_text().splitlines()] == ["counter", "counter"]
+
+
+def test_sender_by_address() -> None:
+    """Spelled as the daemon's sources are."""
+    client = client_from_dict_config({"sender_address": "unixgram:///run/x.sock"})
+    assert isinstance(client.sender, UnixDatagramSender)
+
+
+def test_one_name_need_not_be_a_list() -> None:
+    """A file with one timer has one line."""
+    client = client_from_dict_config({"disabled_timers": "foo", "report_seconds": -1, "timer_digits": "2"})
+    assert client._disabled_timers == {"foo"}
+    assert client._reporter.interval_seconds is None
+    assert client.timer_digits == 2
+    assert not client.is_active
+
+
+WRONG: list[tuple[dict[str, object], str]] = [
+    ({"sender": {"host": "x"}}, "The settings of a sender need its `class`, or are an `address` alone."),
+    ({"sender": 5}, "`sender` is a table of settings, not 5."),
+    ({"sender_class": "nowhere.Sender"}, "There is no 'nowhere.Sender': No module named 'nowhere'."),
+    ({"sender_class": f"{OWN}.Missing"}, f"There is no '{OWN}.Missing': module '{OWN}' has no attribute 'Missing'."),
+    ({"sender_class": f"{OWN}.NOT_CALLABLE"}, f"'{OWN}.NOT_CALLABLE' cannot be called, so it makes nothing."),
+    (
+        {"sender_class": f"{OWN}.no_filter"},
+        f"'{OWN}.no_filter' makes no sender: what it makes has no method send_message.",
+    ),
+    (
+        {"sender_class": "stdout", "sender_speed": 5},
+        "'stdout' does not take its settings: StdOutSender.__init__() got an unexpected keyword argument 'speed'.",
+    ),
+    ({"filters": [(f"{OWN}.no_filter", {})]}, f"'{OWN}.no_filter' makes no filter: what it makes cannot be called."),
+    ({"filters": [5]}, "A filter or plugin is a provider and its settings, not 5."),
+    (
+        {"filters": [("severity_max", {"severity": "high"})]},
+        "'severity_max' does not take its settings: invalid literal for int() with base 10: 'high'.",
+    ),
+    (
+        {"plugins": {"x": (f"{OWN}.no_filter", {})}},
+        f"'{OWN}.no_filter' does not take its settings: no_filter() takes 0 positional arguments but 1 was given.",
+    ),
+    ({"severity": "high"}, "`severity` is a number, not 'high'."),
+    ({"sender_address": "nonsense://x"}, ""),
+]
+
+
+@pytest.mark.parametrize(("config", "message"), WRONG, ids=range(len(WRONG)))
+def test_wrong_configuration_is_told_in_one_sentence(config: dict[str, object], message: str) -> None:
+    """And leaves the client as it was."""
+    client = MetlogClient(DebugCaptureSender(), "old")
+    with pytest.raises(ConfigError) as error:
+        client_from_dict_config(config, client)
+    assert str(error.value).startswith(message)
+    assert str(error.value).count(". ") <= 1
+    assert (client.logger, client.is_active) == ("old", True)
+
+
+@pytest.mark.parametrize("name", ["ZmqPubSender", "ZmqHandshakePubSender"])
+def test_senders_over_zeromq_say_what_to_use(name: str) -> None:
+    """The configuration is read, and is to be changed."""
+    with pytest.raises(ConfigError, match="use UnixDatagramSender"):
+        client_from_dict_config({"sender": {"class": f"metlog.senders.zmq.{name}", "bindstrs": "tcp://localhost:1"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[other]", "There is no section [metlog]."),
+        ("logger = x", "The configuration cannot be read: File contains no section headers."),
+        ("[metlog]\n[metlog_filter_x]\nseverity = 4", "The section [metlog_filter_x] names no provider."),
+    ],
+)
+def test_wrong_ini_is_told(text: str, message: str) -> None:
+    """With its section."""
+    with pytest.raises(ConfigError) as error:
+        client_from_text_config(text, "metlog")
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("metlog = 5", "There is no table [metlog]."),
+        ("[metlog", "The configuration is not TOML: "),
+        ("[metlog]\nsendr = 5", "`sendr` is no setting of a client. Did you mean `sender`?"),
+        ("[metlog]\nxyz = 5", "`xyz` is no setting of a client."),
+    ],
+)
+def test_wrong_toml_is_told(text: str, message: str) -> None:
+    """A key that there is not is a mistake here; in the old forms it may be somebody else's."""
+    with pytest.raises(ConfigError) as error:
+        client_from_toml(text)
+    assert str(error.value).startswith(message)
+    client_from_dict_config({"xyz": 5})
+
+
+def test_names_are_resolved() -> None:
+    """With a dot or a colon."""
+    assert resolve_name(f"{OWN}:own_filter") is own_filter
+    assert DottedNameResolver().resolve(f"{OWN}.own_filter") is own_filter
+    assert resolve_name("metlog.client.MetlogClient") is MetlogClient
+    with pytest.raises(ConfigError):
+        resolve_name("")
+
+
+# The holder
+
+
+def test_client_of_a_name_is_always_the_same() -> None:
+    """The first one is the default."""
+    client = get_client("shop")
+    assert get_client("shop") is client
+    assert (client.logger, client.is_active) == ("shop", False)
+    get_client("till")
+    assert CLIENT_HOLDER.default_client is client
+    CLIENT_HOLDER.set_default_client_name("till")
+    assert CLIENT_HOLDER.default_client is get_client("till")
+
+
+def test_client_is_configured_under_its_name() -> None:
+    """Another logger is a mistake."""
+    client = get_client("shop", {"sender_class": "capture", "severity": 2})
+    assert (client.logger, client.severity, client.is_active) == ("shop", 2, True)
+    assert get_client("shop", {"logger": "shop"}) is client
+    with pytest.raises(ValueError, match="has its name as its logger"):
+        get_client("shop", {"logger": "till"})
+
+
+def test_client_made_elsewhere_is_kept() -> None:
+    """And forgotten, also as the default."""
+    client = MetlogClient(None, "own")
+    CLIENT_HOLDER.set_client("own", client)
+    assert get_client("own") is client
+    defaults = [CLIENT_HOLDER.default_client]
+    CLIENT_HOLDER.delete_client("own")
+    CLIENT_HOLDER.delete_client("own")
+    assert [*defaults, CLIENT_HOLDER.default_client] == [client, None]
+    assert get_client("own") is not client
+
+
+def test_configuration_of_logging_makes_handlers() -> None:
+    """The class by its dotted name, and the client by its own."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"metlog": {"class": "pipeline.metlog.logging.MetlogHandler", "metlog_client": "shop"}},
+            "loggers": {"tests.metlog.configured": {"handlers": ["metlog"], "propagate": False}},
+        }
+    )
+    client = get_client("shop", {"sender_class": "capture"})
+    logging.getLogger("tests.metlog.configured").error("hello")
+    assert read_messages(client)[0]["payload"] == "hello"
