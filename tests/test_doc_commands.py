@@ -27,6 +27,7 @@ RUN_BY: dict[str, dict[str, str]] = {
         "What costs time": "test_docs.py::test_explanation_in_document_is_of_its_program",
     },
     "metlog.md": {
+        "Trying it": "test_emit.py::test_page_leads_to_metrics",
         "First steps": "e2e/test_metlog_page.py::test_first_steps_lead_to_a_metric_and_a_message_in_a_file",
     },
     "nginx.md": {

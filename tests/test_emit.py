@@ -22,7 +22,8 @@ from pipeline.emitting.emission import Clock, Emission
 from pipeline.emitting.outcome import Durations, Outcome
 from pipeline.emitting.templates import list_contents, read_value
 from pipeline.metlog.senders import FileSender
-from tests.e2e.daemons import DEADLINE_SECONDS, fetch_metrics, find_free_port, run_pipeline, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, ROOT, fetch_metrics, find_free_port, run_pipeline, wait_until
+from tests.e2e.pages import follow, open_shell, read_steps
 from tests.metlog.senders.peers import receive_all
 from tests.test_cli import invoke, make_env, run, run_on_terminal
 
@@ -402,3 +403,11 @@ def test_each_kind_of_source_gets_each_line(folder: Path) -> None:
             result = invoke("emit", "--to", address, *flags, *rate)
             assert (result.exit_code, result.stdout.partition(" ")[0]) == (0, str(COUNT)), result.stdout
         wait_until(is_counted, "all lines are counted")
+
+
+@pytest.mark.slow
+def test_page_leads_to_metrics(folder: Path) -> None:
+    """Each command that docs/metlog.md shows prints what stands below it."""
+    steps = read_steps(ROOT / "docs" / "metlog.md", "Trying it")
+    with open_shell(folder, {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}) as shell:
+        follow(steps, shell, slowly=True)
