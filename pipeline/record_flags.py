@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from pipeline.flag import LINES, Flag, flatten_values
-from pipeline.flag_types import DURATION, INTEGER, SOURCES, TEXT
+from pipeline.flag_types import DURATION, INTEGER, SOURCES, TEXT, TextType
 from pipeline.record_settings import RecordSettings
+
+
+class SeparatorType(TextType):
+    """A text that may be a blank, which the help would not show."""
+
+    def spell(self, value: object) -> str:
+        """Return it between quotes."""
+        return f"'{value}'"
+
 
 RECORD_FLAGS = (
     Flag(
@@ -41,9 +50,9 @@ RECORD_FLAGS = (
     Flag(
         of=RecordSettings,
         name="record_separator",
-        type=TEXT,
+        type=SeparatorType(),
         section=LINES,
-        help="What stands between the lines of a record; by default a blank.",
+        help="What stands between the lines of a record.",
     ),
     Flag(
         of=RecordSettings,

@@ -70,6 +70,9 @@ class DatagramSource(SocketSource):
             else:
                 intake.finish()
             raise
+        except OSError:
+            intake.end_records()
+            raise
 
     def end(self, receiver: BoundSocket) -> None:
         """Let nobody send to a socket any more, unless it is left to the next run."""

@@ -185,6 +185,9 @@ class FifoSource(SingleSource):
             else:
                 intake.finish()
             raise
+        except OSError:
+            intake.end_records()
+            raise
         self.pipes.remove(pipe)
         os.close(pipe.descriptor)
 

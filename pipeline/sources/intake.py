@@ -163,6 +163,10 @@ class Intake:
     def finish(self) -> None:
         """Deliver all that was begun: the unended last line, and records."""
         self.end_line()
+        self.end_records()
+
+    def end_records(self) -> None:
+        """Deliver the records that were begun."""
         if self.records is not None:
             self.records.finish()
 
@@ -174,7 +178,7 @@ class Intake:
     @property
     def begun_records(self) -> Spelled:
         """The records that were begun."""
-        return () if self.records is None else self.records.joiner.spell()
+        return () if self.records is None else tuple(self.records.joiner.spell())
 
     def forget(self) -> None:
         """Throw away what was begun, because somebody else goes on with it."""

@@ -66,6 +66,9 @@ class StdinSource(SingleSource):
         except trio.Cancelled:
             self.drain(intake)
             raise
+        except OSError:
+            intake.end_records()
+            raise
         intake.finish()
 
     def read(self, intake: Intake) -> int:

@@ -53,11 +53,16 @@ class RecordSorter(RecordJoiner):
 
     def split_headers(self, lines: list[bytes], *, is_ascii: bool) -> tuple[list[Key], list[bytes]]:
         """Return whose each line is, and what is behind its header. A line without one is all message."""
-        matches = list(map(self.header.ascii if is_ascii else self.header.utf8, lines))
-        keys = [NO_KEY if match is None else match.groups() for match in matches]
-        messages = [
-            line if match is None else line[len(match[0] or b"") :] for line, match in zip(lines, matches, strict=True)
-        ]
+        search = self.header.ascii if is_ascii else self.header.utf8
+        keys: list[Key] = []
+        messages: list[bytes] = []
+        for line, match in zip(lines, map(search, lines), strict=True):
+            if match is None:
+                keys.append(NO_KEY)
+                messages.append(line)
+            else:
+                keys.append(match.groups())
+                messages.append(line[len(match[0] or b"") :])
         return keys, messages
 
     def make_room(self, ended: list[bytes]) -> None:
