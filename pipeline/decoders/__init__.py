@@ -10,15 +10,19 @@ from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record, V
 from pipeline.decoders.fields import find_field, make_clock, make_finder, make_reader
 from pipeline.decoders.json import JSON
 from pipeline.decoders.logfmt import LOGFMT
+from pipeline.decoders.memo import DecodeKey, Reader, SharedRecords
 from pipeline.decoders.metlog import METLOG, decode_metlog
 from pipeline.decoders.syslog import SYSLOG
 
 __all__ = [
     "DECODERS",
     "Decode",
+    "DecodeKey",
     "Decoder",
     "DecoderOptions",
+    "Reader",
     "Record",
+    "SharedRecords",
     "Value",
     "decode_metlog",
     "find_field",

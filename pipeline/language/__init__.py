@@ -10,7 +10,8 @@ import datetime
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.language.bindings import Environment
+from pipeline.decoders import DecodeKey, SharedRecords
+from pipeline.language.bindings import NO_RECORDS, Environment
 from pipeline.language.checker import check_program
 from pipeline.language.codegen import (
     Failure,
@@ -125,6 +126,8 @@ class CompiledProgram:
     generated: Generated
     generated_sieved: Generated | None
     generated_begin: Generated
+    decodes: frozenset[DecodeKey] = frozenset()
+    """How it decodes lines."""
 
     @property
     def probes(self) -> tuple[Probe, ...] | None:
@@ -136,13 +139,19 @@ class CompiledProgram:
         """The generated Python, for people."""
         return self.generated.listing
 
-    def bind(self, metrics: Sequence[Metric], on_failure: Callable[[Exception, bytes], None]) -> BoundProgram:
+    def bind(
+        self,
+        metrics: Sequence[Metric],
+        on_failure: Callable[[Exception, bytes], None],
+        records: SharedRecords = NO_RECORDS,
+    ) -> BoundProgram:
         """Return the functions, working on `metrics`: what `Store.register` returned for `self.metrics`.
 
-        `on_failure` is told each runtime error and its line, within the handler of the error.
+        `on_failure` is told each runtime error and its line, within the handler of the error. `records` are shared
+        with other programs.
         """
-        ascii_lines = Environment(metrics, ascii_lines=True, on_failure=on_failure)
-        any_bytes = Environment(metrics, ascii_lines=False, on_failure=on_failure)
+        ascii_lines = Environment(metrics, ascii_lines=True, on_failure=on_failure, records=records)
+        any_bytes = Environment(metrics, ascii_lines=False, on_failure=on_failure, records=records)
         sieved = self.generated_sieved
         return BoundProgram(
             self.generated.bind(ascii_lines),
@@ -211,6 +220,7 @@ def compile_block(block: Block, source: SourceFile, options: CompileOptions) -> 
         generated=generated,
         generated_sieved=generated_sieved,
         generated_begin=generated_begin,
+        decodes=generated.decodes,
     )
 
 

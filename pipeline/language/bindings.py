@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.decoders import SharedRecords
 from pipeline.language import field_values, slow_paths, support
 from pipeline.metrics import Metric, wrap_int64
 
@@ -69,13 +70,18 @@ PURE_FUNCTIONS = frozenset(FUNCTIONS) - {"step_value", "zip"}
 """Those that change nothing and depend on nothing but their arguments."""
 
 
+NO_RECORDS = SharedRecords(frozenset())
+"""What a program shares that decodes for itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a program is bound to: its live metrics, and which form its patterns take."""
+    """What a program is bound to: its live metrics, which form its patterns take, what it shares with others."""
 
     metrics: Sequence[Metric]
     ascii_lines: bool
     on_failure: Callable[[Exception, bytes], None]
+    records: SharedRecords = NO_RECORDS
 
 
 Maker = Callable[[Environment], object]

@@ -24,6 +24,7 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import NamedTuple
 
+from pipeline.decoders import DecodeKey
 from pipeline.errors import LineError
 from pipeline.language import pyast as py
 from pipeline.language.bindings import PURE_FUNCTIONS, Bindings, Environment
@@ -53,6 +54,7 @@ class Generated:
     bindings: Bindings
     listing: str
     plans: dict[PatternUse, SearchPlan]
+    decodes: frozenset[DecodeKey]
 
     def bind(self, environment: Environment) -> Callable[..., int]:
         """Return the function, a `Process` or a `SievedProcess`, with all names it sees bound."""
@@ -79,14 +81,17 @@ def generate_process(
     Raises ProgramError when decorators would write out too much code.
     """
     uncertain: set[Use] = set()
+    repeated = frozenset[str]()
     while True:
         values = ConditionGenerator(checked, report.source, times, hits)
         values.groups.uncertain = set(uncertain)
+        values.fields.repeated = repeated
         body, lines = generate_body(values, statements, report, native=native)
-        if values.groups.uncertain == uncertain:
+        if values.groups.uncertain == uncertain and values.fields.find_repeated() == repeated:
             break
-        # Which matches are read without being certain is known only now, and changes their code.
-        uncertain = values.groups.uncertain
+        # Which matches are read without being certain, and what decodes more than once, is known only now, and changes
+        # their code.
+        uncertain, repeated = values.groups.uncertain, values.fields.find_repeated()
     sharer = Sharer(PURE_FUNCTIONS, values.groups.counts())
     body = sharer.share(lines.finish(body))
     tree = build_function(name, values, body, lines, uses_otherwise=says_otherwise(checked.block.statements))
@@ -94,7 +99,9 @@ def generate_process(
     module = ast.fix_missing_locations(ast.Module([tree], []))
     code = compile(module, report.source.name, "exec")
     function = next(constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return Generated(function, values.bindings, ast.unparse(tree) if listed else "", values.groups.plans)
+    listing = ast.unparse(tree) if listed else ""
+    decodes = frozenset(key for key, reader in values.fields.readers.items() if values.fields.line_decodes[reader])
+    return Generated(function, values.bindings, listing, values.groups.plans, decodes)
 
 
 def generate_body(
@@ -119,7 +126,7 @@ def build_function(
     name: str, values: ConditionGenerator, body: list[ast.stmt], lines: LineCounter, *, uses_otherwise: bool
 ) -> ast.FunctionDef:
     """Put the loop and the handler around the code for one line."""
-    start = lines.before_line()
+    start = [*lines.before_line(), *values.fields.reset()]
     if values.sets_time:
         start.append(py.assign("t", py.name("now")))
     if uses_otherwise:

@@ -101,9 +101,11 @@ class ConditionGenerator(ValueGenerator):
     def decode(self, use: DecodeUse) -> Test:
         """Return code that decodes, keeps the record, and sets the time if the record says one."""
         self.tried.append(use)
-        subject = py.name("line") if use.subject is None else self.as_type(use.subject, Type.STRING)
-        record = py.walrus(use.local, py.call(self.fields.reader(use), subject))
-        code = py.compare(record, "is not", py.constant(None))
+        if use.subject is None:
+            record = self.fields.decode_line(use)
+        else:
+            record = py.call(self.fields.reader(use), self.as_type(use.subject, Type.STRING))
+        code = py.compare(py.walrus(use.local, record), "is not", py.constant(None))
         if use.decoder.read_time is not None:
             self.sets_time = True
             clock = py.call(self.fields.clock(use), py.name(use.local), py.name("now"), py.name("t"))

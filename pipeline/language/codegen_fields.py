@@ -7,15 +7,17 @@ that is mostly there, no function is called; every other value goes through `fie
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable
 
-from pipeline.decoders import DecoderOptions, make_clock, make_finder, make_reader
+from pipeline.decoders import DecodeKey, DecoderOptions, Reader, make_clock, make_finder, make_reader
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Bindings
 from pipeline.language.codegen_access import GroupAccess
 from pipeline.language.layouts import Times
 from pipeline.language.nodes import Binary, Capture, Expression
 from pipeline.language.scopes import CheckedProgram, DecodeUse, Use
+from pipeline.language.slow_paths import UNTRIED
 from pipeline.language.traversal import walk
 from pipeline.language.types import Type
 
@@ -37,7 +39,11 @@ class FieldAccess:
         self.bindings = bindings
         self.groups = groups
         self.times = times
-        self.readers: dict[tuple[str, DecoderOptions], str] = {}
+        self.readers: dict[DecodeKey, str] = {}
+        self.line_decodes: Counter[str] = Counter()
+        """How often the code decodes the line, by the name of what decodes."""
+        self.repeated: frozenset[str] = frozenset()
+        """What decodes the line in several places, and so keeps the record of the line at hand."""
         self.finders: dict[tuple[str, ...], str] = {}
 
     def are_in(self, node: Expression | None) -> bool:
@@ -55,11 +61,36 @@ class FieldAccess:
             use_current_year=self.times.use_current_year,
         )
 
+    def decode_line(self, use: DecodeUse) -> ast.expr:
+        """Return code that decodes the line, or reads the record that another place has left on this line."""
+        name = self.reader(use)
+        self.line_decodes[name] += 1
+        code = py.call(name, py.name("line"))
+        if name not in self.repeated:
+            return code
+        kept = record_name(name)
+        tried = py.compare(py.name(kept), "is not", py.constant(UNTRIED))
+        return py.choose(tried, py.name(kept), py.walrus(kept, code))
+
+    def reset(self) -> list[ast.stmt]:
+        """Return code that forgets the records of the line before."""
+        return [py.assign(record_name(name), py.constant(UNTRIED)) for name in sorted(self.repeated)]
+
+    def find_repeated(self) -> frozenset[str]:
+        """Return what decodes the line in several places of the code that was generated."""
+        return frozenset(name for name, count in self.line_decodes.items() if count > 1)
+
     def reader(self, use: DecodeUse) -> str:
         """Make visible what decodes, and return its name: one for all decodes that are written alike."""
-        options = self.options(use)
-        name = self.readers.setdefault((use.decoder.name, options), f"decode{len(self.readers) + 1}")
-        return self.bindings.add(name, lambda _: make_reader(use.decoder, options))
+        key = use.decoder.name, self.options(use)
+        name = self.readers.setdefault(key, f"decode{len(self.readers) + 1}")
+
+        def make_own() -> Reader:
+            return make_reader(use.decoder, key[1])
+
+        if use.subject is not None:
+            return self.bindings.add(f"{name}_text", lambda _: make_own())
+        return self.bindings.add(name, lambda environment: environment.records.reader(key, make_own))
 
     def clock(self, use: DecodeUse) -> str:
         """Make visible what reads the time of a record, and return its name."""
@@ -122,6 +153,8 @@ class FieldAccess:
                 return self.unless_other(node, "bytes", py.name("v"), want, known)
             case Type.FIELD if texts != {bytes}:
                 return self.unless_other(node, "int", py.name("v"), want, known)
+            case Type.FLOAT if texts != {bytes}:
+                return self.unless_other(node, "float", py.name("v"), want, known)
             case _:
                 return self.convert(CONVERSIONS[want], node, known)
 
@@ -134,6 +167,11 @@ class FieldAccess:
         test = py.compare(kind, "is", py.name(self.bindings.function(usual)))
         other = py.call(self.bindings.function(CONVERSIONS[want]), py.constant(f"${node.name}"), py.name("v"))
         return py.choose(test, value, other)
+
+
+def record_name(reader: str) -> str:
+    """Return the local that keeps what `reader` has made of the line at hand."""
+    return f"{reader}_record"
 
 
 def read_path(node: Capture) -> tuple[str, ...]:

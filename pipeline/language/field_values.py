@@ -36,6 +36,8 @@ def field_text(name: str, value: Value) -> bytes:
         return value
     if type(value) is str:
         return value.encode("utf-8", "surrogateescape")
+    if type(value) is int:
+        return b"%d" % value
     return write_value(name, value)
 
 

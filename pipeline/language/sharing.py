@@ -21,7 +21,7 @@ from pipeline.language import pyast as py
 from pipeline.language.code_flow import is_row, list_later_rows, matched, surely_read
 from pipeline.language.tidying import tidy
 
-MADE_FUNCTION = re.compile(r"(?:decode|field|find|read|replace|row)\d+|strtol_\d+|tolower_line")
+MADE_FUNCTION = re.compile(r"(?:decode|field|find|read|replace|row)\d+|decode\d+_text|strtol_\d+|tolower_line")
 """Functions made for one program that depend on their arguments only: searches, decodes, fields, replacements, rows."""
 SAFE_FUNCTION = re.compile(r"(?:find|read)\d+|len|tolower")
 """Functions that fail on no text, so that they can be called before a line asks for it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from pipeline.batch import Batch
+from pipeline.decoders import SharedRecords
 from pipeline.runtime.group import ProgramGroup
 from pipeline.runtime.program import Program
 from pipeline.runtime.sieve_check import CheckedGroup
@@ -19,6 +21,15 @@ MIN_MEASURED_BYTES = 4096
 def admit_all(_program: str, _origin: bytes) -> bool:
     """Let every program see every origin."""
     return True
+
+
+def share_records(programs: Sequence[Program]) -> SharedRecords:
+    """Let programs that decode lines in the same way do so together, and return what they share."""
+    counts = Counter(key for program in programs for key in program.compiled.decodes)
+    records = SharedRecords(frozenset(key for key, count in counts.items() if count > 1))
+    for program in programs:
+        program.share(records)
+    return records
 
 
 class Dispatcher:
@@ -38,12 +49,14 @@ class Dispatcher:
         self.sieve = sieve
         self.admit = admit
         self.programs: tuple[Program, ...] = ()
+        self.records = SharedRecords(frozenset())
         self.by_origin: dict[bytes, ProgramGroup | CheckedGroup] = {}
         self.by_programs: dict[tuple[Program, ...], ProgramGroup | CheckedGroup] = {}
 
     def use(self, programs: Sequence[Program]) -> None:
         """From now on run these programs, in this order; `SettingError` where the sieve shall be checked and cannot."""
         self.programs = tuple(programs)
+        self.records = share_records(self.programs)
         self.by_origin = {}
         self.by_programs = {self.programs: self.make_group(self.programs)}
 
@@ -63,9 +76,11 @@ class Dispatcher:
             group = self.by_origin[batch.origin] = self.find_group(batch.origin)
         if len(batch.block) < MIN_MEASURED_BYTES:
             group.run(batch, now)
+            self.records.forget()
             return
         begin = time.perf_counter_ns()
         group.run(batch, now)
+        self.records.forget()
         self.telemetry.batches.observe(time.perf_counter_ns() - begin)
 
     def find_group(self, origin: bytes) -> ProgramGroup | CheckedGroup:

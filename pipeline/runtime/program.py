@@ -17,6 +17,7 @@ from itertools import groupby
 from typing import cast
 
 from pipeline.batch import Batch
+from pipeline.decoders import SharedRecords
 from pipeline.language import BoundProgram, CompiledProgram, NotedFailure, Position, Probe, note_failure
 from pipeline.metrics import Metric
 from pipeline.rate_limit import RateLimit
@@ -72,6 +73,7 @@ class Program:
         self.now = 0
         self.samples: deque[bytes] = deque(maxlen=MAX_SAMPLES)
         """Some of the lines that came to it last."""
+        self.records = SharedRecords(frozenset())
         self.loaded = 0
         """When it was, by the wall clock; 0 before `begin`."""
         self.bind(metrics)
@@ -79,7 +81,13 @@ class Program:
     def bind(self, metrics: Sequence[Metric]) -> None:
         """From now on work on `metrics`, one for each declaration. To be called when series were moved to them."""
         self.metrics = tuple(metrics)
-        self.bound: BoundProgram = self.compiled.bind(metrics, self.record_failure)
+        self.bound: BoundProgram = self.compiled.bind(metrics, self.record_failure, self.records)
+
+    def share(self, records: SharedRecords) -> None:
+        """From now on decode lines together with other programs."""
+        if self.compiled.decodes & (records.keys | self.records.keys):
+            self.records = records
+            self.bind(self.metrics)
 
     def admits(self, origin: bytes) -> bool:
         """Return whether the program's `log_filter` lets lines from `origin` in."""
