@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import datagrams, dense, memory, mixed, pipe, rendering, scrapes, sparse, start
+from tests.bench import datagrams, dense, memory, mixed, pipe, records, rendering, scrapes, sparse, start
 from tests.bench.contenders import find_contenders
 from tests.bench.examples import NAMES, find_example
 from tests.bench.machine import describe_machine
@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
     dense.GROUP: (dense.run, NAMES),
     sparse.GROUP: (sparse.run, sparse.SPARSE_NAMES),
     mixed.GROUP: (mixed.run, tuple(mixed.SETS)),
+    records.GROUP: (records.run, records.NAMES),
     pipe.GROUP: (pipe.run, tuple(pipe.SETS)),
     datagrams.GROUP: (datagrams.run, tuple(datagrams.SETS)),
     scrapes.GROUP: (scrapes.run, scrapes.NAMES),

@@ -33,13 +33,20 @@ FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """`programs` is a program or a folder of them. `literal` occurs in the logs, for grep."""
+    """`programs` is a program or a folder of them. `literal` occurs in the logs, for grep.
+
+    `their_programs` is what the others run, where the language has something that theirs has not.
+    """
 
     name: str
     programs: Path
     logs: tuple[Path, ...]
     lines: int
     literal: str
+    their_programs: Path | None = None
+
+    def pick_programs(self, contender: Contender) -> Path:
+        return self.programs if contender.name == OURS else self.their_programs or self.programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,14 @@ def time_loop(bench: Bench, pair: Pair) -> float:
 def measure_sides(bench: Bench, pair: Pair) -> dict[str, Side]:
     empty = [make_empty(log) for log in pair.logs]
     starts = alternate(
-        bench, f"{pair.name}: start of", bench.plan.start_runs, lambda each: each.replay(pair.programs, empty)
+        bench,
+        f"{pair.name}: start of",
+        bench.plan.start_runs,
+        lambda each: each.replay(pair.pick_programs(each), empty),
     )
-    gross = alternate(bench, f"{pair.name}:", bench.plan.runs, lambda each: each.replay(pair.programs, pair.logs))
+    gross = alternate(
+        bench, f"{pair.name}:", bench.plan.runs, lambda each: each.replay(pair.pick_programs(each), pair.logs)
+    )
     return {name: make_side(gross[name], starts[name]) for name in gross}
 
 

@@ -22,6 +22,7 @@ class Plan:
     dense_lines: int = 300_000
     sparse_lines: int = 2_000_000
     mixed_lines: int = 400_000
+    record_lines: int = 300_000
     pipe_lines: int = 200_000
     datagram_lines: int = 100_000
     memory_lines: int = 500_000
@@ -35,6 +36,7 @@ QUICK = Plan(
     dense_lines=200_000,
     sparse_lines=1_000_000,
     mixed_lines=100_000,
+    record_lines=100_000,
     pipe_lines=30_000,
     datagram_lines=20_000,
     memory_lines=100_000,

@@ -10,7 +10,7 @@ from tests.bench.contenders import MTAIL
 from tests.bench.plan import Bench, Comparison, spell_ratio
 
 LINE_GROUPS = ("dense", "sparse", "mixed", "pipe", "datagrams")
-"""Whose ratios are of CPU time per line."""
+"""Whose ratios are of CPU time per line, of the same programs."""
 
 ABOUT = (
     "the ratios of CPU time, another's by ours. A pair of which too little can be told from the "
