@@ -170,11 +170,10 @@ class QueuedEndpoint(Endpoint):
         """Say why a message is refused, but not for each."""
         if self.refusals.admit(int(monotonic())) is not None:
             logger.warning(
-                "Metlog endpoint %s at %s cannot deliver a message: %s. It is not tried again; %d such in all.",
+                "Metlog endpoint %s at %s cannot deliver a message: %s. It is not tried again.",
                 self.name,
                 self.address,
                 reason,
-                self.counts.refused,
             )
 
     def note_success(self) -> None:

@@ -79,9 +79,10 @@ class SyslogForm:
         size = len(parts[0]) + 1
         for name, value in fields.items():
             part = f'{spell_name(name)}="{spell_parameter(value)}"'
-            size += len(part.encode()) + 1
-            if size <= MAX_DATA_BYTES:
+            needed = len(part.encode()) + 1
+            if size + needed <= MAX_DATA_BYTES:
                 parts.append(part)
+                size += needed
         return " ".join(parts) + "]"
 
 
