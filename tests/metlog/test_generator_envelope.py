@@ -90,7 +90,7 @@ def test_caller_sets_the_time(timestamp: datetime | float, text: str) -> None:
     assert read_message(client)["timestamp"] == text
 
 
-@pytest.mark.parametrize("timestamp", ["yesterday", -1, float("nan"), 1e300, object()], ids=str)
+@pytest.mark.parametrize("timestamp", ["yesterday", -1, float("nan"), 1e300, object()], ids=["word", "negative", "nan", "far", "object"])
 def test_time_that_is_none_is_now(timestamp: object) -> None:
     """No message is lost for it."""
     client = make_client()
