@@ -169,6 +169,11 @@ class Site:
         """What the daemon is told."""
         return ("--config", f"{self.folder}/settings.toml", "--progs", f"{self.folder}/requests.mtail")
 
+    @property
+    def command(self) -> list[str]:
+        """The command of the daemon, for somebody else to run it."""
+        return [sys.executable, "-m", "pipeline", "run", *self.flags, "--unix_socket", f"{self.folder}/{HTTP_SOCKET}"]
+
     @contextmanager
     def running(self, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run the daemon until the block ends."""
