@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.decoders import DECODERS, Decoder, DecoderOptions, Value, find_field
 from pipeline.decoders.csv import make_csv
-from pipeline.decoders.logfmt import decode_logfmt
+from pipeline.decoders.logfmt import MAX_REMEMBERED as MAX_NAMES
+from pipeline.decoders.logfmt import decode_logfmt, names, read_any, read_plain
 from pipeline.decoders.metlog import decode_metlog
 from pipeline.decoders.syslog import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, decode_syslog, remembered_data
 from pipeline.language.field_values import field_text
@@ -109,7 +110,33 @@ def quote_logfmt(value: str) -> str:
 @given(st.dictionaries(KEYS, VALUES, min_size=1))
 def test_logfmt_that_is_written_is_read(pairs: dict[str, str]) -> None:
     text = " ".join(f"{key}={quote_logfmt(value)}" for key, value in pairs.items())
-    assert decode_logfmt(text.encode()) == (pairs,)
+    assert decode_logfmt(text.encode()) == ({key: value.encode() for key, value in pairs.items()},)
+
+
+LOGFMT_PIECES = [
+    b"a=",
+    b'"',
+    b"b",
+    b"=",
+    b" ",
+    b"a=1 ",
+    b'c="x y"',
+    b"\t",
+    b"\x1f",
+    b"\xc2\xa0",
+    b"\xff",
+    b"key=value",
+    b"\\",
+]
+
+
+@given(TEXTS | st.lists(st.sampled_from(LOGFMT_PIECES), max_size=12).map(b"".join))
+def test_plain_logfmt_is_read_as_any_other(text: bytes) -> None:
+    """What is read fast is what the slow way makes of it."""
+    if b"\\" in text or b"=" not in text:
+        return
+    found = read_plain(text)
+    assert found is None or found == read_any(text)
 
 
 @given(st.binary())
@@ -207,3 +234,11 @@ def test_remembered_structured_data_have_a_limit() -> None:
         assert len(remembered_data) <= MAX_REMEMBERED
     decode_syslog(b'<34>1 - - - - - [x n="%b"]' % (b"a" * MAX_REMEMBERED_BYTES))
     assert max(map(len, remembered_data)) <= MAX_REMEMBERED_BYTES
+
+
+def test_remembered_names_have_a_limit() -> None:
+    for number in range(3 * MAX_NAMES):
+        decode_logfmt(b"key%d=1" % number)
+        assert len(names) <= MAX_NAMES
+    decode_logfmt(b"%b=1" % (b"k" * 65))
+    assert max(map(len, names)) <= 64
