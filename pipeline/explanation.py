@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.language import CompiledProgram, Probe
+from pipeline.language import CompiledProgram, Guard, Probe
 
 ESCAPED_BYTE = re.compile(r"\\x([0-9a-f]{2})")
 GROUP_OF_NONE = re.compile(
@@ -37,7 +37,17 @@ def describe_guard(compiled: CompiledProgram) -> str:
     place = compiled.source.position(guard.span.start)
     return (
         f"Every line may matter: {place.line}:{place.column} has an effect that a line need hold no certain text"
-        " to reach.\n"
+        " to reach.\n" + describe_absent(guard)
+    )
+
+
+def describe_absent(guard: Guard) -> str:
+    """Return what would let the sieve stand before a program that reads a field; nothing where that is not why."""
+    if not guard.absent:
+        return ""
+    return (
+        f"If `${guard.absent}` is absent there, that is a runtime error. With `defined(${guard.absent})` behind the"
+        " `decode`, in the same condition, only lines that hold its name matter.\n"
     )
 
 

@@ -103,6 +103,19 @@ def test_effect_on_every_line_is_named() -> None:
     )
 
 
+def test_field_that_keeps_the_sieve_away_is_named() -> None:
+    """With what to write; a name that is too short to be looked for is not."""
+    assert describe_guard_of('counter c\ndecode json {\n  $level == "error" {\n    c++\n  }\n}\n') == (
+        "Every line may matter: 3:3 has an effect that a line need hold no certain text to reach.\n"
+        "If `$level` is absent there, that is a runtime error. With `defined($level)` behind the `decode`, in the same"
+        " condition, only lines that hold its name matter.\n"
+    )
+    assert describe_guard_of('counter c\ndecode json && defined($level) && $level == "error" {\n  c++\n}\n') == (
+        'Lines that matter hold one of:\n    "\\\\u00"\n    "error"\n'
+    )
+    assert "absent" not in describe_guard_of('counter c\ndecode json && $x == "error" {\n  c++\n}\n')
+
+
 def test_program_without_effect_has_no_lines_that_matter() -> None:
     """It is never run."""
     assert describe_guard_of("/apple/ {\n}\n") == "No line matters: the program has no effect.\n"

@@ -56,7 +56,7 @@ BUILTINS = {
             "defined",
             (Parameter.GROUP,),
             Type.BOOL,
-            "Whether the capture group took part in the match of its pattern.",
+            "Whether the capture group took part in the match of its pattern, or the field is there.",
             special=True,
         ),
         Builtin("float", (Parameter.ANY,), Type.FLOAT, "The value as a Float; text is parsed.", special=True),

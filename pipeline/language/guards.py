@@ -35,6 +35,7 @@ from pipeline.language.nodes import (
     MetricDeclaration,
     Name,
     Next,
+    Node,
     Statement,
     Stop,
     StringLiteral,
@@ -42,6 +43,7 @@ from pipeline.language.nodes import (
 from pipeline.language.patterns import MAX_PLANS, Regex, find_prefix, prefers_prefix, required_literals, required_suffix
 from pipeline.language.scopes import CheckedProgram, DecodeUse, PatternUse, Use
 from pipeline.language.source import Span
+from pipeline.language.traversal import walk
 from pipeline.language.types import Type, known_type
 
 MIN_LITERAL_BYTES = 3
@@ -79,12 +81,13 @@ class Guard:
 
     `span` is then an effect that a line need hold nothing certain to reach. `reads` are the indexes of the metrics
     without labels that every line reads: the first to do so creates their series, so the guard holds only
-    once they all exist.
+    once they all exist. `absent` is a field in `span` that may be absent, and would be a guard if it were asked for.
     """
 
     probes: frozenset[Probe] | None
     span: Span | None = None
     reads: frozenset[int] = frozenset()
+    absent: str = ""
 
 
 NO_LINE = Guard(frozenset())
@@ -177,7 +180,7 @@ class GuardFinder:
             case ExpressionStatement(expression=expression):
                 return self.of_evaluation(expression, known)
             case Assignment() | ExemplarStatement() | Delete():
-                return Guard(None, node.span)
+                return self.any_line(node, known)
             case DecoratorUse(block=block):
                 return self.of_decorator(node, block, known)
             case Next():
@@ -281,7 +284,14 @@ class GuardFinder:
             node = node.arguments[0]
         if isinstance(node, Call) and node.name == "settime" and isinstance(time := node.arguments[0], Name):
             return NO_LINE if self.harmless_type(time, known) is Type.INT else Guard(None, node.span)
-        return Guard(None, node.span) if self.harmless_type(node, known) is None else NO_LINE
+        return self.any_line(node, known) if self.harmless_type(node, known) is None else NO_LINE
+
+    def any_line(self, node: Node, known: frozenset[Fact]) -> Guard:
+        """Return the guard of an effect."""
+        fields = (part for part, _ in walk(node) if isinstance(part, Capture) and part in self.checked.fields)
+        missing = (part for part in fields if not self.is_present(part, known))
+        asked = (part.name for part in missing if spell_name(self.checked.fields[part][-1], part.path))
+        return Guard(None, node.span, absent=next(asked, ""))
 
     def is_present(self, node: Capture, known: frozenset[Fact]) -> bool:
         """Whether a field is surely there."""
