@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import datagrams, dense, memory, mixed, pipe, records, rendering, scrapes, sparse, start
+from tests.bench import datagrams, dense, generator, memory, mixed, pipe, records, rendering, scrapes, sparse, start
 from tests.bench.contenders import find_contenders
 from tests.bench.examples import NAMES, find_example
 from tests.bench.machine import describe_machine
@@ -35,6 +35,7 @@ GROUPS: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
     datagrams.GROUP: (datagrams.run, tuple(datagrams.SETS)),
     scrapes.GROUP: (scrapes.run, scrapes.NAMES),
     rendering.GROUP: (rendering.run, rendering.NAMES),
+    generator.GROUP: (generator.run, generator.NAMES),
     memory.GROUP: (memory.run, memory.NAMES),
     start.GROUP: (start.run, start.NAMES),
 }

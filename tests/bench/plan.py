@@ -26,6 +26,7 @@ class Plan:
     pipe_lines: int = 200_000
     datagram_lines: int = 100_000
     memory_lines: int = 500_000
+    calls: int = 100_000
     series: tuple[int, ...] = (1_000, 10_000, 100_000)
     paced_seconds: float = 10.0
     examples: frozenset[str] = frozenset()
@@ -40,6 +41,7 @@ QUICK = Plan(
     pipe_lines=30_000,
     datagram_lines=20_000,
     memory_lines=100_000,
+    calls=20_000,
     paced_seconds=4.0,
     examples=frozenset({"apache_combined", "dhcpd", "linecount", "postfix", "rsyncd"}),
 )
