@@ -167,7 +167,8 @@ class QueuedEndpoint(Endpoint):
         self.tell_refusal(reason)
 
     def tell_refusal(self, reason: str) -> None:
-        """Say why a message is refused, but not for each."""
+        """Say why a message is refused; in the log not for each."""
+        self.counts.last_refusal = reason
         if self.refusals.admit(int(monotonic())) is not None:
             logger.warning(
                 "Metlog endpoint %s at %s cannot deliver a message: %s. It is not tried again.",
