@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
-from pipeline.errors import SettingError
+from pipeline.errors import MismatchError, SettingError
 from pipeline.metlog_settings import (
     DEFAULT_ROUTES,
     ENDPOINT_KINDS,
@@ -175,6 +176,56 @@ def test_two_endpoints_on_one_file_are_wrong() -> None:
     assert str(caught.value) == "c.toml: metlog.endpoint.b.path and endpoint.a.path are the same path."
 
 
+def test_route_to_no_endpoint_is_wrong_wherever_it_comes_from() -> None:
+    """It may be made without a file."""
+    with pytest.raises(SettingError) as caught:
+        MetlogSettings(routes=(RouteSettings(to=("nowhere",)),))
+    assert str(caught.value) == "route 1 goes to nowhere, which is no endpoint."
+
+
+@pytest.mark.parametrize(
+    ("name", "hint", "value", "result"),
+    [
+        ("mode", int, "0640", 0o640),
+        ("mode", int, "0o640", 0o640),
+        ("mode", int, 0o640, 0o640),
+        ("delay_seconds", float, "250ms", 0.25),
+        ("share", float, 1, 1.0),
+        ("switch", bool, True, True),
+        ("path", Path | None, "/x", Path("/x")),
+        ("headers", tuple[tuple[str, str], ...], {"a": "b"}, (("a", "b"),)),
+        ("names", tuple[str, ...], "a", ("a",)),
+        ("fields", tuple[tuple[str, tuple[str, ...]], ...], {"a": ["b"], "c": "d"}, (("a", ("b",)), ("c", ("d",)))),
+    ],
+)
+def test_value_becomes_that_of_its_field(name: str, hint: object, value: object, result: object) -> None:
+    """As the type of the field demands."""
+    assert convert(name, hint, value) == result
+
+
+@pytest.mark.parametrize(
+    ("name", "hint", "value", "message"),
+    [
+        ("mode", int, "0999", "a mode: write it in octal, for example 0640"),
+        ("mode", int, True, "a mode: write it in octal, for example 0640"),
+        ("delay_seconds", float, "5", "a duration: write for example 250ms, 10s or 1h30m"),
+        ("delay_seconds", float, 5, "a duration: write for example 250ms, 10s or 1h30m"),
+        ("share", float, "1", "a number"),
+        ("share", float, True, "a number"),
+        ("switch", bool, 1, "true or false"),
+        ("path", Path, "", "a path"),
+        ("path", Path, "a\0b", "a path"),
+        ("headers", tuple[tuple[str, str], ...], {"a": 5}, "a table of texts"),
+        ("fields", tuple[tuple[str, tuple[str, ...]], ...], {"a": 5}, "a text or an array of texts"),
+    ],
+)
+def test_value_of_another_type_is_none(name: str, hint: object, value: object, message: str) -> None:
+    """What it must be is said."""
+    with pytest.raises(MismatchError) as caught:
+        convert(name, hint, value)
+    assert str(caught.value) == message
+
+
 def test_what_does_nothing_can_be_told() -> None:
     """An endpoint that no route names, and a route behind one that takes all."""
     settings = read(
@@ -186,12 +237,8 @@ def test_what_does_nothing_can_be_told() -> None:
 
 
 @pytest.mark.parametrize("kind", ENDPOINT_KINDS)
-def test_every_field_of_an_endpoint_can_be_set(kind: str, tmp_path: Path) -> None:
+def test_every_field_of_an_endpoint_can_be_set(kind: str) -> None:
     """Its type is one that a table can fill."""
-    from typing import get_type_hints
-
-    from pipeline.errors import MismatchError
-
     settings = ENDPOINT_KINDS[kind]
     hints = get_type_hints(settings)
     for name in list_keys(settings, {}).values():

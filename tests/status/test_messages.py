@@ -55,6 +55,14 @@ def test_router_is_read() -> None:
     assert (drop.name, drop.dropped, drop.is_for_dropping) == ("drop", 1, True)
 
 
+def test_router_without_any_message_is_read() -> None:
+    """Nothing was wrong yet."""
+    service = RouterService(MetlogSettings(metlog_logs=("-",)), Store(), lambda _batch, _now: None, CONTEXT)
+    status = MessageReader(service, ("-",), 0.0).read(2.0)
+    assert (status.lines, status.last_invalid, status.invalid_by_reason) == (0, None, ())
+    assert [endpoint.state for endpoint in status.endpoints.rows] == ["no message yet", "no message yet"]
+
+
 @pytest.mark.parametrize(
     ("route", "words"),
     [

@@ -285,14 +285,15 @@ def test_number_of_metrics_is_limited() -> None:
     assert [metric.name for metric in store] == ["b_1", "c_1"]
 
 
-def test_series_of_a_metric_are_limited_as_those_of_programs() -> None:
+@pytest.mark.parametrize(("kind", "name"), [("counter", "n_total"), ("gauge", "n"), ("timer", "n_seconds")])
+def test_series_of_a_metric_are_limited_as_those_of_programs(kind: str, name: str) -> None:
     """What is not kept is refused, and counted at the metric too."""
     endpoint = make_endpoint(Store(max_series=1, max_label_value_bytes=10))
     for logger in ("a", "b", "long" * 10, "a"):
-        send(endpoint, "counter", "1", logger=logger, name="n")
-    assert read_series(endpoint) == {("n_total", (b"a",)): 2.0}
-    assert endpoint.counts.refusals["too_many_series"] == 2
-    metric = endpoint.metrics.metrics["n_total"]
+        send(endpoint, kind, "1", logger=logger, name="n")
+    assert [*read_series(endpoint)] == [(name, (b"a",))]
+    assert (endpoint.counts.delivered, endpoint.counts.refusals["too_many_series"]) == (2, 2)
+    metric = endpoint.metrics.metrics[name]
     assert (metric.overflows, metric.values_too_long) == (1, 1)
 
 
@@ -361,6 +362,16 @@ def test_metric_that_would_be_made_otherwise_begins_anew(
     new = make_endpoint(labels=labels, buckets=buckets)
     assert not new.metrics.restore(save(old, name), new.settings, new.source, NOW)
     assert read_series(new) == {}
+
+
+def test_metric_whose_name_a_program_has_by_now_is_let_go() -> None:
+    """The program was there first in this run."""
+    old = make_endpoint()
+    send(old, "counter", "5", name="n")
+    store = Store()
+    register(store, "n_total", Kind.COUNTER)
+    new = make_endpoint(store)
+    assert not new.metrics.restore(save(old, "n_total"), new.settings, new.source, NOW)
 
 
 # Whatever comes ----------------------------------------------------------------------------------

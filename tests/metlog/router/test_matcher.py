@@ -127,6 +127,16 @@ def test_equal_plans_are_one() -> None:
     assert matcher.find(make_record("a")) is matcher.find(make_record("b"))
 
 
+def test_number_of_plans_is_limited() -> None:
+    """Routes that go on can be combined in more ways than anybody sends."""
+    routes = [RouteSettings(fields=((f"f{bit}", ("1",)),), to=("x",), goes_on=True) for bit in range(13)]
+    matcher = Matcher(routes, tuple)
+    for number in range(MAX_REMEMBERED + 5):
+        fields: dict[str, Value] = {f"f{bit}": number >> bit & 1 for bit in range(13)}
+        assert matcher.find(make_record(fields=fields)) == tuple(bit for bit in range(13) if number >> bit & 1)
+    assert len(matcher.plans) == 5
+
+
 @pytest.mark.parametrize("pattern", ["*a*a*a*a*a*a*b", "*" * 30 + "b", "*[a-z]*[a-z]*[a-z]*0", "?*?*?*?*?*b"])
 def test_pattern_takes_linear_time(pattern: str) -> None:
     """A text that nearly fits is looked at a few times, not once for each way to read it: those would take years."""
