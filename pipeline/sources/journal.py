@@ -59,7 +59,7 @@ class JournalSource(SingleSource):
     @property
     def position(self) -> object:
         """The last entry read, and with it the records that have begun: their lines were not delivered yet."""
-        records = self.saved_records if self.intake is None else self.intake.begun_records
+        records = self.begun_records
         return {"cursor": self.cursor, "records": list(records)} if records and self.cursor else self.cursor
 
     @property
@@ -115,11 +115,9 @@ class JournalSource(SingleSource):
             self.cursor = reader.seek_end()
 
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        intake = self.intake = self.make_intake(deliver)
+        intake = self.begin(deliver)
         try:
             task_status.started()
-            intake.resume_records(self.saved_records)
-            self.saved_records = ()
             reader = await self.wait_files()
             while True:
                 if self.read(reader, intake):
@@ -132,11 +130,22 @@ class JournalSource(SingleSource):
             if not self.settings.read_positions:
                 intake.finish()
             raise
-        except OSError:
-            intake.finish()
-            raise
         finally:
             self.close()
+
+    def begin(self, deliver: Deliver) -> Intake:
+        """Return the way of the lines to come, which goes on with the records that the last way has begun."""
+        intake = self.make_intake(deliver)
+        intake.resume_records(self.begun_records)
+        if self.intake is not None:
+            self.intake.forget()
+        self.intake, self.saved_records = intake, ()
+        return intake
+
+    @property
+    def begun_records(self) -> Spelled:
+        """The records that have begun, of this run or of the last."""
+        return self.saved_records if self.intake is None else self.intake.begun_records
 
     async def wait_files(self) -> JournalReader:
         """Return the reader when it finds files: libsystemd notices them in folders only that it has found already."""

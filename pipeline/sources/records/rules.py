@@ -85,8 +85,7 @@ def compile_test(name: str, text: str) -> LineTest | None:
     """Return the test of a pattern, None where there is no pattern."""
     if not text:
         return None
-    regex = read_pattern(name, text)
-    plan = make_plan(name, regex, NO_GROUPS)
+    regex, plan = read_pattern(name, text)
     if plan.engine is Engine.NONE:
         raise SettingError(f"--{name} {text!r} matches every line.")
     if plan.literal is not None:
@@ -106,35 +105,24 @@ def compile_header(text: str) -> Header | None:
     """Return what finds the header of a line, None where there is no pattern."""
     if not text:
         return None
-    count = len(read_pattern("record_header", text).names)
-    regex = read_pattern("record_header", f"^(?:{text})")
-    wanted = frozenset(range(count + 1))
-    plan = make_plan("record_header", regex, wanted)
+    _, plan = read_pattern("record_header", text, is_header=True)
     return Header(plan.compile_ascii(), plan.compile_utf8())
 
 
-def read_pattern(name: str, text: str) -> Regex:
-    """Return the tree of a pattern."""
+def read_pattern(name: str, text: str, *, is_header: bool = False) -> tuple[Regex, SearchPlan]:
+    """Return the tree of a pattern, and how it is searched for: a header at the beginning, for all of its groups."""
     try:
-        return parse_pattern(text)
-    except PatternError as error:
-        raise refuse(name, text, error) from error
-
-
-def make_plan(name: str, regex: Regex, wanted: frozenset[int]) -> SearchPlan:
-    """Return how a pattern is searched for."""
-    try:
+        regex = parse_pattern(text)
+        wanted = NO_GROUPS
+        if is_header:
+            wanted = frozenset(range(len(regex.names) + 1))
+            regex = parse_pattern(f"^(?:{text})")
         plan = plan_search(regex, wanted, in_line=True)
     except PatternError as error:
-        raise refuse(name, regex.text, error) from error
+        raise SettingError(f"--{name} {text!r} is no pattern: {error.message.replace('`', '')}.") from error
     if plan.never:
-        raise SettingError(f"--{name} {regex.text!r} matches no line.")
-    return plan
-
-
-def refuse(name: str, text: str, error: PatternError) -> SettingError:
-    """Return what to tell the operator."""
-    return SettingError(f"--{name} {text!r} is no pattern: {error.message.replace('`', '')}.")
+        raise SettingError(f"--{name} {text!r} matches no line.")
+    return regex, plan
 
 
 def list_tests(test: LineTest, lines: Sequence[bytes], *, is_ascii: bool) -> list[object]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.record_settings import RecordSettings
 from pipeline.sources.framing import LineFramer
 from pipeline.sources.records.joiner import RecordJoiner
+from pipeline.sources.records.rules import MATCHES_AT_ONCE
 from pipeline.sources.records.sorter import make_joiner
 from pipeline.telemetry import RecordCounts
 
@@ -172,6 +173,7 @@ def test_with_both_patterns_no_other_line_waits() -> None:
     """Only what may go on is held back."""
     joiner = make(BOTH)
     assert joiner.feed(b"one\ntwo\n", 0.0) == b"one\ntwo\n"
+    assert joiner.feed(b"no Trace\n  two\n", 0.0) == b"no Trace\n  two\n"
     assert joiner.feed(b"one\nTrace\n", 0.0) == b"one\n"
     assert joiner.feed(b"two\n", 0.0) == b"Trace\ntwo\n"
     assert joiner.begun == {}
@@ -219,6 +221,13 @@ def test_endless_record_takes_bounded_memory() -> None:
         tracemalloc.stop()
     assert len(joiner.finish()) == 64 * 1024 + 1
     assert joiner.counts.cut == 1
+
+
+def test_block_of_very_many_lines_is_searched_in_pieces() -> None:
+    """It may have as many lines as bytes, each of which would have a match."""
+    lines = [b"A", b"", b"B"] * (MATCHES_AT_ONCE + 1)
+    assert join(START, lines) == [b"A ", b"B"] * (MATCHES_AT_ONCE + 1)
+    assert join(CONTINUE, lines) == [b"A ", b"B"] * (MATCHES_AT_ONCE + 1)
 
 
 def test_what_is_no_record_is_not_gone_on_with() -> None:

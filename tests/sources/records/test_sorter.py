@@ -91,6 +91,14 @@ def test_header_stands_once() -> None:
     assert joiner.finish() == b"b[2]: Other\nno header\na[1]: Next\n"
 
 
+def test_block_in_which_nothing_begins_passes() -> None:
+    """As it is, also where something looks as if it might."""
+    joiner = make(BOTH)
+    block = b"a[1]: no Trace\nb[2]:   at x\n"
+    assert joiner.feed(block, 0.0) == block
+    assert joiner.begun == {}
+
+
 def test_header_without_groups_tells_no_writers_apart() -> None:
     """It only says where the message begins."""
     joiner = make(RecordSettings(record_continue=r"^\s", record_header=r"<\d+>"))

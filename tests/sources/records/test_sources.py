@@ -6,7 +6,7 @@ import json
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,12 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from pipeline.descriptors import Descriptors
 from pipeline.record_settings import RecordSettings
 from pipeline.settings import ReadFrom, SourceSettings
 from pipeline.sources import Source, Surroundings
 from pipeline.sources.confirm import ConfirmingSource
-from pipeline.sources.fifo import FifoSource
+from pipeline.sources.fifo import FifoSource, HeldPipe
 from pipeline.sources.files import PathPattern, PathSource
 from pipeline.sources.journal import JournalSource
 from pipeline.sources.replay import ReplayFile
@@ -27,6 +28,7 @@ from pipeline.sources.stdin import StdinSource
 from pipeline.sources.unix_address import UnixAddress
 from pipeline.sources.unix_datagram import UnixDatagramSource
 from pipeline.sources.unix_stream import UnixStreamSource
+from pipeline.unix_socket import BoundSocket
 from tests.sources.collector import PATIENCE_SECONDS, SETTINGS, Collector, running
 from tests.sources.files.scenes import look_again
 from tests.sources.journals import make_entry, write_journal
@@ -292,6 +294,64 @@ async def test_source_that_is_opened_again_goes_on_with_its_records(
         assert (first.lines, second.lines) == ([], [b"Boom   at a"])
 
 
+# Failures ----------------------------------------------------------------------------------------------
+
+
+async def read_stdin(descriptor: int, collector: Collector) -> None:
+    await StdinSource("-", JOINED, descriptor=descriptor).run(collector)
+
+
+async def read_fifo(descriptor: int, collector: Collector) -> None:
+    await FifoSource(Path("/nowhere"), JOINED).read(HeldPipe(descriptor), collector)
+
+
+@pytest.mark.parametrize("read", [read_stdin, read_fifo], ids=["stdin", "fifo"])
+async def test_failure_of_a_source_ends_its_records(read: Callable[[int, Collector], Awaitable[None]]) -> None:
+    """It is opened anew, or not, and does not know them then."""
+    ours, theirs = os.openpty()  # who reads a terminal fails when its other end has gone
+    os.set_blocking(ours, False)
+    os.write(theirs, b"Boom\n  at a\n")
+    os.close(theirs)
+    collector = Collector()
+    with pytest.raises(OSError, match="Input/output error"):
+        await read(ours, collector)
+    os.close(ours)
+    assert collector.lines == [b"Boom   at a"]
+
+
+async def test_failure_of_a_datagram_socket_ends_its_records(path: Path) -> None:
+    """A connection that is reset fails as no datagram socket does on purpose."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    ours.sendall(b"never read")
+    theirs.sendall(b"Boom\n  at a\n")
+    collector = Collector()
+    source = UnixDatagramSource(UnixAddress(str(path)), JOINED)
+
+    async def hang_up() -> None:
+        await wait_all_tasks_blocked()
+        assert collector.lines == []
+        theirs.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hang_up)
+        with ours, pytest.raises(ConnectionResetError):
+            await source.receive(BoundSocket(ours), collector)
+    assert collector.lines == [b"Boom   at a"]
+
+
+async def test_connection_that_systemd_has_no_room_for_ends_its_record(path: Path) -> None:
+    """It cannot go on in the next run."""
+    descriptors = Descriptors(lambda _text, _descriptors: None, stores=True, places=1)
+    async with running(UnixStreamSource(UnixAddress(str(path)), JOINED, Surroundings(descriptors))) as collector:
+        writer = connect(path, socket.SOCK_STREAM)
+        writer.sendall(b"Boom\n  at a\n")
+        await wait_all_tasks_blocked()
+        assert collector.lines == []
+    writer.close()
+    assert collector.lines == [b"Boom   at a"]
+
+
 # The journal -------------------------------------------------------------------------------------------
 
 
@@ -320,9 +380,14 @@ async def test_record_of_the_journal_goes_on_in_the_next_run(tmp_path: Path) -> 
     async with running(source) as collector:
         await collector.wait_lines(1)
     assert collector.lines == [b"Boom   at a   at b"]
+    async with running(source) as collector:
+        await wait_all_tasks_blocked()
+        log(path, 4, "  at c", "Last")
+        await collector.wait_lines(1)
+    assert collector.lines == [b"Next   at c"]
     async with running(follow_journal(path, FROM_START)) as collector:
         await wait_all_tasks_blocked()
-    assert collector.lines == [b"Boom   at a   at b", b"Next"]
+    assert collector.lines == [b"Boom   at a   at b", b"Next   at c", b"Last"]
 
 
 # Confirmed to rsyslog ----------------------------------------------------------------------------------
