@@ -16,6 +16,7 @@ from pipeline.errors import LineError
 from pipeline.language.support import (
     INT_MAX,
     INT_MIN,
+    INT_SAFE_DIGITS,
     format_float,
     order_numeric_first,
     parse_float,
@@ -119,6 +120,9 @@ def field_float(name: str, value: Value) -> float:
     if type(value) is int:
         return float(value)
     text = field_text(name, value)
+    # What spells one is not asked for its type: 0.2 µs, where to ask takes 0.1 more.
+    if text is value and (number := read_float(text)) is not None:
+        return number
     if isinstance(value, bytes | str):
         try:
             return parse_float(text)
@@ -131,12 +135,17 @@ def field_number(name: str, value: Value) -> int | float:
     """Return the number of the field `name`, whole or not, for comparisons; LineError if it is absent or none."""
     if type(value) is int or type(value) is float:
         return value
-    if isinstance(value, bytes | str):
+    if type(value) is not bytes and type(value) is not str:
+        return field_float(name, value)
+    text = field_text(name, value)
+    if text.isdigit() and len(text) <= INT_SAFE_DIGITS:
+        return int(text)
+    if b"." not in text:  # an exception takes 2 µs
         try:
-            return parse_int(field_text(name, value))
+            return parse_int(text)
         except LineError:
             pass
-    return field_float(name, value)
+    return field_float(name, text)
 
 
 def field_bool(name: str, value: Value) -> bool:
