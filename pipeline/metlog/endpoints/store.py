@@ -137,7 +137,7 @@ class StoreEndpoint(Endpoint):
         )
         if (suppressed := self.limit.admit(now)) is not None:
             more = f" {suppressed} were refused since the last report." if suppressed else ""
-            logger.warning("Endpoint %s refuses %s.%s", self.name, self.counts.last_refusal, more)
+            logger.warning("Metlog endpoint %s refuses %s.%s", self.name, self.counts.last_refusal, more)
 
 
 class Place(ABC):

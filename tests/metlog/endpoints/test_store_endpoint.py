@@ -174,9 +174,9 @@ def test_refusals_are_told_once_in_a_while(caplog: pytest.LogCaptureFixture) -> 
             send(endpoint, "gauge", "", name="y")
         send(endpoint, "oldstyle", "", now=NOW + 61 * SECOND)
     assert [record.getMessage() for record in caplog.records] == [
-        f"Endpoint store refuses a message of type gauge and name {'x' * 100} from shop\ufffd: "
+        f"Metlog endpoint store refuses a message of type gauge and name {'x' * 100} from shop\ufffd: "
         "its fields have no name that a metric can have.",
-        "Endpoint store refuses a message of type oldstyle and name  from nobody: it is no counter, timer or gauge."
+        "Metlog endpoint store refuses a message of type oldstyle and name  from nobody: it is no counter, timer or gauge."
         " 3 were refused since the last report.",
     ]
 
