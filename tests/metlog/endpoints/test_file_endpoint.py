@@ -133,7 +133,7 @@ async def test_reopen_leads_to_the_file_that_is_there(tmp_path: Path) -> None:
 
 CONFS = {
     "create": "rotate 20\ncreate",
-    "nocreate": "rotate 20\nnocreate",
+    "nocreate": "rotate 20\nnocreate\nmissingok",
     "copytruncate": "rotate 20\ncopytruncate",
     "compress": "rotate 20\ncreate\ncompress\ndelaycompress",
 }

@@ -173,7 +173,9 @@ DAEMONS = {
 def test_real_daemon_reads_what_was_sent(kind: str, folder: Path) -> None:
     """Each field of each message, and no line more than there are messages."""
     run, transport = DAEMONS[kind]
+    kind_of_socket = socket.SOCK_DGRAM if transport == "datagram" else socket.SOCK_STREAM
     with run(folder):
+        wait_until(lambda: answers(folder / transport, kind_of_socket), "it listens")
         trio.run(send, SyslogEndpointSettings(socket=folder / transport, transport=transport, facility="local0"))
         wait_until(lambda: (folder / "out").exists() and count_lines(folder) >= len(MESSAGES), "it has read them")
     lines = [split_line(line) for line in (folder / "out").read_text().splitlines()]
