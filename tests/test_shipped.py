@@ -164,6 +164,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "systemd/syslog-pipeline-http.socket": ("e2e/test_systemd_reach.py::test_only_groups_and_root_may_connect",),
     "systemd/syslog-pipeline-http@.socket": ("e2e/test_systemd_reach.py::test_instances_have_their_own",),
     "systemd/syslog-pipeline-log.socket": ("e2e/test_systemd_reach.py::test_log_sockets_are_passed",),
+    "systemd/syslog-pipeline-metlog.socket": ("e2e/test_systemd_reach.py::test_socket_for_messages_is_passed",),
     "systemd/omprog.conf": ("e2e/test_setup_booted.py::test_rsyslog_is_set_up_and_left_again_by_the_printed_commands",),
     "systemd/network.conf": ("e2e/test_systemd_reach.py::test_the_network_is_open_with_the_drop_in",),
     "systemd/sysusers.conf": ("e2e/test_systemd_units.py::test_a_boot_makes_all",),

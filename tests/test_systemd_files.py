@@ -73,7 +73,7 @@ def read_directive(path: Path, name: str) -> str:
 def test_systemd_has_nothing_to_say(units: Path) -> None:
     """`systemd-analyze verify` is silent on all units, with the drop-in and without."""
     paths = sorted(units.iterdir())
-    assert len(paths) == 8
+    assert len(paths) == 9
     assert verify(*paths) == (0, "")
     add_network(units)
     assert verify(units / SERVICE) == (0, "")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.metlog.client import MetlogClient
+from pipeline.metlog.senders import UnixDatagramSender
 from pipeline.shipped import substitute
 from tests.e2e.booted import Machine
 from tests.e2e.counting import Counting, make_messages
@@ -57,6 +59,21 @@ LIMITS = {
     "users that are known": "2",
 }
 """And what the kernel says of its process."""
+
+ENDPOINTS = """
+[metlog.endpoint.messages]
+kind = "file"
+path = "/var/lib/syslog-pipeline/messages.json"
+spool = "/var/lib/syslog-pipeline/messages"
+
+[[metlog.route]]
+type = "counter"
+to = "store"
+
+[[metlog.route]]
+to = "messages"
+"""
+"""Where the daemon may write."""
 
 pytestmark = pytest.mark.slow
 
@@ -158,6 +175,37 @@ def test_log_sockets_are_passed(machine: Machine, counting: Counting) -> None:
         path.write_text(before)
         remove_drop_ins(machine, SERVICE)
         machine.ctl("stop", "syslog-pipeline-log.socket")
+        machine.ctl("restart", SERVICE)
+
+
+def test_socket_for_messages_is_passed(machine: Machine) -> None:
+    """With what the file shows, applications of any user send to a socket that systemd holds over a restart."""
+    shown = re.findall(r"^#     (.*)\n", read_shipped("syslog-pipeline-metlog.socket"), re.MULTILINE)
+    drop_in, _, table = "\n".join(shown).partition("# /etc/syslog-pipeline/settings.toml, at its end\n")
+    path = machine.root / "etc/syslog-pipeline/settings.toml"
+    before = path.read_text()
+    path.write_text(f"{before}\n{table}\n{ENDPOINTS}")
+    add_drop_in(machine, SERVICE, "metlog", drop_in)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    emit = ("syslog-pipeline", "emit", "--to", "unixgram:///run/syslog-pipeline/metlog.sock", "--count", "500")
+    sender = UnixDatagramSender(machine.root / FOLDER / "metlog.sock", timeout_seconds=60)
+    client = MetlogClient(sender, logger="e2e")
+    try:
+        machine.ctl("restart", SERVICE)
+        for number in range(100):
+            client.incr("sold")
+            client.info("number %d", number)
+        machine.ctl("restart", SERVICE)
+        machine.run(*nobody, *emit, "--rate", "0", "--type", "counter", "--field", "name=sold", "--logger", "e2e")
+        wait_page(machine.root / FOLDER / "metrics.sock", 'sold_total{logger="e2e",prog="metlog"} 600')
+        lines = (machine.root / "var/lib/syslog-pipeline/messages.json").read_text().splitlines()
+        assert [json.loads(line)["payload"] for line in lines] == [f"number {number}" for number in range(100)]
+        assert stat.filemode((machine.root / FOLDER / "metlog.sock").stat().st_mode) == "srw-rw-rw-"
+    finally:
+        sender.close()
+        path.write_text(before)
+        remove_drop_ins(machine, SERVICE)
+        machine.ctl("stop", "syslog-pipeline-metlog.socket")
         machine.ctl("restart", SERVICE)
 
 

@@ -49,7 +49,8 @@ class MessageFile:
         except FileExistsError:
             return None
         try:
-            os.fchown(descriptor, KEEP, self.group)
+            if self.group != KEEP:  # systemd forbids the call, even if it changes nothing
+                os.fchown(descriptor, KEEP, self.group)
             os.fchmod(descriptor, self.mode)
         except OSError:
             os.close(descriptor)
