@@ -176,8 +176,8 @@ def test_refusals_are_told_once_in_a_while(caplog: pytest.LogCaptureFixture) -> 
     assert [record.getMessage() for record in caplog.records] == [
         f"Metlog endpoint store refuses a message of type gauge and name {'x' * 100} from shop\ufffd: "
         "its fields have no name that a metric can have.",
-        "Metlog endpoint store refuses a message of type oldstyle and name  from nobody: it is no counter, timer or gauge."
-        " 3 were refused since the last report.",
+        "Metlog endpoint store refuses a message of type oldstyle and name  from nobody: it is no counter, timer or "
+        "gauge. 3 were refused since the last report.",
     ]
 
 
@@ -377,7 +377,13 @@ def test_metric_whose_name_a_program_has_by_now_is_let_go() -> None:
 # Whatever comes ----------------------------------------------------------------------------------
 
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**70), 2**70),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(),
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
     max_leaves=5,
 )
