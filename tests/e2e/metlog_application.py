@@ -38,7 +38,15 @@ def send_round(client: MetlogClient, process: str, number: int) -> None:
     client.info("said %s", identity, fields={"id": identity})
     client.debug("thought %s", identity, fields={"id": identity})
     if number % ERROR_EVERY == 0:
-        client.error("failed at %s", identity, fields={"id": identity})
+        try:
+            sell(identity)
+        except LookupError:
+            client.exception("failed at %s", identity, fields={"id": identity})
+
+
+def sell(identity: str) -> None:
+    """Fail."""
+    raise LookupError(f"no stock for {identity}")
 
 
 def count_messages(rounds: int) -> int:

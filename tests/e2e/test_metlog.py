@@ -72,6 +72,8 @@ def test_every_message_arrives_where_it_belongs_once(site: Site) -> None:
             check_statsd(site)
     assert list_ids(site.audit.list_messages()) == site.list_identities()
     assert sorted(event["extra"]["id"] for event in site.sentry.list_events()) == site.list_identities(ERROR_EVERY)
+    for event in site.sentry.list_events():
+        check_event(event)
     errors = site.list_identities(ERROR_EVERY)
     assert list_ids(read_archive(site.folder)) == sorted([*site.list_identities(), *errors])
     assert len(list(site.folder.glob("archive.json.*"))) == 2
@@ -197,6 +199,17 @@ def check_pages(site: Site) -> None:
     assert seconds == pytest.approx(PROCESSES * total / 1000)
     assert page.list_values("lines_seen_total", "kind") == {"request": PROCESSES * rounds}
     assert page.list_values("requests_seen_total", "id") == dict.fromkeys(site.list_identities(), 1)
+
+
+def check_event(event: dict[str, Any]) -> None:
+    """Sentry is told of the exception, of where it came from, and what was said of it."""
+    (exception,) = event["exception"]["values"]
+    assert (event["level"], event["logger"], event["platform"]) == ("fatal", "shop", "python")
+    assert (exception["type"], exception["module"]) == ("LookupError", "builtins")
+    assert exception["value"] == f"no stock for {event['extra']['id']}"
+    frames = exception["stacktrace"]["frames"]
+    assert [frame["function"] for frame in frames] == ["send_round", "sell"]
+    assert event["message"]["formatted"].startswith(f"failed at {event['extra']['id']}")
 
 
 def check_accounts(site: Site) -> None:
