@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.message_counts import EndpointCounts, MessageCounts
 from pipeline.own_metrics import NANOSECONDS
 from pipeline.telemetry import ProgramCounts, SourceCounts, Telemetry
 
@@ -12,6 +13,7 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 SOURCE_HEADINGS = ("lines", "lines/s", "bytes", "errors", "connections", "bytes behind", "source")
 PROGRAM_HEADINGS = ("lines", "failures", "sieve", "seconds", "program")
+ENDPOINT_HEADINGS = ("taken", "delivered", "refused", "dropped", "waiting", "failures", "endpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,20 @@ def describe_status(telemetry: Telemetry, rates: Rates, failing: Collection[str]
         parts.append(f"{failures:,} failures of programs on lines")
     if failing:
         parts.append(f"failing: {' '.join(sorted(failing))}")
+    if telemetry.messages is not None:
+        parts.extend(describe_messages(telemetry.messages))
     return ", ".join(parts)
 
 
+def describe_messages(messages: MessageCounts) -> Iterator[str]:
+    """Yield how metlog's router does, for that line."""
+    yield f"{messages.received:,} envelopes"
+    if failing := [counts.name for counts in messages.endpoints if counts.last_failure]:
+        yield f"failing endpoints: {' '.join(sorted(failing))}"
+
+
 def describe_report(telemetry: Telemetry, rates: Rates, uptime_seconds: float, failing: Collection[str]) -> str:
-    """Return the report: totals, then a table of the sources, and one of the programs."""
+    """Return the report: totals, then a table of the sources, one of the programs, and one of metlog's endpoints."""
     series = sum(len(metric.data) for metric in telemetry.store if metric.program)
     lines = [
         f"Report after {describe_duration(uptime_seconds)}: {telemetry.lines:,} lines, {series:,} series. "
@@ -68,6 +79,13 @@ def describe_report(telemetry: Telemetry, rates: Rates, uptime_seconds: float, f
         "",
         *lay_out([PROGRAM_HEADINGS, *(list_program_figures(one) for _, one in sorted(telemetry.programs.items()))]),
     ]
+    if (messages := telemetry.messages) is not None:
+        lines += [
+            "",
+            f"{messages.received:,} envelopes came: {sum(messages.invalid.values()):,} were none, and no route took "
+            f"{messages.unrouted:,}.",
+            *lay_out([ENDPOINT_HEADINGS, *map(list_endpoint_figures, messages.endpoints)]),
+        ]
     return "\n".join(lines)
 
 
@@ -93,6 +111,13 @@ def list_program_figures(program: ProgramCounts) -> tuple[str, ...]:
         f"{program.times.run_ns / NANOSECONDS:,.1f}",
         program.name if program.running else f"{program.name} (not running)",
     )
+
+
+def list_endpoint_figures(counts: EndpointCounts) -> tuple[str, ...]:
+    """Return the row of an endpoint."""
+    figures = (counts.taken, counts.delivered, counts.refused, counts.dropped, counts.queued, counts.failures)
+    name = f"{counts.name} (failing: {counts.last_failure})" if counts.last_failure else counts.name
+    return (*(f"{figure:,}" for figure in figures), name)
 
 
 def lay_out(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.message_counts import EndpointCounts, MessageCounts
 from pipeline.metrics import Store
 from pipeline.report import Meter, Rates, describe_duration, describe_report, describe_status
 from pipeline.telemetry import OriginCounts, SourceCounts, Telemetry
@@ -53,6 +54,37 @@ def test_status_is_one_line(telemetry: Telemetry) -> None:
 def test_status_without_trouble_names_none() -> None:
     """A daemon that has just started has nothing to tell but that."""
     assert describe_status(Telemetry(Store()), Rates(0.0), []) == "0 lines/s, 0 lines, 0 of 0 programs running"
+
+
+MESSAGE_REPORT = """
+12,345 envelopes came: 6 were none, and no route took 7.
+  taken  delivered  refused  dropped  waiting  failures  endpoint
+  1,234      1,233        1        0        0         0  store
+     20          8        0        2       10         5  http (failing: it hung)"""
+
+
+@pytest.fixture
+def messages(telemetry: Telemetry) -> Telemetry:
+    """A router with two endpoints beside that."""
+    endpoints = [
+        EndpointCounts("store", taken=1234, delivered=1233, refused=1),
+        EndpointCounts("http", taken=20, delivered=8, dropped=2, queued=10, failures=5, last_failure="it hung"),
+    ]
+    invalid = {"json": 4, "type": 2}
+    telemetry.messages = MessageCounts(received=12_345, unrouted=7, invalid=invalid, endpoints=endpoints)
+    return telemetry
+
+
+def test_report_has_a_row_for_each_endpoint(messages: Telemetry) -> None:
+    """Where there is a router of metlog."""
+    report = describe_report(messages, Rates(10.0, {b"/run/a.fifo": 1000.4}), 26 * 3600 + 59.9, ["/run/a.fifo"])
+    assert report == REPORT + "\n" + MESSAGE_REPORT
+
+
+def test_status_names_endpoints_that_fail(messages: Telemetry) -> None:
+    """Behind all else."""
+    status = describe_status(messages, Rates(5.0), [])
+    assert status.endswith(", 12,345 envelopes, failing endpoints: http")
 
 
 def test_rates_are_those_since_the_last_look() -> None:
