@@ -20,7 +20,22 @@ counter exemplar by exemplar
 counter exemplars exemplar["x"]++
 const EXEMPLAR /t/ exemplar["x"]++
 exemplar["x"]++
+counter decode by from, decode
+counter json by decode decode["a", "b"]++
+counter from json["x"]++
+const DECODE /t/ from += 1
+decode["c", "d"]++
 
+/(?P<decode>\\w+) (?P<from>\\w+)/ {
+  decode[$from][$decode]++
+  json[$decode]++
+  from += decode[$from][$decode]
+  decode["a", "b"] > 0 && DECODE {
+    from++
+  }
+  del decode["a", "b"] decode["e", "f"] += json["x"]
+  del json["x"] from += len($decode)
+}
 /(?P<help>\\w+) (?P<unit>\\w+)/ {
   help[$help][$unit]++
   unit += 2
@@ -41,7 +56,7 @@ exemplar["x"]++
 """
 
 
-def test_words_for_help_text_unit_and_exemplar_are_names_in_mtail(tmp_path: Path) -> None:
+def test_words_of_extensions_are_names_in_mtail(tmp_path: Path) -> None:
     """Of metrics, labels and capture groups, also behind a declaration or a `del`; both count the same."""
     lines = ("one two", "three four", "one", "five six", "one two")
     assert compare_case(RandomCase(NAMES, lines)) == []
@@ -51,3 +66,4 @@ def test_words_for_help_text_unit_and_exemplar_are_names_in_mtail(tmp_path: Path
     outcome, _ = run_mtail(program, [log])
     assert (outcome.rejection, len(outcome.metrics["help"][0].series)) == ("", 5)
     assert len(outcome.metrics["exemplar"][0].series) == 6
+    assert len(outcome.metrics["decode"][0].series) == 5
