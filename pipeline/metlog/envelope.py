@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from json.encoder import encode_basestring
 
 from pipeline.metlog.harmless import Mender, is_plain, is_text, make_text, write_json
@@ -103,12 +104,23 @@ def restore(message: Mapping[str, object], defaults: Message) -> Message:
     """Return a message that others have made or changed, with all nine fields; what is not theirs is harmless."""
     mender = Mender()
     whole = {name: message.get(name, default) for name, default in defaults.items()}
-    for name in ("timestamp", "env_version", "metlog_hostname"):
+    for name in ("env_version", "metlog_hostname"):
         whole[name] = make_text(whole[name])
+    whole["timestamp"] = read_stamp(whole["timestamp"]) or defaults["timestamp"]
     if type(whole["metlog_pid"]) is not int:
         whole["metlog_pid"] = defaults["metlog_pid"]
     more = {name: value for name, value in message.items() if name not in defaults}
     return {**whole, **mender.mend_fields(more)} if more else whole
+
+
+def read_stamp(value: object) -> str | None:
+    """Return a time stamp as the envelope has it; None if it is none. One without a zone is UTC, as in metlog-py."""
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return f"{zoned.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    except Exception:  # noqa: BLE001 - it is the application's object
+        return None
 
 
 def encode_message(message: Message) -> bytes:

@@ -1,14 +1,34 @@
-"""Clients whose messages a test can look at."""
+"""Clients whose messages a test can look at, and what may be in those."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 
+from hypothesis import strategies as st
+
 from pipeline.metlog.client import MetlogClient
 from pipeline.metlog.senders import DebugCaptureSender
 
 Message = dict[str, object]
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.text(st.characters(categories=["Cs"]))
+    | st.binary(),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(st.characters()) | st.integers() | st.none() | st.binary(), inner)
+        | st.frozensets(st.integers() | st.text())
+    ),
+    max_leaves=10,
+)
+"""Whatever an application may put into a message."""
 
 
 class FailingSender:

@@ -9,12 +9,14 @@ import socket
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.decoders.metlog import decode_metlog
 from pipeline.metlog.client import MetlogClient
 from pipeline.metlog.envelope import NAMES, Stamper, encode_message
-from tests.metlog.generator_clients import Message, make_client, read_message
+from pipeline.metlog.senders import DebugCaptureSender
+from tests.metlog.generator_clients import VALUES, Message, make_client, read_message
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -90,7 +92,9 @@ def test_caller_sets_the_time(timestamp: datetime | float, text: str) -> None:
     assert read_message(client)["timestamp"] == text
 
 
-@pytest.mark.parametrize("timestamp", ["yesterday", -1, float("nan"), 1e300, object()], ids=["word", "negative", "nan", "far", "object"])
+@pytest.mark.parametrize(
+    "timestamp", ["yesterday", -1, float("nan"), 1e300, object()], ids=["word", "negative", "nan", "far", "object"]
+)
 def test_time_that_is_none_is_now(timestamp: object) -> None:
     """No message is lost for it."""
     client = make_client()
@@ -165,8 +169,41 @@ def test_message_with_fields_of_wrong_types_is_mended() -> None:
     wrong: Message = dict.fromkeys(NAMES, b"x")
     client.send_message(wrong)
     message = read_message(client)
-    assert (message["type"], message["timestamp"], message["metlog_hostname"]) == ("x", "x", "x")
+    assert (message["type"], message["env_version"], message["metlog_hostname"]) == ("x", "x", "x")
+    assert RFC_3339.fullmatch(str(message["timestamp"]))
     assert (message["severity"], message["metlog_pid"], message["fields"]) == (6, os.getpid(), {"value": "x"})
+
+
+@pytest.mark.parametrize(
+    ("stamp", "sent"),
+    [
+        ("2013-01-02T03:04:05.678901Z", "2013-01-02T03:04:05.678901Z"),
+        ("2013-01-02T03:04:05", "2013-01-02T03:04:05.000000Z"),
+        ("2013-01-02T03:04:05+01:00", "2013-01-02T02:04:05.000000Z"),
+        (datetime(2013, 1, 2, tzinfo=UTC), "2013-01-02T00:00:00.000000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_time_stamp_of_other_hands_is_written_as_ours(stamp: object, sent: str) -> None:
+    """One without a zone is UTC, as it was in metlog-py."""
+    client = make_client()
+    client.send_message({"type": "audit", "timestamp": stamp})
+    assert read_message(client)["timestamp"] == sent
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(st.text(st.characters()), VALUES, VALUES, VALUES, VALUES, VALUES)
+def test_daemon_reads_what_is_sent(
+    kind: str, logger: object, severity: object, payload: object, fields: object, timestamp: object
+) -> None:
+    """Each message is an envelope to its decoder, with the same in its fields."""
+    client = MetlogClient(DebugCaptureSender(), report_seconds=None)
+    client.metlog(kind, logger, severity, payload, fields)  # type: ignore[arg-type]
+    client.send_message({"type": kind, "timestamp": timestamp, "fields": fields, "metlog_pid": severity})
+    assert client.counts.sent == 2
+    for message in client.sender.messages:  # type: ignore[attr-defined]
+        assert decode_metlog(encode_message(message)) == (message,)
 
 
 @pytest.mark.parametrize("wrong", [None, 5, [], "text"], ids=repr)

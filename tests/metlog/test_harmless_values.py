@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import PurePath
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.metlog.harmless import (
@@ -27,6 +27,7 @@ from pipeline.metlog.harmless import (
     make_text,
     write_json,
 )
+from tests.metlog.generator_clients import VALUES
 
 Pair = namedtuple("Pair", "first second")
 
@@ -171,24 +172,8 @@ def test_text_of_what_should_be_text(value: object, text: str) -> None:
     assert make_text(value) == text
 
 
-VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters())
-    | st.text(st.characters(categories=["Cs"]))
-    | st.binary(),
-    lambda inner: (
-        st.lists(inner)
-        | st.tuples(inner, inner)
-        | st.dictionaries(st.text(st.characters()) | st.integers() | st.none() | st.binary(), inner)
-        | st.frozensets(st.integers() | st.text())
-    ),
-    max_leaves=20,
-)
-
-
+@pytest.mark.slow
+@settings(max_examples=60)
 @given(VALUES)
 def test_anything_becomes_json(value: object) -> None:
     """Written in UTF-8 and read again, it is the same."""
@@ -196,7 +181,9 @@ def test_anything_becomes_json(value: object) -> None:
     assert json.loads(write_json(mended).encode()) == mended
 
 
-@given(st.dictionaries(st.text(st.characters()), VALUES))
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(st.dictionaries(st.text(st.characters()), VALUES, max_size=4))
 def test_plain_fields_need_no_change(fields: dict[str, object]) -> None:
     """The quick test says yes to nothing that the thorough one would change."""
     mender = Mender()
