@@ -15,6 +15,8 @@ from pipeline.civil_time import DAY_SECONDS, count_days, count_month_days, resol
 SECOND: Final = 1_000_000_000
 MAX_MEMORY_ENTRIES: Final = 256
 """Of whole seconds, some 100 bytes each. Consecutive lines mostly share theirs."""
+MAX_MEMORY_BYTES: Final = 64
+"""A longer stamp is read anew, so that a stranger's lines cannot fill our memory."""
 
 RFC3339_PATTERN: Final = (
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]++)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -108,7 +110,7 @@ class Stamps:
         instant = self.instants.get(text)
         if instant is None:
             instant = read_rfc3164(text, zone, self.year)
-            if instant is not None:
+            if instant is not None and len(text) <= MAX_MEMORY_BYTES:
                 if len(self.instants) >= MAX_MEMORY_ENTRIES:
                     self.instants.clear()
                 self.instants[text] = instant
@@ -125,8 +127,7 @@ class Stamps:
 def read_rfc3164(text: bytes, zone: tzinfo, year: int) -> int | None:
     """Return the instant of a stamp, which is of `year` if it names none; None if no such day exists."""
     match = RFC3164.fullmatch(text)
-    if match is None:
-        return None
+    assert match is not None  # it matches `RFC3164_PATTERN`
     month, day, own_year = MONTHS[match[1]], int(match[2]), int(match[3] or 0)
     if not exists(own_year, month, day):
         return None

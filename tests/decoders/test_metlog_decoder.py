@@ -25,6 +25,15 @@ def test_type_alone_is_an_envelope() -> None:
     assert METLOG.make(OPTIONS)(b'{"type":"t"}') == (DEFAULTS,)
 
 
+def test_field_of_another_name_is_left_out() -> None:
+    """However many fields there are."""
+    others = (
+        b'"severity":6,"payload":"","fields":{},"env_version":"","metlog_pid":1,"metlog_hostname":"","timestamp":null'
+    )
+    decoded = METLOG.make(OPTIONS)(b'{"type":"t","uuid":"x",%b}' % others)
+    assert decoded == ({**DEFAULTS, "env_version": "", "metlog_pid": 1, "metlog_hostname": ""},)
+
+
 @pytest.mark.parametrize("name", [name for name in DEFAULTS if name != "type"])
 def test_null_is_as_good_as_absent(name: str) -> None:
     assert METLOG.make(OPTIONS)(b'{"type":"t","%b":null}' % name.encode()) == (DEFAULTS,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decoders.stamps import MAX_MEMORY_ENTRIES, Stamps, heads, read_rfc3339
+from pipeline.decoders.stamps import MAX_MEMORY_BYTES, MAX_MEMORY_ENTRIES, RFC3164_PATTERN, Stamps, heads, read_rfc3339
 from pipeline.errors import TimeError
 from pipeline.language.layouts import make_strptime
 
@@ -103,6 +104,19 @@ def test_memory_has_a_limit() -> None:
     for second in range(2 * MAX_MEMORY_ENTRIES):
         read_rfc3339(b"2026-06-15T12:%02d:%02dZ" % divmod(second, 60))
         assert len(heads) <= MAX_MEMORY_ENTRIES
+    stamps = Stamps()
+    for second in range(2 * MAX_MEMORY_ENTRIES):
+        stamps.read(b"Jun 15 12:%02d:%02d" % divmod(second, 60), NOW, UTC, use_current_year=True)
+        assert len(stamps.instants) <= MAX_MEMORY_ENTRIES
+    long = b"Jun 15 12:00:00." + b"5" * MAX_MEMORY_BYTES
+    assert stamps.read(long, NOW, UTC, use_current_year=True) is not None
+    assert long not in stamps.instants
+
+
+@given(st.from_regex(re.compile(RFC3164_PATTERN), fullmatch=True))
+def test_whatever_looks_like_a_stamp_of_rfc3164_is_read_or_names_no_day(text: bytes) -> None:
+    instant = Stamps().read(text, NOW, UTC, use_current_year=True)
+    assert instant is None or abs(instant) < 10000 * 366 * 86400 * SECOND
 
 
 @given(st.binary())
