@@ -7,16 +7,17 @@ one, the next gathers. A call that has no end is left behind, and no other begin
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import orjson
 import trio
 
 from pipeline.endpoint_settings import FileEndpointSettings
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.metlog.endpoints.entry import Entry
+from pipeline.metlog.endpoints.message import spell_value
 from pipeline.metlog.endpoints.message_file import MessageFile
 from pipeline.metlog.endpoints.queued_endpoint import QueuedEndpoint
+from pipeline.metlog.endpoints.reading import read_entry
 from pipeline.ownership import find_group
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class FileEndpoint(QueuedEndpoint):
 
     async def send(self, entries: Sequence[Entry]) -> None:
         """Write messages."""
-        lines = [find_payload(entry.line) if self.is_payload_only else entry.line for entry in entries]
+        lines = [find_payload(entry) if self.is_payload_only else entry.line for entry in entries]
         count, failure = await trio.to_thread.run_sync(self.write, lines, abandon_on_cancel=True, limiter=self.limiter)
         self.settle(delivered=count)
         if failure is not None:
@@ -102,8 +103,6 @@ class FileEndpoint(QueuedEndpoint):
         super().close()
 
 
-def find_payload(line: bytes) -> bytes:
+def find_payload(entry: Entry) -> bytes:
     """Return the payload of an envelope, as one line."""
-    envelope = orjson.loads(line)
-    payload = envelope.get("payload") if isinstance(envelope, Mapping) else None
-    return (payload or "").translate(ESCAPES).encode()
+    return spell_value(read_entry(entry).record["payload"]).translate(ESCAPES).encode("utf-8", "replace")

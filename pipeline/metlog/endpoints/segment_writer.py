@@ -74,14 +74,20 @@ class SegmentWriter:
 
     async def sync(self) -> None:
         """Bring to the disk what is written, in a thread: a busy disk may take seconds."""
-        number, descriptors = self.written, self.take_out()
+        number = self.written
+        try:
+            descriptors = self.take_out()
+        except OSError as error:  # there is no descriptor left; the next time there may be
+            logger.warning("The spool %s was not brought to the disk: %s.", self.folder.path, describe_os_error(error))
+            return
         if await trio.to_thread.run_sync(self.sync_all, descriptors, abandon_on_cancel=True):
             self.synced = number
 
     def take_out(self) -> list[int]:
         """Return descriptors of what is to be synced, which the caller closes."""
-        descriptors, self.ended = self.ended, []
-        return descriptors if self.descriptor is None else [*descriptors, os.dup(self.descriptor)]
+        last = [] if self.descriptor is None else [os.dup(self.descriptor)]
+        descriptors, self.ended = [*self.ended, *last], []
+        return descriptors
 
     def sync_all(self, descriptors: list[int]) -> bool:
         """Bring these to the disk and close them; return whether that went well. It may be run in a thread."""

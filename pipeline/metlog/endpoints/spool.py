@@ -41,6 +41,10 @@ SEGMENTS = 16
 MIN_SEGMENT_BYTES = 4096
 MAX_SEGMENT_BYTES = 8 * 1024 * 1024
 
+# What waits for a disk that takes nothing is written in parts, of which a full disk refuses the first.
+MAX_WRITE_BYTES = 256 * 1024
+RETRY_SECONDS = 1.0
+
 WARNING_SECONDS = 60
 
 
@@ -66,6 +70,10 @@ class Spool(Backlog):
         """Of the lines in hand and ahead."""
         self.unwritten: deque[Entry] = deque()
         """What the disk did not take, in order behind all that it has."""
+        self.unwritten_bytes = 0
+        self.retry_seconds = RETRY_SECONDS
+        self.retry_time = 0.0
+        """By the clock that never goes back: before that the disk, which is full or the like, is left alone."""
         self.homeless: set[int] = set()
         """The numbers of those in hand and ahead that are not on disk."""
         self.warnings = RateLimit(WARNING_SECONDS)
@@ -129,20 +137,34 @@ class Spool(Backlog):
         self.append(entries)
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries, and before them what the disk did not take until now."""
-        waiting = [*self.unwritten, *entries]
-        try:
-            self.write(waiting)
-        except OSError as error:
-            self.unwritten = deque(waiting)
-            self.trim_unwritten()
-            self.warn(
-                f"The spool {self.folder.path} of metlog endpoint {self.counts.name} takes no more: "
-                f"{describe_os_error(error)}. Messages wait in memory."
-            )
-        else:
-            self.unwritten.clear()
+        """Write entries, and before them what the disk did not take until now: that is tried once in a while."""
+        self.unwritten.extend(entries)
+        self.unwritten_bytes += sum(len(entry.line) for entry in entries)
+        if monotonic() >= self.retry_time:
+            try:
+                self.write_waiting()
+            except OSError as error:
+                self.retry_time = monotonic() + self.retry_seconds
+                self.warn(
+                    f"The spool {self.folder.path} of metlog endpoint {self.counts.name} takes no more: "
+                    f"{describe_os_error(error)}. Messages wait in memory."
+                )
+        self.trim_unwritten()
         self.show_bytes()
+
+    def write_waiting(self) -> None:
+        """Write what is not on the disk, in parts. Raises `OSError` at the first that the disk does not take."""
+        while self.unwritten:
+            part: list[Entry] = []
+            size = 0
+            for entry in self.unwritten:
+                size += len(entry.line)
+                if part and size > MAX_WRITE_BYTES:
+                    break
+                part.append(entry)
+            self.write(part)
+            for _ in part:
+                self.unwritten_bytes -= len(self.unwritten.popleft().line)
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Write entries behind all others. Raises `OSError` when none of them is on the disk."""
@@ -174,9 +196,8 @@ class Spool(Backlog):
 
     def trim_unwritten(self) -> None:
         """Drop the oldest that has no room in memory."""
-        size = sum(len(entry.line) for entry in self.unwritten)
-        while self.unwritten and size > self.max_memory_bytes:
-            size -= len(self.unwritten.popleft().line)
+        while self.unwritten_bytes > self.max_memory_bytes:
+            self.unwritten_bytes -= len(self.unwritten.popleft().line)
             self.drop(1)
 
     # Out
@@ -188,8 +209,13 @@ class Spool(Backlog):
         if not self.ahead and self.unwritten:
             self.homeless.update(entry.number for entry in self.unwritten)
             self.hold(self.unwritten)
-            self.unwritten.clear()
+            self.forget_unwritten()
         return await super().fetch(max_messages, max_bytes)
+
+    def forget_unwritten(self) -> None:
+        """Let go of what is elsewhere now."""
+        self.unwritten.clear()
+        self.unwritten_bytes = 0
 
     def find_unread(self) -> Segment | None:
         """Return the segment to be read next."""
@@ -312,7 +338,7 @@ class Spool(Backlog):
     def show_bytes(self) -> None:
         """Show how much waits, on disk and in memory."""
         unread = sum(segment.size - segment.read for segment in self.segments)
-        self.counts.queued_bytes = unread + self.held_bytes + sum(len(entry.line) for entry in self.unwritten)
+        self.counts.queued_bytes = unread + self.held_bytes + self.unwritten_bytes
 
     def warn(self, text: str) -> None:
         """Log a warning, but not each time."""
@@ -329,7 +355,7 @@ class Spool(Backlog):
         self.lay_back()
         loose = [entry for entry in self.ahead if entry.number in self.homeless] + list(self.unwritten)
         self.ahead.clear()
-        self.unwritten.clear()
+        self.forget_unwritten()
         self.save_loose(loose)
         while self.segments and not self.counts.queued:
             self.remove_first()

@@ -16,7 +16,7 @@ from pipeline.toml_tables import SECONDS, list_keys
 
 PAGE = (Path(__file__).parents[3] / "docs" / "metlog.md").read_text()
 ENDPOINTS = PAGE.partition("\n## Endpoints\n")[2].partition("\n## ")[0]
-EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE.partition("\n## The router\n")[2], re.DOTALL)
 ROW = re.compile(r"^\| (`[^|]*`) \| ([^|]*?) ?\| ", re.MULTILINE)
 QUEUED = {name: kind for name, kind in ENDPOINT_KINDS.items() if issubclass(kind, QueueSettings)}
 COMMON = list_keys(QueueSettings, {})
@@ -77,8 +77,8 @@ def test_keys_of_all_queues_are_documented() -> None:
 def test_example_is_taken(number: int) -> None:
     """Each stands by itself."""
     table = tomllib.loads(EXAMPLES[number])
-    if "metlog" in table:
-        read_metlog("metlog.md", table["metlog"])
+    assert table.keys() == {"metlog"}
+    read_metlog("metlog.md", table["metlog"])
 
 
 def test_all_facilities_are_documented() -> None:

@@ -46,6 +46,17 @@ async def test_payload_alone_is_one_line(tmp_path: Path) -> None:
     assert path.read_bytes() == "a\\nb\\r\\nc\n\nü\n".encode()
 
 
+async def test_what_is_no_envelope_any_more_is_written_all_the_same(tmp_path: Path) -> None:
+    """Another version of the daemon may have put it into the spool."""
+    path = tmp_path / "out.log"
+    async with opened(FileEndpointSettings(path=path, format="payload")) as endpoint:
+        message = make_message()
+        message.line = b"something \xff else"
+        endpoint.take([message], NOW)
+        await send_all(endpoint)
+    assert path.read_text() == "something \ufffd else\n"
+
+
 @pytest.mark.parametrize(("begun", "expected"), [(b"", b""), (b"whole\n", b"whole\n"), (b"a part", b"a part\n")])
 async def test_part_of_a_line_is_closed_off(tmp_path: Path, begun: bytes, expected: bytes) -> None:
     """A crash of somebody else, or of the machine, has left it."""

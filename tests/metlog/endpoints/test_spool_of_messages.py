@@ -38,6 +38,7 @@ def make_spool(folder: Path, max_bytes: int = 10**7, fsync: str = "never") -> Sp
     spool = Spool(EndpointCounts("spooled"), folder, max_bytes=max_bytes, max_memory_bytes=2000, fsync=fsync)
     spool.segment_bytes = SEGMENT_BYTES
     spool.ahead_bytes = 300
+    spool.retry_seconds = 0.0
     spool.open()
     return spool
 
@@ -360,6 +361,23 @@ async def test_messages_that_the_disk_did_not_take_are_delivered(tmp_path: Path)
     spool.put(make_numbered([10]), NOW)
     spool.close()
     assert spool.counts.dropped == 1
+
+
+async def test_full_disk_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """What waits is not written anew with each batch, and is when the while is over, or at the end."""
+    spool = make_spool(tmp_path / "spool")
+    spool.retry_seconds = 1000.0
+    shutil.rmtree(tmp_path / "spool")
+    spool.put(make_numbered(range(3)), NOW)
+    (tmp_path / "spool").mkdir()
+    spool.put(make_numbered([3]), NOW)
+    assert not list((tmp_path / "spool").iterdir())
+    spool.retry_time = 0.0
+    spool.put(make_numbered([4]), NOW)
+    assert len(list((tmp_path / "spool").glob("*.log"))) == 1
+    assert (len(spool.unwritten), spool.unwritten_bytes) == (0, 0)
+    assert await drain(spool) == list(range(5))
+    spool.close()
 
 
 def assert_accounted_after(spool: Spool, taken: int) -> None:
