@@ -334,7 +334,8 @@ class Daemon:
 
     def deliver(self, batch: Batch) -> None:
         """Run the programs on `batch`; here the clock is read."""
-        self.dispatcher.dispatch(batch, time.time_ns())
+        self.telemetry.count_batch(batch.origin, batch.line_count)
+        self.dispatcher.run(batch, time.time_ns())
 
     def deliver_messages(self, batch: Batch) -> None:
         """Route the envelopes of `batch`; here the clock is read."""

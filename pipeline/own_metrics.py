@@ -41,7 +41,7 @@ class OwnMetric:
         return self.prefix + self.name
 
 
-LINES = OwnMetric("lines_total", "Lines given to the programs.")
+LINES = OwnMetric("lines_total", "Lines given to the programs, or to the router of metlog.")
 LOG_LINES = OwnMetric("log_lines_total", "Lines per source.", ("logfile",))
 LOG_BATCHES = OwnMetric("log_batches_total", "Batches of lines per source.", ("logfile",))
 LOG_SOURCES = OwnMetric("log_sources", "Sources that are read now.", (), Kind.GAUGE)

@@ -32,6 +32,9 @@ MAX_REMEMBERED = 4096
 """Types with names, and loggers: more than applications have, and what strangers think of is forgotten again."""
 MAX_REMEMBERED_CHARACTERS = 256
 
+REFUSAL_INTERVAL = 10 * 10**9
+"""Nanoseconds for which it is remembered that a name is refused."""
+
 MILLISECONDS = 1000.0
 
 EXPLANATIONS = {
@@ -55,6 +58,9 @@ class StoreEndpoint(Endpoint):
         self.metrics = metrics
         self.places: dict[tuple[str, str], Place] = {}
         """Where messages of a type and a name count, as far as that is remembered."""
+        metrics.memories.append(self.places)
+        self.forgot = 0
+        """When refusals were forgotten, in ns since 1970."""
         self.keys: dict[str, tuple[bytes, ...]] = {}
         """Label values, by logger, where there are no other labels."""
         self.limit = RateLimit(REPORT_INTERVAL)
@@ -62,6 +68,8 @@ class StoreEndpoint(Endpoint):
 
     def take(self, messages: Sequence[Message], now: int) -> None:
         """Count messages."""
+        if abs(now - self.forgot) >= REFUSAL_INTERVAL:
+            self.forget_refusals(now)
         places, keys = self.places, self.keys if not self.settings.labels else {}
         refused = 0
         for message in messages:
@@ -79,9 +87,11 @@ class StoreEndpoint(Endpoint):
         self.counts.taken += len(messages)
         self.counts.delivered += len(messages) - refused
 
-    def refresh(self) -> None:
-        """Find anew what counts where; it is called when that may have changed."""
-        self.places.clear()
+    def forget_refusals(self, now: int) -> None:
+        """Try names again that were refused: there may be room for them, or they are free."""
+        self.forgot = now
+        for key in [key for key, place in self.places.items() if isinstance(place, Refusal)]:
+            del self.places[key]
 
     def find_place(self, record: Mapping[str, Value], fields: Mapping[str, Value], now: int) -> Place:
         """Return where messages of this type and name count, and remember it."""

@@ -85,8 +85,6 @@ class RouterService:
     def refresh(self) -> None:
         """Take note of what programs show now: it may be what messages have made so far, or no longer be."""
         self.metrics.refresh()
-        for store in self.stores:
-            store.refresh()
 
     def reopen(self) -> None:
         """Open anew what a log rotation may have moved away."""

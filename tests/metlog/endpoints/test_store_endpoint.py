@@ -231,20 +231,14 @@ def test_program_that_comes_later_takes_its_name(caplog: pytest.LogCaptureFixtur
     send(endpoint, "counter", "5", name="x")
     theirs = register(store, "x_total", Kind.GAUGE)
     theirs.new((), NOW)
-    refresh(endpoint)
+    endpoint.metrics.refresh()
     send(endpoint, "counter", "1", name="x")
     assert endpoint.counts.refusals["name_taken"] == 1
     assert render(store).splitlines()[2:] == ['x_total{prog="a.mtail"} 0']
     store.unregister([theirs])
-    refresh(endpoint)
+    endpoint.metrics.refresh()
     send(endpoint, "counter", "1", name="x")
     assert render(store).splitlines()[2:] == ['x_total{logger="",prog="metlog"} 6']
-
-
-def refresh(endpoint: StoreEndpoint) -> None:
-    """Do what the service does when programs have changed."""
-    endpoint.metrics.refresh()
-    endpoint.refresh()
 
 
 def render(store: Store) -> str:
@@ -279,10 +273,40 @@ def test_number_of_metrics_is_limited() -> None:
     assert [*endpoint.metrics.metrics] == ["a_1", "b_1"]
     assert endpoint.counts.refusals["too_many_metrics"] == 1
     store.sweep(NOW + 11 * SECOND)
-    refresh(endpoint)
-    send(endpoint, "gauge", "1", name="c_1")
+    batch = [make_message(type="gauge", payload="1", fields={"name": name}) for name in ("b_1", "c_1", "a_1", "b_1")]
+    endpoint.take(batch, NOW + 11 * SECOND)
     assert [*endpoint.metrics.metrics] == ["b_1", "c_1"]
     assert [metric.name for metric in store] == ["b_1", "c_1"]
+    assert endpoint.counts.refusals["too_many_metrics"] == 2
+
+
+def test_metric_that_made_room_is_made_again() -> None:
+    """What counted in it before does not go on doing so where nobody sees it."""
+    store = Store(lifetimes=Lifetimes.of_seconds([("a_*", 10.0)]))
+    endpoint = make_endpoint(store, max_metrics=2)
+    for name in ("a_1", "b_1"):
+        send(endpoint, "counter", "1", name=name)
+    store.sweep(NOW + 11 * SECOND)
+    batch = [make_message(type="counter", payload="1", fields={"name": name}) for name in ("c_1", "a_1", "c_1")]
+    endpoint.take(batch, NOW + 11 * SECOND)
+    assert read_series(endpoint) == {("b_1_total", (b"",)): 1.0, ("c_1_total", (b"",)): 2.0}
+    assert endpoint.counts.refusals["too_many_metrics"] == 1
+    store.unregister([endpoint.metrics.metrics["b_1_total"]])
+    endpoint.metrics.metrics["b_1_total"].data.clear()
+    endpoint.take([batch[1]], NOW + 30 * SECOND)
+    assert read_series(endpoint) == {("c_1_total", (b"",)): 2.0, ("a_1_total", (b"",)): 1.0}
+
+
+def test_room_is_looked_for_once_a_second() -> None:
+    """A stranger with many names does not keep the daemon busy."""
+    endpoint = make_endpoint(max_metrics=1)
+    send(endpoint, "gauge", "1", name="a")
+    looks = []
+    endpoint.metrics.forget_empty = lambda: looks.append(1)  # type: ignore[method-assign] # it is counted
+    for number in range(100):
+        send(endpoint, "gauge", "1", name=f"b{number}")
+    send(endpoint, "gauge", "1", now=NOW + SECOND, name="c")
+    assert len(looks) == 2
 
 
 @pytest.mark.parametrize(("kind", "name"), [("counter", "n_total"), ("gauge", "n"), ("timer", "n_seconds")])
