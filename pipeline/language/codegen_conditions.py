@@ -16,7 +16,7 @@ from pipeline.language.codegen_access import Test
 from pipeline.language.codegen_values import ValueGenerator
 from pipeline.language.guards import NO_HITS, Hits
 from pipeline.language.layouts import Times
-from pipeline.language.nodes import Binary, Call, Capture, Decode, Expression
+from pipeline.language.nodes import Binary, Capture, Decode, Expression
 from pipeline.language.patterns import HEAD_BYTES, MAX_PLANS, Engine, SearchPlan, find_heads
 from pipeline.language.scopes import CheckedProgram, DecodeUse, PatternUse, Use
 from pipeline.language.source import SourceFile
@@ -60,9 +60,6 @@ class ConditionGenerator(ValueGenerator):
                     return Test(code, frozenset(), found.if_true)
         if isinstance(node, Binary) and (mask := self.hits.comparison_mask(self.checked, node, self.known)):
             return Test(py.both(test_hits(mask), self.value(node)))
-        match node:
-            case Call(name="bool", arguments=(Capture() as field,)) if field in self.checked.fields:
-                return Test(self.place(self.fields.convert("field_bool", field, self.known), node.span))
         if self.runtime_type(node) in (Type.BOOL, Type.INT):
             return Test(self.value(node))
         held = py.make_tuple(self.value(node))

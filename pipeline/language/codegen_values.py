@@ -97,7 +97,7 @@ class ValueGenerator(ABC):
             case Capture():
                 group = known_type(self.checked.types[node])
                 return group if group in (Type.INT, Type.FLOAT, Type.FIELD) else Type.STRING
-            case Call(name="bool", arguments=(argument,)):
+            case Call(name="bool", arguments=(argument,)) if argument not in self.checked.fields:
                 return self.runtime_type(argument)
             case Call() | Binary() | Decode():
                 return known_type(self.checked.types[node]) or Type.NONE
@@ -301,7 +301,10 @@ class ValueGenerator(ABC):
         arguments = node.arguments
         match node.name:
             case "bool":
-                return self.raw_value(arguments[0])
+                held = arguments[0]
+                if isinstance(held, Capture) and held in self.checked.fields:
+                    return self.field_value(held, Type.BOOL)
+                return self.raw_value(held)
             case "defined":
                 return self.fields.defined(arguments[0], self.known)
             case "float":

@@ -6,6 +6,7 @@ A value of None is an absent field. Texts are `bytes`, or `str` with surrogates 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from math import isfinite
 from typing import Final
 
@@ -56,20 +57,41 @@ def write_value(name: str, value: Value) -> bytes:
         case str() | bytes():
             return field_text(name, value)
         case _:
-            return write_json(name, value)
+            return write_json(value)
 
 
-def write_json(name: str, value: object) -> bytes:
-    """Return a table or a list as compact JSON."""
+def write_json(value: object) -> bytes:
+    """Return a table or a list as compact JSON. That never fails: the sieve counts on it."""
     try:
         return orjson.dumps(value, default=decode_text)
     except TypeError:  # texts with surrogates, or a depth beyond 254
-        pass
-    try:
-        text = json.dumps(value, default=decode_text, ensure_ascii=False, separators=(",", ":"))
-    except RecursionError:
-        raise LineError(f"the field `{name}` is nested too deeply to be a text") from None
-    return text.encode("utf-8", "surrogateescape")
+        return "".join(write_parts(value)).encode("utf-8", "surrogateescape")
+
+
+def write_parts(value: object) -> Iterator[str]:
+    """Yield the pieces of a value as compact JSON, however deep it is. What waits in a tuple is written already."""
+    pending: list[object] = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, tuple):
+            yield part[0]
+        elif isinstance(part, dict):
+            yield "{"
+            pending.append(("}",))
+            for place, (key, item) in reversed(list(enumerate(part.items()))):
+                pending += [item, (f"{',' if place else ''}{write_part(key)}:",)]
+        elif isinstance(part, list):
+            yield "["
+            pending.append(("]",))
+            for place, item in reversed(list(enumerate(part))):
+                pending += [item, (",",)] if place else [item]
+        else:
+            yield write_part(part)
+
+
+def write_part(value: object) -> str:
+    """Return what is no table or list as JSON."""
+    return json.dumps(decode_text(value) if isinstance(value, bytes) else value, ensure_ascii=False)
 
 
 def decode_text(value: object) -> str:

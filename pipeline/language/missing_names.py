@@ -57,6 +57,9 @@ class MissingNames:
             hint = f"write `${node.name}` for the capture group"
         else:
             hint = self.suggest(node.name, scope, MetricSymbol, ConstSymbol)
+        field = Capture(node.span, node.name, (node.name,))
+        if not hint and any(use.claims(field) for use in scope.visible_decodes()):
+            hint = f"write `${node.name}` for the field, or declare a metric of this name first"
         self.refuse(
             node.span,
             f"`{node.name}` is not declared",

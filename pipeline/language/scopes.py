@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TypeAlias
 
 from pipeline.decoders import Decoder
@@ -231,8 +232,14 @@ class Scope:
 
     def copy_into(self, parent: Scope | None, outer: Scope | None = None) -> Scope:
         """Return a copy of this scope and those around it, up to the one inside `outer`, put inside `parent`."""
-        around = parent if self.parent is None or self.parent is outer else self.parent.copy_into(parent, outer)
-        return Scope(around, dict(self.names), dict(self.captures), list(self.decodes), self.incomplete)
+        copied = Scope(parent)
+        scopes = list(takewhile(lambda scope: scope is not outer, self.outward()))
+        for scope in reversed(scopes):
+            if scope.names or scope.captures or scope.decodes or scope.incomplete:
+                copied = Scope(
+                    copied, dict(scope.names), dict(scope.captures), list(scope.decodes), incomplete=scope.incomplete
+                )
+        return copied
 
     def lacks_groups(self) -> bool:
         """Return whether a mistake may be why a capture group is not visible here."""

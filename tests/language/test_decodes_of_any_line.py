@@ -185,5 +185,15 @@ def test_spellings_that_matter_come_through(line: bytes) -> None:
     assert effects
 
 
+@pytest.mark.parametrize("depth", [253, 254, 255, 1000, 1022, 1023, 1030])
+def test_deep_fields_have_a_text(depth: int) -> None:
+    """Where a text could not be made of a field that is there, a line that the sieve keeps back would fail."""
+    line = b'{"x":' + b"[" * depth + b"]" * depth + b',"level":' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+    for text in GUARDED.values():
+        source = SourceFile("case.mtail", f"counter c by x\n{text}")
+        run = run_sieved(source, [line], origin=b"log", now=NOW, mode=SieveMode.CHECK)
+        assert run.counts.sieve_faults == 0
+
+
 def count_series(metrics: tuple[object, ...]) -> int:
     return sum(len(getattr(metric, "data", {})) for metric in metrics)

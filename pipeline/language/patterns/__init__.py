@@ -10,6 +10,7 @@ from pipeline.language.patterns.anchoring import is_faster_anchored
 from pipeline.language.patterns.captures import Group, capture_groups
 from pipeline.language.patterns.engines import MAX_PLANS, Engine, Match, Search, SearchPlan, plan_search
 from pipeline.language.patterns.heads import HEAD_BYTES, find_heads
+from pipeline.language.patterns.line_beginnings import print_line_beginning
 from pipeline.language.patterns.literals import required_literals
 from pipeline.language.patterns.parse import parse_pattern
 from pipeline.language.patterns.prefixes import find_prefix, prefers_prefix, required_suffix
@@ -33,6 +34,7 @@ __all__ = [
     "parse_pattern",
     "plan_search",
     "prefers_prefix",
+    "print_line_beginning",
     "replacer",
     "required_literals",
     "required_suffix",
