@@ -47,7 +47,7 @@ def describe_absent(guard: Guard) -> str:
         return ""
     return (
         f"If `${guard.absent}` is absent there, that is a runtime error. With `defined(${guard.absent})` behind the"
-        " `decode`, in the same condition, only lines that hold its name matter.\n"
+        " `decode`, in the same condition, it is reached by lines alone that hold this name.\n"
     )
 
 

@@ -108,7 +108,7 @@ def test_field_that_keeps_the_sieve_away_is_named() -> None:
     assert describe_guard_of('counter c\ndecode json {\n  $level == "error" {\n    c++\n  }\n}\n') == (
         "Every line may matter: 3:3 has an effect that a line need hold no certain text to reach.\n"
         "If `$level` is absent there, that is a runtime error. With `defined($level)` behind the `decode`, in the same"
-        " condition, only lines that hold its name matter.\n"
+        " condition, it is reached by lines alone that hold this name.\n"
     )
     assert describe_guard_of('counter c\ndecode json && defined($level) && $level == "error" {\n  c++\n}\n') == (
         'Lines that matter hold one of:\n    "\\\\u00"\n    "error"\n'

@@ -15,6 +15,22 @@ SMALL = 0.1
 
 def give_advice(profile: Profile) -> str:
     """Return one sentence that names the dearest pattern, and one more for each thing that would make it cheaper."""
+    return " ".join(filter(None, [advise_on_patterns(profile), advise_on_fields(profile)]))
+
+
+def advise_on_fields(profile: Profile) -> str:
+    """Return what would let the sieve stand before a program that decodes every line for a field."""
+    field = profile.compiled.guard.absent
+    if not field:
+        return ""
+    return (
+        f"Every line is decoded because of `${field}`: where it is one of a few lines, write"
+        f" `defined(${field})` behind the `decode`, or a pattern before it."
+    )
+
+
+def advise_on_patterns(profile: Profile) -> str:
+    """Return what is to be said of the dearest pattern."""
     if not profile.patterns:
         return "It has no pattern."
     dearest = profile.patterns[0]

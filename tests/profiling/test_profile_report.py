@@ -32,9 +32,9 @@ def make_cost(
     return PatternCost(pattern, Position(line, 1), ns, searched, found)
 
 
-def make_profile(*patterns: PatternCost) -> Profile:
+def make_profile(*patterns: PatternCost, program: str = PROGRAM) -> Profile:
     return Profile(
-        compiled=compile_program(SourceFile("p.mtail", PROGRAM)),
+        compiled=compile_program(SourceFile("p.mtail", program)),
         lines=20_000,
         samples=1_500,
         ns=1000.0,
@@ -160,6 +160,16 @@ def test_advice_is_given_where_something_can_be_done(cost: PatternCost, advice: 
     """The dearest pattern is named in any case."""
     named = f"The dearest pattern is the one at 1:1, with {show_share(cost.ns / 1000)} of the time."
     assert give_advice(make_profile(cost)) == f"{named} {advice}".strip()
+
+
+def test_field_that_keeps_the_sieve_away_is_named() -> None:
+    """With what to write, which is all that is needed."""
+    program = 'counter c\ndecode json {{\n  {} && $level == "error" {{\n    c++\n  }}\n}}\n'
+    assert give_advice(make_profile(program=program.format('$level != "x"'))) == (
+        "It has no pattern. Every line is decoded because of `$level`: where it is one of a few lines, write"
+        " `defined($level)` behind the `decode`, or a pattern before it."
+    )
+    assert give_advice(make_profile(program=program.format("defined($level)"))) == "It has no pattern."
 
 
 def test_nothing_is_dearest_where_nothing_takes_time() -> None:
