@@ -78,6 +78,13 @@ def read_record(entry: object, now: float) -> tuple[Key, BegunRecord] | None:
             return None
 
 
+def split_lines(block: bytes) -> list[bytes]:
+    """Return the lines of a block."""
+    lines = block.split(b"\n")
+    del lines[-1]
+    return lines
+
+
 def join_lines(lines: Sequence[bytes]) -> bytes:
     """Return lines as a block."""
     return b"\n".join(lines) + b"\n" if lines else b""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pipeline.sources.records.begun import BegunRecord, Key, Spelled, join_lines, read_records
+from pipeline.sources.records.begun import BegunRecord, Key, Spelled, join_lines, read_records, split_lines
 from pipeline.sources.records.rules import RecordRule, list_tests
 from pipeline.telemetry import RecordCounts
 
@@ -40,19 +40,21 @@ class RecordJoiner:
         """Return the records that end in `block`, which holds whole lines, or are known to have ended before."""
         if not self.begun and not self.rule.may_join_in(block):
             return block
-        lines = block.split(b"\n")
-        del lines[-1]
-        is_ascii = block.isascii()
         held = len(self.begun)
-        result = self.join(block, lines, now, is_ascii=is_ascii)
+        result = self.join(block, now, is_ascii=block.isascii())
         self.counts.begun += len(self.begun) - held
         return result
 
-    def join(self, block: bytes, lines: list[bytes], now: float, *, is_ascii: bool) -> bytes:
-        """Do what `feed` does with the lines of a block that is not empty."""
+    def join(self, block: bytes, now: float, *, is_ascii: bool) -> bytes:
+        """Do what `feed` does with a block that is not empty."""
+        if is_ascii and self.rule.opens_each(block):
+            return self.pass_through(block, now)
+        if is_ascii and not self.begun and self.rule.opens_none(block):
+            return block
+        lines = split_lines(block)
         opens = self.find_openings(lines, is_ascii=is_ascii)
         if all(opens):
-            return self.pass_through(block, lines[-1], now)
+            return self.pass_through(block, now)
         goes_on = self.find_goes_on(is_ascii=is_ascii)
         if goes_on is not None and not self.begun and not any(opens):
             return block
@@ -71,11 +73,12 @@ class RecordJoiner:
             return None
         return self.rule.goes_on.ascii if is_ascii else self.rule.goes_on.utf8
 
-    def pass_through(self, block: bytes, last: bytes, now: float) -> bytes:
+    def pass_through(self, block: bytes, now: float) -> bytes:
         """Return the records of a block of which each line begins one: all but the last, behind what was held."""
         before = self.take_held()
-        self.begun[NO_KEY] = BegunRecord(bytearray(last), now)
-        whole = block[: len(block) - len(last) - 1]
+        start = block.rfind(b"\n", 0, len(block) - 1) + 1
+        self.begun[NO_KEY] = BegunRecord(bytearray(block[start:-1]), now)
+        whole = block[:start]
         return whole if before is None else before + b"\n" + whole
 
     def join_each(

@@ -8,7 +8,7 @@ at what is behind the header. The lines that go on lose theirs: in the record it
 from __future__ import annotations
 
 from pipeline.record_settings import RecordSettings
-from pipeline.sources.records.begun import Key, join_lines
+from pipeline.sources.records.begun import Key, join_lines, split_lines
 from pipeline.sources.records.joiner import NO_KEY, RecordJoiner
 from pipeline.sources.records.rules import Header, RecordRule, compile_rule
 from pipeline.telemetry import RecordCounts
@@ -21,7 +21,8 @@ class RecordSorter(RecordJoiner):
         super().__init__(rule, counts)
         self.header = header
 
-    def join(self, block: bytes, lines: list[bytes], now: float, *, is_ascii: bool) -> bytes:
+    def join(self, block: bytes, now: float, *, is_ascii: bool) -> bytes:
+        lines = split_lines(block)
         keys, messages = self.split_headers(lines, is_ascii=is_ascii)
         opens = self.find_openings(messages, is_ascii=is_ascii)
         goes_on = self.find_goes_on(is_ascii=is_ascii)
