@@ -32,7 +32,7 @@ from pipeline.descriptors import show_address
 from pipeline.errors import SettingError
 from pipeline.held_signals import release_signals
 from pipeline.life import feed_watchdog, tell_status
-from pipeline.metlog_settings import DEFAULT_ROUTES
+from pipeline.metlog_settings import DEFAULT_ROUTES, PROGRAMS
 from pipeline.metrics import ROUTER, Metric, Snapshot
 from pipeline.pushers import PushContext, Pushes, make_pushers
 from pipeline.report import Meter, describe_report, describe_status
@@ -197,6 +197,8 @@ class Daemon:
     def report_unmatched(self) -> None:
         """Log what settings do nothing: bindings and rules for what there is not, lifetimes of no metric, and so on."""
         metlog = self.settings.metlog
+        if self.loader.path is None and self.messages is not None and PROGRAMS in self.messages.endpoints:
+            logger.warning("Messages go to the programs, and there are none: name some with --progs.")
         if self.messages is None and (metlog.endpoints or metlog.routes != DEFAULT_ROUTES):
             logger.warning("The table metlog has endpoints or routes and no sources, so that no message comes.")
         parts = [part.name for source in self.sources for part in source.parts]

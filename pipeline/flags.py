@@ -7,6 +7,7 @@ A flag is named as in mtail, with underscores, and fills the field of a settings
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -219,7 +220,7 @@ VERBOSITY = Flag(
     help="From 1: log at level DEBUG too.",
 )
 RUN_FLAGS = (
-    PROGS,
+    replace(PROGS, required=False),
     *RUNTIME_FLAGS,
     BIND,
     Flag(

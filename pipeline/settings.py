@@ -68,9 +68,9 @@ class SieveMode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSettings:
-    """Which programs run: a file, or a folder of `*.mtail`."""
+    """Which programs run: a file, or a folder of `*.mtail`; None where messages of metlog alone are counted."""
 
-    progs: Path
+    progs: Path | None
     language: LanguageSettings
     vm_logs_runtime_errors: bool = True
     sieve: SieveMode = SieveMode.AUTO

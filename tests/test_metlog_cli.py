@@ -89,6 +89,29 @@ def test_keys_of_the_table_are_no_flags(key: str) -> None:
     assert f"Error: c.toml: the setting {key} is unknown." in result.stderr
 
 
+@pytest.mark.slow
+def test_measurements_need_no_program() -> None:
+    """What is none goes to the programs, of which there are none: that is said."""
+    command = [sys.executable, "-m", "pipeline", "run", "--metlog_logs=-", "--state_file=state"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    result = subprocess.run(
+        command, input=ENVELOPE, capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert result.returncode == 0, result.stderr
+    assert read_state() == {"n_total": [3.0]}
+    assert "WARNING Messages go to the programs, and there are none: name some with --progs.\n" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--logs=-"], ["--logs=-", "--metlog_logs=/x"], ["--metlog_logs=-", "--one_shot"]]
+)
+def test_lines_need_a_program(arguments: list[str]) -> None:
+    """Who names none has forgotten it."""
+    result = invoke("run", *arguments)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == "Error: Missing option '--progs'."
+
+
 def test_envelopes_are_for_the_daemon() -> None:
     """A log read once has lines for programs."""
     result = invoke("run", "--one_shot", "--progs=p.mtail", "--metlog_logs=-", "--logs=-")

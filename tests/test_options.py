@@ -193,7 +193,6 @@ def test_mtails_other_flags_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing option '--progs'."),
         (["--progs"], "Option '--progs' requires an argument."),
         (["--progs="], "Invalid value for '--progs': '' is not a path."),
         (["--complie_only"], "No such option '--complie_only'. Did you mean '--compile_only'?"),

@@ -56,6 +56,8 @@ def run(
     values["logs"] = (*logs, *extra_logs)
     if compile_only or one_shot:
         release_signals()
+    if values["progs"] is None and (one_shot or compile_only or values["logs"] or not metlog.metlog_logs):
+        raise click.MissingParameter(param_hint="'--progs'", param_type="option")
     if one_shot and values["metlog_logs"]:
         raise SettingError("--metlog_logs is for the daemon and does not go with --one_shot.")
     if compile_only:

@@ -81,11 +81,11 @@ class Changes:
 
 
 class ProgramLoader:
-    """Keeps `programs`, those that run, in step with the files at `path` when told to."""
+    """Keeps `programs`, those that run, in step with the files at `path` when told to; None is no file at all."""
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         store: Store,
         telemetry: Telemetry,
         options: CompileOptions,
@@ -122,7 +122,7 @@ class ProgramLoader:
 
     def load(self, now: int) -> LoadReport:
         """Load all programs for the first time; raises `SettingError` when there are none to load."""
-        if not find_programs(self.path):
+        if self.path is not None and not find_programs(self.path):
             raise SettingError(f"There is no program (*{SUFFIX}) in {self.path}.")
         return self.reload(now)
 
@@ -138,7 +138,7 @@ class ProgramLoader:
 
     def find_changes(self) -> Changes:
         """Return what there is at the path, not yet read; raises `SettingError` when the path cannot be read."""
-        return Changes(find_programs(self.path))
+        return Changes([] if self.path is None else find_programs(self.path))
 
     def compile_changes(self, changes: Changes) -> Iterator[None]:
         """Read each program, and compile it if it does not run already with the same text; a step for each."""
@@ -157,7 +157,8 @@ class ProgramLoader:
     def swap(self, changes: Changes, now: int) -> LoadReport:
         """Put what was compiled into the place of what runs, let go what is gone, and say what was done."""
         report = changes.report
-        gone = {name for name in self.running if name not in changes.names} if self.path.is_dir() else set()
+        is_folder = self.path is not None and self.path.is_dir()
+        gone = {name for name in self.running if name not in changes.names} if is_folder else set()
         self.refuse_conflicts(changes, gone)
         begun = [self.begin(candidate.compiled, now) for candidate in changes.candidates]
         for name in [name for name in self.running if name in gone]:

@@ -137,7 +137,7 @@ class StatusReader:
         reloads = telemetry.reloads
         return DaemonStatus(
             host=parts.host,
-            programs_path=str(parts.loader.path),
+            programs_path="" if parts.loader.path is None else str(parts.loader.path),
             # The clock may have been set since: without a battery it begins in 1970.
             started=wall_time - round((now - self.began) * NANOSECONDS),
             now=wall_time,
