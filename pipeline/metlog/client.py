@@ -76,7 +76,8 @@ class MetlogClient(OldStyle):
         self.pid = os.getpid()
         self.counts = ClientCounts()
         self._config = "{}"
-        self._dynamic_methods: dict[str, Callable[..., object]] = {}
+        self._dynamic_methods: dict[str, Plugin] = {}
+        self._configured_methods: set[str] = set()
         self._noop_timer = NoTimer(self, "")
         self._stamper = Stamper()
         self._reporter = Reporter(report_seconds)
@@ -103,7 +104,7 @@ class MetlogClient(OldStyle):
         timer_digits: int = 0,
     ) -> None:
         """Configure the client anew, while it is used or not. The sender that it had is not closed."""
-        self.logger = logger
+        self.logger = logger or ""
         self.severity = severity
         self._disabled_timers = collect_names(disabled_timers)
         self.filters: Sequence[Filter] = list(filters or ())
@@ -251,6 +252,16 @@ class MetlogClient(OldStyle):
             raise SyntaxError(f"The client has something of the name {name!r}; override=True puts this in its place.")
         self._dynamic_methods[name] = method
         setattr(self, name, MethodType(method, self))
+
+    def replace_methods(self, methods: Iterable[tuple[Plugin, bool | str]]) -> None:
+        """Bind the methods of a configuration, in the place of those of the last one."""
+        for name in self._configured_methods:
+            self._dynamic_methods.pop(name, None)
+            self.__dict__.pop(name, None)
+        others = set(self._dynamic_methods)
+        for method, override in methods:
+            self.add_method(method, override)
+        self._configured_methods = set(self._dynamic_methods) - others
 
     # The sender
 

@@ -20,7 +20,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import dedent
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO, TypedDict, cast
 
 from pipeline.metlog.client import Filter, MetlogClient, Plugin
 from pipeline.metlog.config_files import read_ini, read_toml
@@ -50,9 +50,10 @@ def client_from_dict_config(
     sender = make_sender(read_table(whole, "sender"))
     filters = make_filters(whole.get("filters"))
     plugins = make_plugins(read_table(whole, "plugins"))
-    client = configure(client, sender, filters, whole)
-    for method, override in plugins:
-        client.add_method(method, override)
+    settings = read_settings(whole)
+    client = client or MetlogClient(None)
+    client.replace_methods(plugins)
+    client.setup(sender, filters=filters, **settings)
     if clear_global:
         CLIENT_HOLDER.global_config.clear()
     CLIENT_HOLDER.global_config.update(shared)
@@ -60,20 +61,26 @@ def client_from_dict_config(
     return client
 
 
-def configure(client: MetlogClient | None, sender: SenderLike, filters: list[Filter], config: Config) -> MetlogClient:
-    """Return a client with what the configuration says of itself."""
-    client = client or MetlogClient(None)
+class Settings(TypedDict):
+    """What a configuration says of a client itself, as `setup` takes it."""
+
+    logger: str
+    severity: int
+    disabled_timers: list[str]
+    report_seconds: float | None
+    timer_digits: int
+
+
+def read_settings(config: Config) -> Settings:
+    """Return what a configuration says of the client itself."""
     report_seconds = read_number(config, "report_seconds", REPORT_SECONDS)
-    client.setup(
-        sender,
-        str(config.get("logger", "")),
-        int(read_number(config, "severity", DEFAULT_SEVERITY)),
-        read_names(config, "disabled_timers"),
-        filters,
-        report_seconds=None if report_seconds < 0 else report_seconds,
-        timer_digits=int(read_number(config, "timer_digits", 0)),
-    )
-    return client
+    return {
+        "logger": str(config.get("logger") or ""),
+        "severity": int(read_number(config, "severity", DEFAULT_SEVERITY)),
+        "disabled_timers": read_names(config, "disabled_timers"),
+        "report_seconds": None if report_seconds < 0 else report_seconds,
+        "timer_digits": int(read_number(config, "timer_digits", 0)),
+    }
 
 
 def nest_prefixes(config_dict: Config, prefixes: Iterable[str] = PREFIXES, separator: str = "_") -> Config:
@@ -169,7 +176,11 @@ def read_table(config: Config, key: str) -> Config:
 def read_names(config: Config, key: str) -> list[str]:
     """Return a list of names of a configuration; one alone may be given as text."""
     names = config.get(key) or []
-    return [names] if isinstance(names, str) else [str(name) for name in cast(Iterable[object], names)]
+    if isinstance(names, str):
+        return [names]
+    if not isinstance(names, list | tuple | set | frozenset):
+        raise ConfigError(f"`{key}` is a list of names, not {names!r}.")
+    return [str(name) for name in names]
 
 
 def read_number(config: Config, key: str, default: float) -> float:

@@ -176,6 +176,18 @@ def test_client_that_is_there_is_configured(way: str) -> None:
     assert (client.logger, client.severity, client.is_active) == ("myapp", 4, True)
 
 
+def test_configuration_takes_the_place_of_the_last_one() -> None:
+    """Its plugins go with it, and what they had hidden is back."""
+    client = make_by("dict")
+    assert make_by("dict", client) is client
+    client.add_method(own_filter, override="kept")
+    client_from_dict_config({"sender_class": "capture"}, client)
+    assert not hasattr(client, "dummy")
+    assert hasattr(client, "kept")
+    client.incr("logins")
+    assert [message["type"] for message in read_messages(client)] == ["counter"]
+
+
 def test_configuration_is_kept_as_text() -> None:
     """For whoever wonders why a client behaves as it does. The one that was given stays as it is."""
     before = json.dumps(DICT)
@@ -339,7 +351,8 @@ WRONG: list[tuple[dict[str, object], str]] = [
         f"'{OWN}.no_filter' does not take its settings: no_filter() takes 0 positional arguments but 1 was given.",
     ),
     ({"severity": "high"}, "`severity` is a number, not 'high'."),
-    ({"sender_address": "nonsense://x"}, ""),
+    ({"disabled_timers": 5}, "`disabled_timers` is a list of names, not 5."),
+    ({"sender_address": "nonsense://x"}, "'nonsense://x' is of no known kind: "),
 ]
 
 
