@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from pipeline.doctor.site import read_settings
+from pipeline.metlog_settings import MetlogSettings
 from pipeline.metlog_table import KEYS
 
 ENVELOPE = '{"type": "counter", "payload": "3", "fields": {"name": "n"}}\n'
@@ -117,3 +119,13 @@ def test_envelopes_are_for_the_daemon() -> None:
     result = invoke("run", "--one_shot", "--progs=p.mtail", "--metlog_logs=-", "--logs=-")
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1] == ("Error: --metlog_logs is for the daemon and does not go with --one_shot.")
+
+
+def test_doctor_reads_a_file_with_tables() -> None:
+    """They are no flags, and it has to do with lines alone."""
+    Path("c.toml").write_text(
+        'progs = "p.mtail"\nlogs = ["/run/log.fifo"]\n[metlog]\nsources = "-"\n[records.java]\nstart = "^x"\n'
+    )
+    values = read_settings(Path("c.toml"), {})
+    assert values["logs"] == (("/run/log.fifo",),)
+    assert values["metlog"] == MetlogSettings(metlog_logs=("-",))

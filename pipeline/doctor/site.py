@@ -154,7 +154,8 @@ def read_settings(config: Path, environment: Mapping[str, object]) -> dict[str, 
     flags = {flag.name: flag for flag in ALL_FLAGS}
     read = read_config(config, {name: flag.type for name, flag in flags.items()})
     read.update(environment)
-    values = {flags[name].setting or name: value for name, value in read.items()}
+    settings = {name: flag.setting for name, flag in flags.items()}  # tables of their own have none
+    values = {settings.get(name) or name: value for name, value in read.items()}
     for kind in SETTINGS_KINDS:
         fill_settings(kind, values)
     fill_settings(SourceSettings, {**values, "logs": read_logs(values), "read_from": None})
