@@ -33,7 +33,8 @@ class FileEndpoint(QueuedEndpoint):
 
     def __init__(self, name: str, settings: FileEndpointSettings) -> None:
         super().__init__(name, str(settings.path), settings)
-        self.file = MessageFile(settings.path, settings.mode, find_group(settings.group))
+        is_synced = settings.fsync == "always"
+        self.file = MessageFile(settings.path, settings.mode, find_group(settings.group), is_synced=is_synced)
         self.is_payload_only = settings.format == "payload"
         self.fsync = settings.fsync
         self.is_dirty = False
@@ -70,15 +71,9 @@ class FileEndpoint(QueuedEndpoint):
             raise failure
 
     def write(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
-        """Write lines, and bring them to the disk if that is wanted each time. It is run in a thread."""
-        count, failure = self.file.write(lines)
+        """Write lines. It is run in a thread."""
         self.is_dirty = True
-        if failure is None and self.fsync == "always":
-            try:
-                self.file.sync()
-            except OSError as error:
-                return 0, error
-        return count, failure
+        return self.file.write(lines)
 
     async def sync_regularly(self) -> None:
         """Bring what was written to the disk, each second at most."""
@@ -97,7 +92,7 @@ class FileEndpoint(QueuedEndpoint):
 
     def close(self) -> None:
         """Close the file and the spool."""
-        if self.fsync != "never" and self.is_dirty:
+        if self.fsync == "interval" and self.is_dirty:
             self.sync()
         self.file.close()
         super().close()

@@ -14,11 +14,15 @@ from pipeline.ownership import KEEP
 class MessageFile:
     """Opened where it is needed: at first, after `reopen`, and when another file, or none, is in its place."""
 
-    def __init__(self, path: Path, mode: int, group: int = KEEP) -> None:
-        """`mode` and `group` are for a file that we make; one that is there keeps its own."""
+    def __init__(self, path: Path, mode: int, group: int = KEEP, *, is_synced: bool = False) -> None:
+        """`mode` and `group` are for a file that we make; one that is there keeps its own.
+
+        With `is_synced` lines are written when they are on the disk.
+        """
         self.path = path
         self.mode = mode
         self.group = group
+        self.is_synced = is_synced
         self.descriptor: int | None = None
         self.is_stale = False
         self.is_torn = False
@@ -88,6 +92,8 @@ class MessageFile:
             self.is_torn = os.fstat(descriptor).st_size != before + written
             if not self.is_torn:
                 os.ftruncate(descriptor, before + kept)
+        if self.is_synced:
+            os.fsync(descriptor)
         return count, failure
 
     def sync(self) -> None:

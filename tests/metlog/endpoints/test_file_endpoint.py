@@ -5,9 +5,9 @@ from __future__ import annotations
 import grp
 import json
 import os
-import resource
 import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,12 @@ import trio
 
 from pipeline.endpoint_settings import FileEndpointSettings
 from pipeline.errors import SettingError
+from pipeline.metlog.endpoints.file import FileEndpoint
+from pipeline.metlog.endpoints.message_file import MessageFile
 from tests.e2e.daemons import DAEMON_PATH
 from tests.metlog.endpoints.messages import NOW, make_message, make_numbered
 from tests.metlog.endpoints.running import make, opened, running, send_all, wait_until
-
-ROOT = Path(__file__).parents[3]
+from tests.metlog.endpoints.test_spool_of_messages import limiting_files
 
 
 def read_numbers(*paths: Path) -> list[int]:
@@ -188,34 +189,65 @@ def read_rotated(folder: Path) -> list[int]:
     return numbers
 
 
-FULL = """
-import sys
-from pathlib import Path
-import trio
-from tests.metlog.endpoints.test_file_endpoint import write_until_full
-trio.run(write_until_full, Path(sys.argv[1]))
-"""
-
-
-async def write_until_full(path: Path) -> None:
-    """Write until the file may not grow, as when a disk is full; then it may again."""
+async def test_full_disk_leaves_whole_lines_and_loses_none(tmp_path: Path) -> None:
+    """What had no room is written when there is some, and no line was begun."""
+    path = tmp_path / "out.json"
     async with opened(FileEndpointSettings(path=path, batch_messages=7)) as endpoint:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         endpoint.take(make_numbered(range(30)), NOW)
-        await send_all(endpoint)
+        with limiting_files(1000):
+            await send_all(endpoint)
         assert endpoint.counts.last_failure == "file too large"
         assert 5 < endpoint.counts.delivered < 20
         assert read_numbers(path) == list(range(endpoint.counts.delivered))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         await send_all(endpoint)
         assert endpoint.counts.delivered == 30
         assert read_numbers(path) == list(range(30))
 
 
-@pytest.mark.slow  # a process of its own, for the limit
-def test_full_disk_leaves_whole_lines_and_loses_none(tmp_path: Path) -> None:
-    """What had no room is written when there is some, and no line was begun."""
-    subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "out.json")], check=True, cwd=ROOT)
+async def test_part_of_a_line_is_taken_back(tmp_path: Path) -> None:
+    """What is whole stays."""
+    path = tmp_path / "out.json"
+    file = MessageFile(path, 0o600)
+    with limiting_files(100):
+        count, failure = file.write([b"x" * 49, b"y" * 99])
+        assert count == 1
+        assert isinstance(failure, OSError)
+        assert path.read_bytes() == b"x" * 49 + b"\n"
+    file.close()
+
+
+@pytest.mark.slow  # a second passes
+async def test_fsync_at_intervals_and_its_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was written comes to the disk a second later; if it cannot, that is told."""
+    path = tmp_path / "out.json"
+    async with running(FileEndpointSettings(path=path, fsync="interval")) as endpoint:
+        assert isinstance(endpoint, FileEndpoint)
+        endpoint.take(make_numbered([1]), NOW)
+        await wait_until(lambda: endpoint.is_dirty)
+        await wait_until(lambda: not endpoint.is_dirty)
+        assert endpoint.file.descriptor is not None
+        with no_sync() as descriptor:
+            os.dup2(descriptor, endpoint.file.descriptor)
+            endpoint.sync()
+    assert caplog.messages == [f"The file {path} was not brought to the disk: invalid argument."]
+
+
+def test_lines_that_the_disk_does_not_have_are_not_written(tmp_path: Path) -> None:
+    """Where each batch is to be brought there: it is written again."""
+    file = MessageFile(tmp_path / "out.json", 0o600, is_synced=True)
+    with no_sync() as descriptor, pytest.raises(OSError, match="Invalid argument"):
+        file.append(descriptor, [b"line"])
+
+
+@contextmanager
+def no_sync() -> Iterator[int]:
+    """Give a descriptor that can be written to, and knows no fsync: that of a pipe."""
+    reader, writer = os.pipe()
+    try:
+        yield writer
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.parametrize("fsync", ["always", "interval"])

@@ -316,38 +316,134 @@ async def test_message_longer_than_a_read_comes_whole(tmp_path: Path) -> None:
     spool.close()
 
 
-FILL = """
-import sys
-from pathlib import Path
-import trio
-from tests.metlog.endpoints.test_spool_of_messages import fill_disk
-trio.run(fill_disk, Path(sys.argv[1]))
-"""
-
-
-async def fill_disk(folder: Path) -> None:
-    """Put messages when files may not grow, as when a disk is full; then they may again."""
-    spool = make_spool(folder)
-    spool.counts.taken = 50
+async def test_full_disk_has_messages_wait_in_memory(tmp_path: Path) -> None:
+    """The disk gets them when it has room again; what finds no room in memory is dropped, the oldest first."""
+    spool = make_spool(tmp_path)
+    spool.counts.taken = 60
     spool.put(make_numbered(range(10)), NOW)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
-    for number in range(10, 50):
-        spool.put(make_numbered([number]), NOW)
-    assert_accounted(spool.counts)
+    with limiting_files(100):
+        for number in range(10, 50):
+            spool.put(make_numbered([number]), NOW)
+    assert spool.counts.queued == 50 - spool.counts.dropped
     assert 10 < spool.counts.dropped < 30  # what has no room in memory
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     spool.put(make_numbered(range(50, 60)), NOW)
+    assert_accounted(spool.counts)
     die(spool)
     dropped = spool.counts.dropped
-    spool = make_spool(folder)
+    spool = make_spool(tmp_path)
     assert await drain(spool) == [*range(10), *range(10 + dropped, 60)]
     spool.close()
 
 
-@pytest.mark.slow  # a process of its own, for the limit
-def test_full_disk_has_messages_wait_in_memory(tmp_path: Path) -> None:
-    """The disk gets them when it has room again; what finds no room in memory is dropped, the oldest first."""
-    subprocess.run([sys.executable, "-c", FILL, str(tmp_path)], check=True, cwd=Path(__file__).parents[3])
+@contextmanager
+def limiting_files(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes, as when a disk is full."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+async def test_what_is_in_memory_alone_goes_to_the_disk_at_the_end(tmp_path: Path) -> None:
+    """In hand or not, and when its own segment has been dropped."""
+    spool = make_spool(tmp_path, max_bytes=4 * SEGMENT_BYTES)
+    with limiting_files(100):
+        spool.put(make_numbered(range(4)), NOW)
+        assert len(await spool.fetch(2, 10**6)) == 2
+        spool.put(make_numbered([4]), NOW)
+    spool.close()
+    assert spool.counts.dropped == 0
+    spool = make_spool(tmp_path, max_bytes=4 * SEGMENT_BYTES)
+    assert len(await spool.fetch(2, 10**6)) == 2
+    for number in range(5, 60):
+        spool.put(make_numbered([number]), NOW)
+    spool.close()
+    spool = make_spool(tmp_path, max_bytes=4 * SEGMENT_BYTES)
+    numbers = await drain(spool)
+    assert {0, 1, 59} <= {*numbers}
+    spool.close()
+
+
+async def test_spool_of_one_segment_makes_room(tmp_path: Path) -> None:
+    """Its only segment goes, with what was ahead of it in memory."""
+    spool = make_spool(tmp_path, max_bytes=SEGMENT_BYTES)
+    for number in range(50):
+        spool.counts.taken += 1
+        spool.put(make_numbered([number]), NOW)
+        assert_accounted(spool.counts)
+    numbers = await drain(spool)
+    assert numbers == list(range(50 - len(numbers), 50))
+    assert_accounted(spool.counts)
+    spool.close()
+
+
+@pytest.mark.slow  # a second passes
+async def test_written_messages_are_brought_to_the_disk(tmp_path: Path) -> None:
+    """At once, a second later, or never; and all at the end."""
+    for fsync, soon in (("always", 9), ("interval", 9), ("never", -1)):
+        spool = make_spool(tmp_path / fsync, fsync=fsync)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(spool.run)
+            await trio.testing.wait_all_tasks_blocked()
+            for number in range(10):
+                spool.put(make_numbered([number]), NOW)
+            with trio.move_on_after(60 if soon > 0 else 0.1):
+                await wait_for(spool, soon)
+            assert spool.writer.synced == soon
+            nursery.cancel_scope.cancel()
+        spool.put(make_numbered([10]), NOW)
+        spool.close()
+        assert spool.writer.synced == (10 if soon > 0 else -1)
+        assert not spool.writer.ended
+
+
+async def wait_for(spool: Spool, number: int) -> None:
+    """Return when the disk has a record."""
+    while spool.writer.synced != number or number < 0:  # noqa: ASYNC110 - a thread does it
+        await trio.sleep(0.01)
+
+
+async def test_disk_that_cannot_be_synced_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was written is not taken for safe."""
+    spool = make_spool(tmp_path, fsync="always")
+    spool.put(make_numbered([1]), NOW)
+    reader, writer = os.pipe()  # which knows no fsync
+    assert spool.writer.descriptor is not None
+    os.dup2(writer, spool.writer.descriptor)
+    await spool.writer.sync()
+    assert spool.writer.synced == -1
+    assert caplog.messages == ["A file of a spool was not brought to the disk: invalid argument."]
+    os.close(reader)
+    os.close(writer)
+    shutil.rmtree(tmp_path)
+    await spool.writer.sync()
+    assert caplog.messages[2] == f"The spool {tmp_path} was not brought to the disk: no such file or directory."
+    await drain(spool)
+    spool.close()
+
+
+async def test_position_and_segments_that_cannot_be_changed_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Messages go on all the same; they may be sent again after a restart."""
+    spool = make_spool(tmp_path)
+    for number in range(30):
+        spool.put(make_numbered([number]), NOW)
+    path = min(tmp_path.glob("*.log"))
+    path.unlink()
+    path.mkdir()
+    assert spool.folder.descriptor is not None
+    os.close(spool.folder.descriptor)
+    spool.folder.descriptor = os.open(os.devnull, os.O_RDONLY)
+    await drain(spool)
+    spool.warnings.next_time = None
+    spool.note_position()
+    assert f"The position of the spool {tmp_path} cannot be noted: bad file descriptor." in caplog.messages
+    spool.warnings.next_time = None
+    spool.remove_first()
+    spool.close()
 
 
 async def test_messages_that_the_disk_did_not_take_are_delivered(tmp_path: Path) -> None:
