@@ -318,7 +318,7 @@ class Roster:
 
     def end_records(self, mark: Mark) -> None:
         """Deliver the records of a file that is gone: they are as they are."""
-        if mark.records:
+        if mark.records and mark.identity not in self.surroundings.ledger.tails:  # where it is read, they go on
             intake = self.make_intake(mark.path)
             intake.resume_records(mark.records)
             intake.finish()

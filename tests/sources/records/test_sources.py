@@ -280,6 +280,25 @@ async def test_record_of_a_file_that_is_gone_is_delivered(path: Path, autojump_c
         assert collector.lines == [b"Boom   at a"]
 
 
+async def test_record_of_a_file_that_another_source_reads_now_is_counted_once(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The operator has put another pattern first that matches it, too."""
+    path = tmp_path / "a.log"
+    write(path, b"Boom\n  at a\n")
+    earlier = PathSource(PathPattern.parse(f"{tmp_path}/*.log"), KEPT)
+    async with running(earlier):
+        await look_again()
+    write(path, b"  at b\nNext\n")
+    surroundings = Surroundings(positions={earlier.name: json.loads(json.dumps(earlier.position))})
+    first, second = (
+        PathSource(PathPattern.parse(f"{tmp_path}/{text}"), KEPT, surroundings) for text in ("a*", "*.log")
+    )
+    async with running(first) as ours, running(second) as theirs:
+        await look_again()
+        assert (ours.lines, theirs.lines) == ([b"Boom   at a   at b"], [])
+
+
 async def test_source_that_is_opened_again_goes_on_with_its_records(
     path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
