@@ -14,8 +14,8 @@ DEFAULT_DELIMITER: Final = ","
 # The limit of the library is for all of a process, and below what a line may hold. Lines have a limit of their own.
 csv.field_size_limit(sys.maxsize)
 
-numbers: Final = [str(number) for number in range(1, 1001)]
-"""The names of the first columns."""
+MAX_REMEMBERED_COLUMNS: Final = 100
+"""The names of the columns of a longer record are made anew, so that a stranger's lines cannot fill our memory."""
 
 
 def make_csv(options: DecoderOptions) -> Decode:
@@ -28,38 +28,41 @@ def make_csv(options: DecoderOptions) -> Decode:
     delimiter = options.delimiter or DEFAULT_DELIMITER
     split = make_splitter(delimiter)
     delimiter_bytes = delimiter.encode()
-    columns = options.columns
+    names: dict[int, list[str]] = {}
 
     def decode_csv(text: bytes) -> tuple[Record] | None:
-        # Lines end with CR LF in the RFC, and the line feed is gone already.
-        if text.endswith(b"\r"):
-            text = text[:-1]
-        needs_reader = b'"' in text or b"\r" in text or b"\n" in text
-        values = split(text) if needs_reader else text.split(delimiter_bytes)
-        if values is None:
-            return None
-        record: dict[str, Value] = dict(zip(name_numbers(len(values)), values, strict=False))
-        record.update(zip(columns, values, strict=False))
+        if b'"' in text or b"\r" in text or b"\n" in text:
+            values = split(text)
+            if values is None:
+                return None
+        else:
+            values = text.split(delimiter_bytes)
+        length = len(values)
+        # All names at once, the second time for those of `by`: 0.6 µs for 10 columns, where two steps take 1.
+        record: dict[str, Value] = dict(zip(names.get(length) or name_columns(length), values + values, strict=False))
         return (record,)
+
+    def name_columns(length: int) -> list[str]:
+        found = [*map(str, range(1, length + 1)), *options.columns[:length]]
+        if length <= MAX_REMEMBERED_COLUMNS:
+            names[length] = found
+        return found
 
     return decode_csv
 
 
-def name_numbers(length: int) -> list[str]:
-    """Return the names of so many columns, or more."""
-    return numbers if length <= len(numbers) else [str(number) for number in range(1, length + 1)]
-
-
 def make_splitter(delimiter: str) -> Callable[[bytes], list[bytes] | None]:
-    """Return what splits a text that has quotes; it returns None where they are wrong."""
+    """Return what splits a text that has quotes or line breaks; it returns None where they are wrong."""
     # One reader for all texts, which takes each from this list: to make one takes as long as to read with it.
     waiting: list[str] = []
     reader = csv.reader(iter(waiting.pop, None), delimiter=delimiter, strict=True)
 
     def split(text: bytes) -> list[bytes] | None:
-        waiting.append(text.decode("utf-8", "surrogateescape"))
+        # Lines end with CR LF in the RFC, and the line feed is gone already.
+        waiting.append(text.removesuffix(b"\r").decode("utf-8", "surrogateescape"))
         try:
-            return [value.encode("utf-8", "surrogateescape") for value in next(reader)]
+            # The library takes a text that is empty for one without columns.
+            return [value.encode("utf-8", "surrogateescape") for value in next(reader) or [""]]
         except (csv.Error, IndexError):  # a quote that is not closed makes it ask for the next line
             return None
 
