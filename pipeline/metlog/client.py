@@ -139,11 +139,11 @@ class MetlogClient(OldStyle):
         timestamp: datetime | float | None = None,
     ) -> None:
         """Send a message. The time is now, unless it is given: with its zone, or in seconds since 1970."""
-        try:
-            now = time.time_ns()
-            if timestamp is not None:
-                now = read_time(timestamp, now)
-            message: Message = {
+        now = time.time_ns()
+        if timestamp is not None:
+            now = read_time(timestamp, now)
+        self.send_message(
+            {
                 "type": type,
                 "timestamp": self._stamper.write(now),
                 "logger": self.logger if logger is None else logger,
@@ -154,10 +154,7 @@ class MetlogClient(OldStyle):
                 "metlog_pid": self.pid,
                 "metlog_hostname": self.hostname,
             }
-        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
-            self.count_failure(error)
-        else:
-            self.send_message(message)
+        )
 
     def send_message(self, msg: Message) -> None:
         """Give a message to the filters, in order, and to the sender. What it lacks of an envelope is added."""

@@ -134,7 +134,7 @@ def make_plugins(specs: Config) -> list[tuple[Plugin, bool | str]]:
     plugins = []
     for name, config in read_specs(list(specs.values())):
         override = config.pop("override", False)
-        made = call(resolve_name(name, "plugins"), name, (config,), {})
+        made = call(resolve_name(name), name, (config,), {})
         if not callable(made):
             raise ConfigError(f"{name!r} makes no plugin: what it makes cannot be called.")
         plugins.append((cast(Plugin, made), override if isinstance(override, str) else bool(override)))

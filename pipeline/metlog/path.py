@@ -13,12 +13,12 @@ OURS = "pipeline.metlog"
 def resolve_name(name: str, folder: str = "") -> object:
     """Return what `package.module.thing` or `package.module:thing` stands for; raises `ConfigError`.
 
-    A name without a dot is looked for in `folder`, a module of ours such as `senders`. A name below `metlog.` that no
-    other package has is looked for below `pipeline.metlog`.
+    A name without a dot is looked for in `folder`, a module of ours such as `senders`; one below `metlog.` is looked
+    for below `pipeline.metlog`.
     """
     module, _, thing = name.replace(":", ".").rpartition(".")
     if not module:
-        module = f"{OURS}.{folder}" if folder else ""
+        module = f"{OURS}.{folder}".removesuffix(".")
     elif module == THEIRS or module.startswith(f"{THEIRS}."):
         module = find_ours(module)
     try:

@@ -19,13 +19,11 @@ class MetlogClientHolder:
 
     def get_client(self, name: str) -> MetlogClient:
         """Return the client of a name, always the same. A new one has no sender, and the name as its logger."""
-        client = self._clients.get(name)
-        if client is None:
-            with self.lock:
-                client = self._clients.get(name)
-                if client is None:
-                    client = MetlogClient(None, name)
-                    self.set_client(name, client)
+        with self.lock:
+            client = self._clients.get(name)
+            if client is None:
+                client = MetlogClient(None, name)
+                self.set_client(name, client)
         return client
 
     def set_client(self, name: str, client: MetlogClient) -> None:

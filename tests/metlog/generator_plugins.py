@@ -49,4 +49,9 @@ def no_filter() -> int:
     return 5
 
 
+def no_plugin(config: dict[str, object]) -> int:
+    """Return what is no plugin."""
+    return 5
+
+
 NOT_CALLABLE = 5

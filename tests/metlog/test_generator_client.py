@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections import UserDict
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -236,6 +237,34 @@ def test_no_call_fails(call: Callable[[MetlogClient, object], object], rude: obj
     assert counts.sent + counts.failed == 1
     assert counts.dropped == 0
     assert len(read_messages(client)) == counts.sent
+
+
+class RudeMapping(UserDict[str, object]):
+    """A mapping that cannot be read."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("method", ["incr", "gauge", "timer_send"])
+def test_fields_that_cannot_be_read_are_a_failure(client: MetlogClient, method: str) -> None:
+    """And none of the application's."""
+    getattr(client, method)("name", 5, fields=RudeMapping())
+    assert client.counts.failed == 1
+
+
+def test_exception_that_cannot_be_written_is_sent_by_its_class(client: MetlogClient) -> None:
+    """Its text is lost, the message is not."""
+
+    class RudeError(Exception):
+        @property
+        def __cause__(self) -> BaseException | None:  # type: ignore[override]
+            raise RuntimeError("no")
+
+    client.error("failed", exc_info=RudeError())
+    message = read_message(client)
+    assert message["payload"] == "failed"
+    assert str(message["fields"]).endswith("RudeError'}}")
 
 
 def test_sender_is_there_or_not() -> None:

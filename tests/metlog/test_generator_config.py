@@ -350,6 +350,10 @@ WRONG: list[tuple[dict[str, object], str]] = [
         {"plugins": {"x": (f"{OWN}.no_filter", {})}},
         f"'{OWN}.no_filter' does not take its settings: no_filter() takes 0 positional arguments but 1 was given.",
     ),
+    (
+        {"plugins": {"x": (f"{OWN}.no_plugin", {})}},
+        f"'{OWN}.no_plugin' makes no plugin: what it makes cannot be called.",
+    ),
     ({"severity": "high"}, "`severity` is a number, not 'high'."),
     ({"disabled_timers": 5}, "`disabled_timers` is a list of names, not 5."),
     ({"sender_address": "nonsense://x"}, "'nonsense://x' is of no known kind: "),
@@ -411,8 +415,9 @@ def test_names_are_resolved() -> None:
     assert resolve_name(f"{OWN}:own_filter") is own_filter
     assert DottedNameResolver().resolve(f"{OWN}.own_filter") is own_filter
     assert resolve_name("metlog.client.MetlogClient") is MetlogClient
-    with pytest.raises(ConfigError):
-        resolve_name("")
+    for name in ("", "metlog.nowhere.Thing", "Thing"):
+        with pytest.raises(ConfigError):
+            resolve_name(name)
 
 
 # The holder

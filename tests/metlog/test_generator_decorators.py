@@ -235,7 +235,7 @@ class announce(MetlogDecorator):  # noqa: N801 - decorators are written like fun
         """Send a message, and call."""
         assert self.client is not None
         self.client.metlog("announcement", payload=self._fn_fq_name, fields=dict(self.kwargs or {}))
-        return self._fn(*args, **kwargs)
+        return self._invoke(*args, **kwargs)
 
 
 def test_application_has_decorators_of_its_own(holder: MetlogClient) -> None:
@@ -268,6 +268,14 @@ def test_application_has_decorators_of_its_own(holder: MetlogClient) -> None:
 
     quiet()  # type: ignore[call-arg]
     assert read_messages(holder) == []
+
+
+def test_decorator_without_a_call_says_so(holder: MetlogClient) -> None:
+    """When it is used."""
+    configure(holder)
+    decorated = MetlogDecorator()(len)
+    with pytest.raises(NotImplementedError):
+        decorated("x")
 
 
 def test_what_cannot_be_called_is_not_decorated() -> None:

@@ -100,6 +100,20 @@ def test_filter_changes_the_message() -> None:
     assert client.counts.mended == 1
 
 
+def test_filter_sees_fields_that_are_none() -> None:
+    """As they were given."""
+    seen = []
+
+    def look(message: Message) -> bool:
+        seen.append(message["fields"])
+        return True
+
+    client = make_client(filters=[look])
+    client.metlog("audit", fields=[1])  # type: ignore[arg-type]
+    assert seen == [[1]]
+    assert read_messages(client)[0]["fields"] == {"value": [1]}
+
+
 @pytest.mark.parametrize("name", ["severity_max", "type_blacklist", "type_whitelist", "type_severity_max"])
 def test_filters_have_both_names_of_metlog_py(name: str) -> None:
     """Its pages use the one, its code the other."""

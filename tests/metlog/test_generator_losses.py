@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.metlog.client import MetlogClient
+from pipeline.metlog.client import MetlogClient, _start_all_anew
 from pipeline.metlog.losses import Reporter
 from pipeline.metlog.senders import DebugCaptureSender, StdLibLoggingSender
 from tests.metlog.generator_clients import DroppingSender, FailingSender, Message, make_client, read_messages
@@ -167,6 +167,85 @@ def test_losses_are_told_once_in_an_interval(find: Callable[[Reporter, int, floa
     reporter.told = 1
     assert find(reporter, 5, 1059.9) == 0
     assert find(reporter, 7, 1060.0) == 6
+
+
+def test_message_about_losses_that_is_dropped_is_owed_again() -> None:
+    """As one that fails."""
+
+    class Picky(DroppingSender):
+        def send_message(self, message: Message) -> None:
+            self.is_away = message["type"] != "counter" and self.counts.dropped < 2
+            super().send_message(message)
+
+    client = MetlogClient(Picky(), report_seconds=0)
+    client.metlog("audit")
+    client.incr("x")
+    client.incr("x")
+    assert [(message["type"], message["payload"]) for message in read_messages(client)] == [
+        ("counter", "1"),
+        ("counter", "1"),
+        ("metlog.dropped", "2"),
+    ]
+
+
+def test_losses_within_a_minute_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither is there a second line, nor a second message."""
+    sender = FailingSender()
+    client = MetlogClient(sender, "shop")
+    client.incr("x")
+    sender.error = None
+    client.incr("x")
+    sender.error = OSError("again")
+    client.incr("x")
+    sender.error = None
+    client.incr("x")
+    assert [message["type"] for message in sender.messages] == ["counter", "metlog.dropped", "counter"]
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("counts", [None, object()], ids=["none", "others"])
+def test_sender_may_be_any_object_and_count_nothing(counts: object) -> None:
+    """One that nothing can refer to weakly, or that is equal to others."""
+
+    class Bare:
+        __slots__ = ("counts",)
+        __hash__ = None  # type: ignore[assignment]
+
+        def send_message(self, message: Message) -> None:
+            """Keep nothing."""
+
+    sender = Bare()
+    setattr(sender, "counts", counts)  # noqa: B010 - slots are no attributes to mypy
+    client = MetlogClient(sender)
+    client.incr("x")
+    assert client.counts.sent == 1
+
+
+def test_exception_that_fails_to_speak_is_told_by_its_class(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the sender's own."""
+
+    class RudeError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    sender = FailingSender()
+    sender.error = RudeError()
+    client = MetlogClient(sender)
+    client.incr("x")
+    assert capsys.readouterr().err.endswith("last by FailingSender: 'RudeError'\n")
+
+
+def test_counts_begin_anew_in_a_process_that_was_forked() -> None:
+    """What the parent has lost is the parent's to tell."""
+    sender = DroppingSender()
+    client = MetlogClient(sender, report_seconds=None)
+    client.incr("x")
+    sender.counts.clear()  # as every sender does, before its clients do
+    _start_all_anew()
+    sender.is_away = False
+    client.incr("x")
+    assert (client.counts.sent, client.counts.lost) == (1, 0)
+    assert [message["type"] for message in read_messages(client)] == ["counter"]
 
 
 def test_interrupt_passes_through() -> None:

@@ -50,6 +50,14 @@ class Word(str):
     __slots__ = ()
 
 
+class Number(int):
+    """A whole number of a class of its own."""
+
+
+class Fraction(float):
+    """A number of a class of its own."""
+
+
 class Rude:
     """An object that fails to say what it is."""
 
@@ -88,6 +96,8 @@ CLOSEST: list[tuple[str, object, object]] = [
     ("enum", Color.RED, "red"),
     ("int-enum", Level.HIGH, 3),
     ("text-of-a-class", Word("w"), "w"),
+    ("number-of-a-class", Number(5), 5),
+    ("fraction-of-a-class", Fraction(1.5), 1.5),
     ("time", datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC), "2026-01-02T03:04:05+00:00"),
     ("date", datetime.date(2026, 1, 2), "2026-01-02"),
     ("path", PurePath("/tmp"), "PurePosixPath('/tmp')"),
@@ -179,6 +189,17 @@ def test_anything_becomes_json(value: object) -> None:
     """Written in UTF-8 and read again, it is the same."""
     mended = Mender().mend(value)
     assert json.loads(write_json(mended).encode()) == mended
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [[], {1: 1}, {"ä": 1}, {"a": "ä"}, {"a": MAX_INT + 1}, {"a": math.nan}, {"a": -math.inf}, {"a": None}, {"a": []}],
+    ids=repr,
+)
+def test_other_fields_are_not_plain(fields: object) -> None:
+    """They are looked at more closely."""
+    assert is_plain({"a": MAX_INT, "b": 1.5, "c": "x", "d": True})
+    assert not is_plain(fields)
 
 
 @pytest.mark.slow

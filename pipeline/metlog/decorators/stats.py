@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Protocol, TypeVar, cast, overload
@@ -14,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., object])
 Fields = Mapping[str, object]
 
 
-class Measuring(MetlogDecorator):
+class Measuring(MetlogDecorator, ABC):
     """Measures calls, under the dotted name of the function unless another is given."""
 
     def metlog_call(self, *args: object, **kwargs: object) -> object:
@@ -31,9 +32,9 @@ class Measuring(MetlogDecorator):
             kwargs.setdefault("name", self._fn_fq_name)
         return self.measure(client, args, kwargs)
 
+    @abstractmethod
     def measure(self, client: MetlogClient, args: tuple[object, ...], kwargs: dict[str, object]) -> Function:
         """Return the function with what measures it, by the arguments of the client's method."""
-        raise NotImplementedError
 
 
 class TimeIt(Measuring):
