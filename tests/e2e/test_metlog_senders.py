@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ import pytest
 
 from pipeline.metlog.senders import JournalSender, SyslogSender
 from pipeline.metlog.senders.sender import GONE
-from tests.e2e.daemons import run_rsyslog, wait_until
+from tests.e2e.daemons import answers, run_rsyslog, wait_until
 from tests.e2e.syslog_ng import SyslogNg, running_syslog_ng
 from tests.e2e.test_journal import JOURNALD_CONF, Site
 from tests.metlog.senders.peers import make_message
@@ -121,17 +122,19 @@ def receiver(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[Pat
     """A syslog daemon: its sockets for what syslog(3) writes, and for RFC 5424."""
     if request.param == "rsyslog":
         with run_rsyslog(folder, RSYSLOG_REST.format(folder=folder)) as log_socket:
+            wait_until(lambda: answers(folder / "5424.sock", socket.SOCK_DGRAM), "the other socket is there")
             yield log_socket, folder / "5424.sock"
         return
     place = folder / "syslog-ng"
     snippets = {"metlog.conf": SYSLOG_NG_5424.format(folder=place)}
     with running_syslog_ng(SyslogNg(place, snippets, options="keep_hostname(yes);")):
+        wait_until(lambda: answers(place / "5424.sock", socket.SOCK_DGRAM), "the other socket is there")
         yield place / "devlog", place / "5424.sock"
 
 
-def read_shop(socket: Path, count: int) -> list[list[str]]:
+def read_shop(log_socket: Path, count: int) -> list[list[str]]:
     """Return the parts of the lines that the daemon has written of the shop, as soon as there are so many."""
-    path = socket.parent / "out"
+    path = log_socket.parent / "out"
     wait_until(lambda: path.exists() and path.read_text().count("|shop|") >= count, f"{count} lines are written")
     lines = [line.split("|", 7) for line in path.read_text().splitlines()]
     assert all(len(line) == 8 for line in lines)

@@ -82,7 +82,21 @@ class ByteSender(Sender):
             self.is_sending = False
         return True
 
+    @abstractmethod
+    def let_go(self) -> None:
+        """Close what is open, if something is."""
+
+    def close(self) -> None:
+        """Close what is open, unless another thread hangs in it. The next message opens it again."""
+        if not self.lock.acquire(timeout=LOCK_SECONDS):
+            return
+        try:
+            self.let_go()
+        finally:
+            self.lock.release()
+
     def start_anew(self) -> None:
-        """Begin as a sender of this process, which was forked."""
+        """Begin with what this process opens, which was forked."""
         super().start_anew()
         self.is_sending = False
+        self.let_go()

@@ -57,7 +57,7 @@ class ChannelSender(ByteSender):
             except BlockingIOError:
                 raise
             except OSError:
-                self.break_off()
+                self.let_go()
         self.open(deadline)
         return self.put(line, deadline)
 
@@ -90,7 +90,7 @@ class ChannelSender(ByteSender):
                     break
         return data
 
-    def break_off(self) -> None:
+    def let_go(self) -> None:
         """Close the channel; the line of which a part is held is lost."""
         self.hang_up()
         if self.rest:
@@ -101,13 +101,15 @@ class ChannelSender(ByteSender):
     def flush(self, timeout_seconds: float = 1.0) -> bool:
         """Write what is left of the last line, and return whether it is gone."""
         deadline = time.monotonic() + timeout_seconds
-        if not self.lock.acquire(timeout=LOCK_SECONDS):
+        if self.is_sending or not self.lock.acquire(timeout=LOCK_SECONDS):
             return False
+        self.is_sending = True
         try:
             self.flush_rest(deadline)
         except OSError:
-            self.break_off()
+            self.let_go()
         finally:
+            self.is_sending = False
             self.lock.release()
         return not self.rest
 
@@ -121,12 +123,7 @@ class ChannelSender(ByteSender):
                 if left <= 0 or not is_writable(self.fileno(), left):
                     break
 
-    def close(self) -> None:
-        """Close the channel."""
-        self.break_off()
-
     def start_anew(self) -> None:
         """Begin with a channel of this process, which was forked: what is left of a line is for the parent to send."""
-        super().start_anew()
         self.rest = b""
-        self.hang_up()
+        super().start_anew()

@@ -67,7 +67,7 @@ class UnixDatagramSender(ByteSender):
             except OSError as error:
                 if error.errno in OWN_FAULTS:
                     raise
-                self.close()
+                self.let_go()
             else:
                 return True
         self.socket = self.connect()
@@ -106,13 +106,8 @@ class UnixDatagramSender(ByteSender):
         """Hand over one datagram."""
         sock.send(data)
 
-    def close(self) -> None:
-        """Let go of the socket."""
+    def let_go(self) -> None:
+        """Close the socket."""
         if self.socket is not None:
             self.socket.close()
             self.socket = None
-
-    def start_anew(self) -> None:
-        """Begin with a socket of this process, which was forked."""
-        super().start_anew()
-        self.close()

@@ -70,6 +70,9 @@ class StreamSender(ByteSender):
             raise OSError(errno.EBADF, str(error)) from error
         return True
 
+    def let_go(self) -> None:
+        """Leave the stream to the application, whose it is."""
+
     def wait_room(self, size: int) -> None:
         """Return when so many bytes can be written, or nobody can know; raises `BlockingIOError` if they cannot."""
         descriptor = find_descriptor(self.stream)

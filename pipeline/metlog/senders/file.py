@@ -53,7 +53,7 @@ class FileSender(ByteSender):
         except BlockingIOError:  # what is no file at all: a pipe that is full
             raise
         except OSError:
-            self.close()
+            self.let_go()
             raise
         if written:
             self.is_torn = written < len(line)
@@ -69,7 +69,7 @@ class FileSender(ByteSender):
                     return self.file
             except FileNotFoundError:
                 pass
-            self.close()
+            self.let_go()
         return self.open_file()
 
     def open_file(self) -> io.FileIO:
@@ -81,7 +81,7 @@ class FileSender(ByteSender):
         self.file = file
         return file
 
-    def close(self) -> None:
+    def let_go(self) -> None:
         """Close the file."""
         if self.file is not None:
             self.file.close()

@@ -16,7 +16,10 @@ MAX_BYTES = 65_507
 
 
 class UdpSender(ByteSender):
-    """Sends each message to every host. The last port is that of all further hosts."""
+    """Sends each message to every host. The last port is that of all further hosts.
+
+    A message counts as sent when the system has taken it for all of them.
+    """
 
     def __init__(
         self,
@@ -60,15 +63,10 @@ class UdpSender(ByteSender):
         self.sockets[family] = sock
         return sock
 
-    def close(self) -> None:
-        """Let go of the sockets."""
+    def let_go(self) -> None:
+        """Close the sockets."""
         while self.sockets:
             self.sockets.popitem()[1].close()
-
-    def start_anew(self) -> None:
-        """Begin with sockets of this process, which was forked."""
-        super().start_anew()
-        self.close()
 
 
 def pair_hosts(host: str | Sequence[str], port: int | str | Sequence[int | str]) -> list[Host]:
