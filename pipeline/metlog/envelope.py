@@ -112,7 +112,7 @@ def complete(message: Message, severity: int = DEFAULT_SEVERITY) -> bool:
             changed = True
     level = message["severity"]
     if type(level) is not int or not 0 <= level <= 7:
-        message["severity"] = min(max(int(level), 0), 7) if isinstance(level, int) else severity
+        message["severity"] = find_severity(level, severity, DEFAULT_SEVERITY)
         changed = True
     fields = message["fields"]
     if not is_plain(fields):
@@ -120,6 +120,11 @@ def complete(message: Message, severity: int = DEFAULT_SEVERITY) -> bool:
         message["fields"] = mender.mend_fields(fields if isinstance(fields, Mapping) else {"value": fields})
         return changed or mender.changed
     return changed
+
+
+def find_severity(*levels: object) -> int:
+    """Return the first that is a whole number, between 0 and 7."""
+    return next(min(max(int(level), 0), 7) for level in levels if isinstance(level, int))
 
 
 def restore(message: Mapping[str, object], defaults: Message) -> Message:

@@ -16,7 +16,7 @@ from pipeline.decoders.metlog import decode_metlog
 from pipeline.metlog.client import MetlogClient
 from pipeline.metlog.envelope import NAMES, Stamper, encode_message
 from pipeline.metlog.senders import DebugCaptureSender
-from tests.metlog.generator_clients import VALUES, Message, make_client, read_message
+from tests.metlog.generator_clients import VALUES, Message, make_client, read_message, read_messages
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -110,6 +110,15 @@ def test_severity_is_one_of_eight(severity: object, sent: int) -> None:
     client = make_client(severity=5)
     client.metlog("audit", severity=severity)  # type: ignore[arg-type]
     assert read_message(client)["severity"] == sent
+
+
+@pytest.mark.parametrize(("severity", "sent"), [(3, 3), (99, 7), ("high", 6), (None, 6)])
+def test_severity_of_a_client_is_one_of_eight(severity: object, sent: int) -> None:
+    """Whatever it is set up with."""
+    client = make_client(severity=severity)
+    client.incr("x")
+    client.metlog("audit", severity="no")  # type: ignore[arg-type]
+    assert [message["severity"] for message in read_messages(client)] == [sent, sent]
 
 
 @pytest.mark.parametrize(
