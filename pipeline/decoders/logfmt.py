@@ -52,7 +52,7 @@ def decode_logfmt(text: bytes) -> tuple[Record] | None:
 def read_plain(text: bytes) -> dict[str, Value] | None:
     """Return the values of a text as go-logfmt writes most: without escapes, quotes only around a whole value.
 
-    None if it is another one. Eight pairs take 1.6 µs, where those of the next function take 3.
+    None if it is another one. Eight pairs take 1.8 µs, where the next function takes 2.8.
     """
     record: dict[str, Value] = {}
     parts = text.split(b'"')
@@ -63,15 +63,13 @@ def read_plain(text: bytes) -> dict[str, Value] | None:
         value = b""
         for item in outside.split():
             key, equals, value = item.partition(b"=")
-            if not key:
-                return None
             record[names[key]] = value if equals else True
         quoted = next(following, None)
         if quoted is not None:
             if value or not outside.endswith(b"="):
                 return None
             record[names[key]] = quoted
-    return record
+    return None if "" in record else record
 
 
 def read_any(text: bytes) -> dict[str, Value]:
