@@ -20,7 +20,9 @@ from pipeline.metrics import Store
 from tests.metlog.endpoints.messages import NOW
 
 PAGE = (Path(__file__).parents[3] / "docs" / "metlog.md").read_text()
-TABLES = [text for text in re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if "[metlog" in text]
+OURS = re.compile(r"^(?:sources = |\[metlog\.endpoint|\[\[metlog\.route)", re.MULTILINE)
+"""What tells a table of the router from one of the generator."""
+TABLES = [text for text in re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if OURS.search(text)]
 SERIES = re.findall(r"^\| `(\{.*?\})` \| `(.*?)` \|$", PAGE, re.MULTILINE)
 
 
