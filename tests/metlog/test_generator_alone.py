@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_module_imports_the_standard_library_and_its_neighbours(module: str) -> 
         and (not name.startswith("pipeline.metlog.") or name.split(".")[2] in OF_THE_DAEMON)
     }
     assert strange == set()
+
+
+def test_types_are_found_by_who_checks_them() -> None:
+    """The marker of PEP 561 is in the package, and is installed with it."""
+    assert (ROOT / "pipeline" / "py.typed").read_bytes() == b""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert "py.typed" in settings["tool"]["setuptools"]["package-data"]["*"]
 
 
 def test_python_without_packages_runs_it() -> None:
