@@ -91,10 +91,14 @@ class FileEndpoint(QueuedEndpoint):
             logger.warning("The file %s was not brought to the disk: %s.", self.file.path, describe_os_error(error))
 
     def close(self) -> None:
-        """Close the file and the spool."""
-        if self.fsync == "interval" and self.is_dirty:
-            self.sync()
-        self.file.close()
+        """Close the file and the spool.
+
+        A call that was left behind keeps the file: it would write to whatever is opened next by the same number.
+        """
+        if not self.limiter.borrowed_tokens:
+            if self.fsync == "interval" and self.is_dirty:
+                self.sync()
+            self.file.close()
         super().close()
 
 

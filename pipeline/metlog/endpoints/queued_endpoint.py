@@ -75,6 +75,8 @@ class QueuedEndpoint(Endpoint):
     def prepare(self) -> None:
         """Open the spool, if there is one. Raises `SettingError` when that cannot be."""
         self.backlog.open()
+        if self.counts.queued:
+            logger.info("Metlog endpoint %s goes on with %d messages from its spool.", self.name, self.counts.queued)
 
     def take(self, messages: Sequence[Message], now: int) -> None:
         """Take messages; the oldest go if there is no room. `now` is the wall clock in ns since 1970."""

@@ -73,7 +73,9 @@ class SpoolFolder:
     def open(self) -> Position:
         """Be the only one to use it, and return how far an earlier run came; `SettingError` if it cannot be used."""
         try:
-            self.path.mkdir(FOLDER_MODE, exist_ok=True)
+            if not self.path.exists():
+                self.path.mkdir(FOLDER_MODE)
+                sync_folder(self.path.parent)
             self.lock = self.open_file("lock")
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.descriptor = self.open_file("position")
@@ -124,11 +126,7 @@ class SpoolFolder:
         """Bring the position, and the names of the files, to the disk."""
         if self.descriptor is not None:
             os.fsync(self.descriptor)
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path)
 
     def close(self) -> None:
         """Let others use it."""
@@ -136,6 +134,15 @@ class SpoolFolder:
             if descriptor is not None:
                 os.close(descriptor)
         self.descriptor = self.lock = None
+
+
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_position(text: bytes) -> Position:

@@ -6,8 +6,10 @@ import grp
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -214,6 +216,25 @@ async def test_part_of_a_line_is_taken_back(tmp_path: Path) -> None:
         assert isinstance(failure, OSError)
         assert path.read_bytes() == b"x" * 49 + b"\n"
     file.close()
+
+
+async def test_call_that_has_no_end_keeps_the_file(tmp_path: Path) -> None:
+    """It is left behind by the attempt and by the end; what it would have written stays in the spool."""
+    path = tmp_path / "out.json"
+    blocked = threading.Event()
+    async with opened(FileEndpointSettings(path=path, spool=tmp_path / "spool")) as endpoint, trio.open_nursery() as it:
+        assert isinstance(endpoint, FileEndpoint)
+        it.start_soon(partial(trio.to_thread.run_sync, blocked.wait, abandon_on_cancel=True, limiter=endpoint.limiter))
+        await wait_until(lambda: endpoint.limiter.borrowed_tokens)
+        endpoint.deadline = 0.01
+        endpoint.take(make_numbered([1]), NOW)
+        assert not await endpoint.attempt()
+        assert endpoint.counts.last_failure == "it did not take everything within 0.01 s"
+        it.cancel_scope.cancel()
+    assert endpoint.file.descriptor is not None
+    assert (endpoint.counts.queued, endpoint.counts.dropped) == (1, 0)
+    blocked.set()
+    endpoint.file.close()
 
 
 @pytest.mark.slow  # a second passes

@@ -186,8 +186,9 @@ async def test_finish_gives_up_at_a_failure() -> None:
         assert endpoint.counts.dropped == 5
 
 
-async def test_stop_in_the_middle_of_an_attempt_loses_nothing(tmp_path: Path) -> None:
-    """What is in hand is in the spool, and the next run sends it."""
+async def test_stop_in_the_middle_of_an_attempt_loses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is in hand is in the spool, and the next run says so and sends it."""
+    caplog.set_level(logging.INFO, "pipeline")
     settings = {"batch_delay_seconds": 0.0, "spool": tmp_path / "spool"}
     async with serving(Mischief.HANG) as peer:
         async with running(HttpEndpointSettings(url=peer.url, **settings)) as endpoint:  # type: ignore[arg-type]
@@ -200,6 +201,7 @@ async def test_stop_in_the_middle_of_an_attempt_loses_nothing(tmp_path: Path) ->
             await wait_until(lambda: endpoint.counts.delivered == 5)
         assert list_batches(peer) == [[0, 1, 2, 3, 4]]
     assert not list((tmp_path / "spool").glob("*.log"))
+    assert caplog.messages == ["Metlog endpoint it goes on with 5 messages from its spool."]
 
 
 async def test_json_of_several_lines_becomes_one() -> None:

@@ -254,6 +254,9 @@ def test_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
     """With the reason."""
     with pytest.raises(SettingError, match=r"/a/b cannot be used: no such file or directory\.$"):
         make_spool(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match=r"/file cannot be used: not a directory\.$"):
+        make_spool(tmp_path / "file")
 
 
 async def test_oldest_segments_make_room(tmp_path: Path) -> None:
