@@ -42,9 +42,7 @@ def make_finder(path: tuple[str, ...]) -> Callable[[Mapping[str, Value]], Value]
 
 
 def make_table(record: Record) -> Mapping[str, Value]:
-    """Return a record as a table: a list by the places of its items; what is neither has no fields."""
-    if isinstance(record, dict):
-        return record
+    """Return what is no table as one: a list by the places of its items; anything else has no fields."""
     return {str(place): value for place, value in enumerate(record)} if isinstance(record, list) else {}
 
 
@@ -57,7 +55,7 @@ def make_reader(decoder: Decoder, options: DecoderOptions) -> Callable[[bytes], 
         if found is None:
             return None
         (record,) = found
-        return record if type(record) is dict else make_table(record)
+        return record if isinstance(record, dict) else make_table(record)
 
     return read
 

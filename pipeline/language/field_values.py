@@ -50,12 +50,8 @@ def write_value(name: str, value: Value) -> bytes:
             raise LineError(f"the field `{name}` is absent")
         case bool():
             return b"true" if value else b"false"
-        case int():
-            return b"%d" % value
         case float():
             return format_float(value)
-        case str() | bytes():
-            return field_text(name, value)
         case _:
             return write_json(value)
 

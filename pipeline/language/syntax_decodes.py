@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from pipeline.decoders import DECODERS
 from pipeline.language.automaton import KEYWORDS
 from pipeline.language.builtins import BUILTINS
 from pipeline.language.diagnostics import suggest
+from pipeline.language.nodes import Decode
 from pipeline.language.syntax_hints import STARTS_VALUE
 from pipeline.language.syntax_trouble import Mistake, Place, Trouble, token_type
 
@@ -19,6 +22,8 @@ def explain_decode(trouble: Trouble) -> Mistake | None:
     if trouble.name is not None and trouble.name.name == WORD and trouble.word[:1] in {'"', "$"}:
         return explain_decoder(trouble)
     kind = token_type(trouble.top)
+    if is_operand(trouble, kind):
+        return Mistake(trouble.span, "a `decode` is no operand", "it is true or false: join it with `&&` or `||`")
     if kind in EXPECTED:
         return explain_part(trouble, kind)
     if trouble.word == "by" and trouble.find(frozenset({"FROM"})) is not None:
@@ -37,6 +42,14 @@ def explain_decode(trouble: Trouble) -> Mistake | None:
     if STARTS_VALUE.match(trouble.word):
         return Mistake(trouble.span, f"expected `from` before {trouble.shown}")
     return None
+
+
+def is_operand(trouble: Trouble, kind: str) -> bool:
+    """Whether a `decode` stands before an operator that is none of conditions; of `==` the parser has taken a half."""
+    if kind == "EQUAL" and trouble.word == "=":
+        return len(trouble.stack) > 1 and isinstance(trouble.stack[-2], Decode)
+    in_decode = trouble.find(frozenset({"DECODE"})) is not None and kind in {"NAME", "STRING"}
+    return in_decode and re.fullmatch(r"[-+*/%<>&|^=!~]+", trouble.word) is not None
 
 
 def explain_decoder(trouble: Trouble) -> Mistake:

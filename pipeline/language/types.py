@@ -27,8 +27,6 @@ def describe_type(value_type: Type) -> str:
     """Return how a message names a value of the type."""
     if value_type is Type.NONE:
         return "`$0`, which has no type"
-    if value_type is Type.FIELD:
-        return "a field"
     return f"a{'n' if value_type is Type.INT else ''} {value_type.value}"
 
 
