@@ -221,7 +221,8 @@ class Daemon:
         if state != State():
             logger.info("The state file %s is read: it has %d series.", settings.state_file, state.series_count)
         self.loader.restore([metric for metric in state.metrics if metric.program != ROUTER])
-        self.restored = [metric for metric in state.metrics if metric.program == ROUTER]
+        if self.messages is not None:
+            self.restored = [metric for metric in state.metrics if metric.program == ROUTER]
         surroundings.keeps_state = True
         surroundings.positions = {
             name: position for name, position in state.positions.items() if self.keeps_position(name)
