@@ -7,6 +7,7 @@ import os
 import socket
 
 from pipeline.metlog.senders.byte_sender import MAX_BYTES
+from pipeline.metlog.senders.patience import is_writable
 from pipeline.metlog.senders.resolution import Host
 from pipeline.metlog.senders.unix_stream import StreamSocketSender
 
@@ -33,23 +34,14 @@ class TcpSender(StreamSocketSender):
         if self.connecting is None:
             self.connecting = begin_connection(self.host)
         sock = self.connecting
-        if not self.is_connected(sock, deadline):
+        # One that is being connected becomes writable when it is, or has failed.
+        if not is_writable(sock.fileno(), 0) and not self.patience.wait(sock.fileno(), deadline):
             raise BlockingIOError(errno.EAGAIN, "The connection is not made yet")
         self.connecting = None
         if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             sock.close()
             raise OSError(error, os.strerror(error))
         self.socket = sock
-
-    def is_connected(self, sock: socket.socket, deadline: float) -> bool:
-        """Return whether the connection is made or has failed."""
-        try:
-            sock.getpeername()
-        except OSError:
-            return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) or self.patience.wait(
-                sock.fileno(), deadline
-            )
-        return True
 
     def check(self) -> None:
         """Raise if the receiver has hung up: what is sent then would be lost, and nobody told."""
