@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline.decoders.csv import CSV
 from pipeline.decoders.decoder import Decode, Decoder, DecoderOptions, Record, Value
 from pipeline.decoders.fields import find_field, make_clock, make_finder, make_reader
-from pipeline.decoders.json import JSON
+from pipeline.decoders.json import JSON, repair_json
 from pipeline.decoders.logfmt import LOGFMT
 from pipeline.decoders.memo import DecodeKey, Reader, SharedRecords
 from pipeline.decoders.metlog import METLOG, decode_metlog
@@ -29,6 +29,7 @@ __all__ = [
     "make_clock",
     "make_finder",
     "make_reader",
+    "repair_json",
 ]
 
 DECODERS = {decoder.name: decoder for decoder in (JSON, LOGFMT, CSV, SYSLOG, METLOG)}

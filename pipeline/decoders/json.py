@@ -42,18 +42,24 @@ def decode_json(text: bytes) -> tuple[Record] | None:
 
 def decode_repaired(text: bytes) -> tuple[Record] | None:
     """Return the same for a text that orjson refuses, for something that the RFC leaves to the reader."""
-    repaired = text.removeprefix(BYTE_ORDER_MARK)
-    if not repaired.isascii():
-        # Each invalid byte is one character, as everywhere.
-        repaired = ESCAPED_BYTE.sub(REPLACEMENT, repaired.decode("utf-8", "surrogateescape")).encode()
-    if b"\\u" in repaired:
-        repaired = ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], repaired)
+    repaired = repair_json(text)
     if repaired == text:
         return None
     try:
         return (orjson.loads(repaired),)
     except orjson.JSONDecodeError:
         return None
+
+
+def repair_json(text: bytes) -> bytes:
+    """Return a JSON text that we read as one that every reader takes, with the same meaning."""
+    repaired = text.removeprefix(BYTE_ORDER_MARK)
+    if not repaired.isascii():
+        # Each invalid byte is one character, as everywhere.
+        repaired = ESCAPED_BYTE.sub(REPLACEMENT, repaired.decode("utf-8", "surrogateescape")).encode()
+    if b"\\u" in repaired:
+        repaired = ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], repaired)
+    return repaired
 
 
 def make_json(_options: DecoderOptions) -> Decode:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import trio
 
+from pipeline.decoders import repair_json
 from pipeline.message_counts import EndpointCounts
 from pipeline.metlog.endpoints.entry import Entry, make_identity
 from pipeline.metlog.endpoints.message import Message
@@ -70,9 +71,16 @@ class Backlog(ABC):
 
 
 def make_entry(message: Message, number: int, now: int) -> Entry:
-    """Return a message as it waits: one line, whatever blanks its JSON has between its values."""
+    """Return a message as it waits: in one line, which every reader of JSON takes.
+
+    Its blanks may be line feeds, and its texts may hold bytes that are no UTF-8, or half a surrogate pair.
+    """
     line = message.line
-    return Entry(number, now, line.replace(b"\n", b" ") if b"\n" in line else line)
+    if not line.isascii() or b"\\u" in line:
+        line = repair_json(line)
+    if b"\n" in line or b"\r" in line:
+        line = line.replace(b"\n", b" ").replace(b"\r", b" ")
+    return Entry(number, now, line)
 
 
 class MemoryBacklog(Backlog):
