@@ -62,7 +62,9 @@ spool = "{folder}/spool"
 [metlog.endpoint.sentry]
 kind = "sentry"
 dsn_file = "{folder}/dsn"
+"""
 
+ROUTES = """
 [[metlog.route]]
 type = ["counter", "timer", "gauge"]
 to = ["store", "statsd"]
@@ -152,6 +154,7 @@ class Site:
     folder: Path
     source: str
     statsd: Statsd
+    routes: str = ROUTES
     audit: Receiver = field(default_factory=Receiver)
     sentry: SentryReceiver = field(default_factory=SentryReceiver)
     applications: list[Application] = field(default_factory=list)
@@ -160,9 +163,10 @@ class Site:
         """Write what the daemon reads."""
         (self.folder / "requests.mtail").write_text(PROGRAM)
         (self.folder / "dsn").write_text(self.sentry.dsn + "\n")
-        (self.folder / "settings.toml").write_text(
-            SETTINGS.format(folder=self.folder, source=self.source, statsd=self.statsd.port, audit=self.audit.url)
+        settings = SETTINGS.format(
+            folder=self.folder, source=self.source, statsd=self.statsd.port, audit=self.audit.url
         )
+        (self.folder / "settings.toml").write_text(settings + self.routes)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -240,13 +244,15 @@ class Site:
 
 
 @contextmanager
-def open_site(folder: Path, *, place: str = SOCKET, timeout_seconds: float = PATIENT_SECONDS) -> Iterator[Site]:
+def open_site(
+    folder: Path, *, place: str = SOCKET, timeout_seconds: float = PATIENT_SECONDS, routes: str = ROUTES
+) -> Iterator[Site]:
     """Give a site with a statsd that runs, applications that wait for orders, and a daemon that is to be started.
 
     The applications send to a socket or a file of this name, and wait for room so long at most with each message.
     """
     source = f"{'unixgram' if place == SOCKET else 'file'}://{folder}/{place}"
-    site = Site(folder, source, make_statsd(folder / "statsd"))
+    site = Site(folder, source, make_statsd(folder / "statsd"), routes)
     site.write_settings()
     with site.statsd.run(), ExitStack() as stack:
         for number in range(PROCESSES):
