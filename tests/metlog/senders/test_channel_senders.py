@@ -329,3 +329,39 @@ def test_address_that_is_none(host: str, port: int) -> None:
     """It is told when the sender is made."""
     with pytest.raises(SenderError, match="A receiver has a host, and a port from 1 to 65535: not "):
         TcpSender(host, port)
+
+
+def test_flush_waits_no_longer_than_it_is_told(tmp_path: Path) -> None:
+    """What is held then stays so, until somebody reads it, or the receiver goes."""
+    sender = UnixStreamSender(tmp_path / "log", timeout_seconds=0.0)
+    with listening(tmp_path / "log") as server:
+        while not sender.counts.held:
+            sender.send_message(make_message(LONG))
+        assert not sender.flush(0.01)
+        assert sender.counts.held == 1
+        sent = sender.counts.sent
+        with accept(server) as peer:
+            thread = threading.Thread(target=read_lines, args=(peer, sent + 1))
+            thread.start()
+            assert sender.flush(DEADLINE_SECONDS)
+            thread.join(DEADLINE_SECONDS)
+            assert (sender.counts.sent, sender.counts.held) == (sent + 1, 0)
+            while not sender.counts.held:
+                sender.send_message(make_message(LONG))
+        assert sender.flush(DEADLINE_SECONDS)
+    sender.close()
+    assert (sender.counts.held, sender.counts.causes) == (0, {GONE: 1})
+
+
+def test_close_leaves_alone_what_another_thread_hangs_in(tmp_path: Path) -> None:
+    """It could be somebody else's descriptor by the time that the thread goes on."""
+    sender = UnixStreamSender(tmp_path / "log")
+    with listening(tmp_path / "log"):
+        sender.send_message(make_message())
+        with sender.lock:
+            thread = threading.Thread(target=sender.close)
+            thread.start()
+            thread.join(DEADLINE_SECONDS)
+            assert sender.is_open
+        sender.close()
+        assert not sender.is_open

@@ -26,6 +26,7 @@ from pipeline.metlog.senders import (
     Sender,
     SenderError,
     StdLibLoggingSender,
+    SyslogSender,
     UnixDatagramSender,
     ZmqHandshakePubSender,
     ZmqPubSender,
@@ -183,6 +184,31 @@ def test_queue_of_a_forked_process(tmp_path: Path) -> None:
 def test_queue_without_room() -> None:
     with pytest.raises(SenderError, match=r"^A queue needs a limit of 1 or more\.$"):
         QueuedSender(NoSendSender(), limit=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"facility": "local8"}, "There is no facility 'local8': there are kern, user, mail, "),
+        ({"facility": 24}, "There is no facility 24: there are kern, user, mail, "),
+        ({"protocol": "rfc3164"}, "The protocol of a syslog socket is rfc5424 or local, not 'rfc3164'."),
+    ],
+    ids=["facility", "number", "protocol"],
+)
+def test_wrong_options_of_syslog(options: dict[str, object], text: str) -> None:
+    """They are told when the sender is made."""
+    with pytest.raises(SenderError) as caught:
+        SyslogSender("/tmp/x", **options)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(text)
+
+
+def test_dev_log_gets_what_syslog_writes() -> None:
+    """And any other socket the header of RFC 5424, unless the other is asked for."""
+    message = make_message("disk full", type="oldstyle", severity=3)
+    assert SyslogSender().encode(message) == b"<11>shop[42]: disk full"
+    header = b"<155>1 2026-03-05T06:07:08.000000Z web1 app 42 oldstyle - "
+    assert SyslogSender("/run/x", facility="local3", app="app").encode(message) == header + b"disk full"
+    assert SyslogSender("/run/x", protocol="local").encode(message) == b"<11>shop[42]: disk full"
 
 
 @pytest.mark.parametrize("options", [{"timeout_seconds": -1.0}, {"max_bytes": 0}], ids=["timeout", "bytes"])
