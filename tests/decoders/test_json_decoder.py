@@ -315,6 +315,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES, st.booleans())
 def test_what_is_written_is_read(value: Value, in_ascii: bool) -> None:
     assert decode_json(json.dumps(value, ensure_ascii=in_ascii).encode()) == (value,)

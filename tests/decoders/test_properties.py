@@ -55,6 +55,7 @@ PIECES = [
 TEXTS = st.binary() | st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DECODERS)
 @given(TEXTS)
 def test_any_bytes_are_decoded_or_not(name: str, text: bytes) -> None:
@@ -107,6 +108,7 @@ def quote_logfmt(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, VALUES, min_size=1))
 def test_logfmt_that_is_written_is_read(pairs: dict[str, str]) -> None:
     text = " ".join(f"{key}={quote_logfmt(value)}" for key, value in pairs.items())
@@ -147,6 +149,7 @@ def test_logfmt_value_that_is_escaped_byte_by_byte_is_read(value: bytes) -> None
     assert field_text("$a", find_field(decoded[0], ("a",))) == value
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES, min_size=1), st.sampled_from([",", ";", "\t", "|", "·"]), st.booleans())
 def test_csv_that_is_written_is_read(values: list[str], delimiter: str, quotes_all: bool) -> None:
     written = io.StringIO()
@@ -176,6 +179,7 @@ def write_data(data: dict[str, dict[str, str]]) -> str:
     return "".join(write(name, inner) for name, inner in data.items())
 
 
+@pytest.mark.slow
 @given(st.integers(0, 191), TOKENS, TOKENS, TOKENS, TOKENS, DATA, VALUES)
 def test_rfc5424_that_is_written_is_read(
     priority: int, host: str, app: str, pid: str, message_id: str, data: dict[str, dict[str, str]], message: str
@@ -191,6 +195,7 @@ def test_rfc5424_that_is_written_is_read(
     assert json.loads(field_text("$sd", record["sd"])) == data
 
 
+@pytest.mark.slow
 @given(st.integers(0, 191), TOKENS, TOKENS, st.integers(0, 2**22), VALUES)
 def test_rfc3164_that_is_written_is_read(priority: int, host: str, app: str, pid: int, message: str) -> None:
     text = f"<{priority}>Oct 11 22:14:15 {host} {app}[{pid}]: {message}"
@@ -218,6 +223,7 @@ ENVELOPES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(ENVELOPES)
 def test_envelope_that_is_written_is_read(envelope: dict[str, Value]) -> None:
     defaults = {"logger": "", "severity": 6, "payload": "", "fields": {}}

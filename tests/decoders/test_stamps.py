@@ -29,6 +29,7 @@ def read_as_program(layout: str, text: bytes, now: int = NOW, zone: tzinfo = UTC
         return None
 
 
+@pytest.mark.slow
 @given(MOMENTS, FRACTIONS, OFFSETS)
 def test_rfc3339_is_read_as_strptime_does(moment: datetime, fraction: str, offset: str) -> None:
     text = f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}{offset}".encode()
@@ -37,11 +38,13 @@ def test_rfc3339_is_read_as_strptime_does(moment: datetime, fraction: str, offse
     assert [read_rfc3339(text), read_rfc3339(text)] == [expected, expected]
 
 
+@pytest.mark.slow
 @given(st.from_regex(rb"[1-3][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-5][0-9]Z", fullmatch=True))
 def test_rfc3339_that_names_no_time_is_none(text: bytes) -> None:
     assert read_rfc3339(text) == read_as_program("2006-01-02T15:04:05Z07:00", text)
 
 
+@pytest.mark.slow
 @given(MOMENTS, st.integers(0, 2**32), st.sampled_from(ZONES))
 def test_rfc3164_is_read_as_strptime_does(moment: datetime, seconds: int, zone: tzinfo) -> None:
     """Whatever the year, the zone, and the time of reading, at the turn of the year and of the clock too."""
@@ -113,6 +116,7 @@ def test_memory_has_a_limit() -> None:
     assert long not in stamps.instants
 
 
+@pytest.mark.slow
 @given(st.from_regex(re.compile(RFC3164_PATTERN), fullmatch=True))
 def test_whatever_looks_like_a_stamp_of_rfc3164_is_read_or_names_no_day(text: bytes) -> None:
     instant = Stamps().read(text, NOW, UTC, use_current_year=True)

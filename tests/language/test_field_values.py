@@ -120,6 +120,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.binary() |
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_any_value_is_converted_or_fails_on_its_line_alone(value: Value) -> None:
     for convert in (field_text, field_int, field_float, field_number):
@@ -130,6 +131,7 @@ def test_any_value_is_converted_or_fails_on_its_line_alone(value: Value) -> None
         assert isinstance(result, bytes) == (convert is field_text)
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_int_fits_in_64_bits(value: Value) -> None:
     try:
