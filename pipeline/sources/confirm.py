@@ -54,11 +54,13 @@ class ConfirmingSource(StdinSource):
         """The answers that are not written yet. The first says that we are ready."""
         self.is_unsaved = False
         self.records: RecordWay | None = None
+        self.saved = self.surroundings.positions.get(name)
+        """The records that the last run had begun, until this one goes on with them."""
 
     @property
     def position(self) -> object:
         """The records that have begun: rsyslog was told that we have their lines, and sends them to nobody again."""
-        return None if self.records is None else list(self.records.joiner.spell()) or None
+        return self.saved if self.records is None else list(self.records.joiner.spell()) or None
 
     def prepare(self) -> None:
         super().prepare()
@@ -104,7 +106,7 @@ class ConfirmingSource(StdinSource):
     def resume_records(self, deliver: Deliver) -> None:
         """Go on with the records that the last run has begun; where no lines are joined any more, deliver them."""
         self.records = self.open_records(deliver)
-        saved = self.surroundings.positions.get(self.name)
+        saved, self.saved = self.saved, None
         if self.records is not None:
             self.records.resume(saved)
         elif block := release_records(saved):

@@ -22,6 +22,7 @@ class RecordSorter(RecordJoiner):
         self.header = header
 
     def join(self, block: bytes, now: float, *, is_ascii: bool) -> bytes:
+        others = self.counts.begun - len(self.begun)
         lines = split_lines(block)
         keys, messages = self.split_headers(lines, is_ascii=is_ascii)
         opens = self.find_openings(messages, is_ascii=is_ascii)
@@ -49,7 +50,7 @@ class RecordSorter(RecordJoiner):
                 ended.append(line)
         for key, parts in fresh.items():
             begun[key] = self.grow(begun.pop(key, None), parts, now)  # behind the others: it is the youngest
-        self.make_room(ended)
+        self.make_room(self.settings.max_open_records - others, ended)
         return join_lines(ended)
 
     def split_headers(self, lines: list[bytes], *, is_ascii: bool) -> tuple[list[Key], list[bytes]]:
@@ -66,9 +67,9 @@ class RecordSorter(RecordJoiner):
                 messages.append(line[len(match[0] or b"") :])
         return keys, messages
 
-    def make_room(self, ended: list[bytes]) -> None:
-        """Have those records end that have waited longest, if there are too many."""
-        while len(self.begun) > self.settings.max_open_records:
+    def make_room(self, places: int, ended: list[bytes]) -> None:
+        """Have those records end that have waited longest, if there are too many; other connections hold some, too."""
+        while len(self.begun) > max(places, 0):
             oldest = next(iter(self.begun))
             self.counts.evicted += 1
             ended.append(self.count(self.begun.pop(oldest)))

@@ -121,6 +121,19 @@ def test_record_that_waits_longest_makes_room() -> None:
     assert (joiner.counts.evicted, joiner.counts.begun) == (101, 2)
 
 
+def test_connections_of_a_source_share_the_limit() -> None:
+    """A stranger who opens many and invents hosts in each cannot fill our memory either."""
+    counts = RecordCounts()
+    settings = RecordSettings(record_start="^[A-Z]", record_header=HEADER, max_open_records=3)
+    first, second = (make_joiner(settings, counts) for _ in range(2))
+    assert feed(first, [b"a[1]: A", b"a[2]: B"]) == []
+    assert feed(second, [b"a[1]: C", b"a[2]: D"]) == [b"a[1]: C"]
+    assert counts.begun == 3
+    assert feed(first, [b"a[3]: E"]) == [b"a[1]: A"]
+    assert feed(first, [b"a[2]: F"]) == [b"a[2]: B"]
+    assert (counts.begun, counts.evicted) == (3, 2)
+
+
 def test_those_that_waited_too_long_end_alone() -> None:
     """The others wait on."""
     joiner = make(START)

@@ -447,6 +447,7 @@ async def test_record_whose_lines_are_confirmed_is_in_the_state(monkeypatch: pyt
     assert collector.lines == []
     assert json.loads(json.dumps({"-": first.source.position})) == state
     second = Conversation(state)
+    assert second.source.position == state["-"]  # the state is written before the source runs
     async with running(second.source) as collector:
         assert await second.ask() == b"OK\n"
         assert await second.ask(b"  at b\nNext\n") == b"OK\nOK\n"
@@ -455,6 +456,7 @@ async def test_record_whose_lines_are_confirmed_is_in_the_state(monkeypatch: pyt
     async with running(third.source) as collector:
         assert await third.ask() == b"OK\n"
         assert collector.lines == [b"Boom   at a"]
+        assert third.source.position is None
     for one in (first, second, third):
         one.close()
 
