@@ -54,7 +54,11 @@ class FieldChecker:
             self.expressions.refuse_untyped(subject, "it cannot be decoded")
 
     def decide(self) -> None:
-        """Let metrics hold Floats that fields are assigned to, where nothing else has decided what they hold."""
+        """Let metrics that fields are assigned to hold Floats, or texts, where nothing else has decided."""
+        fed = {resolve(term) for term in self.fed}
+        for metric in self.checked.metrics:
+            if metric.node.kind == "text" and resolve(metric.value_type) in fed:
+                agree(Type.STRING, metric.value_type)
         for term in self.fed:
             if known_type(term) is None:
                 agree(Type.FLOAT, term)
