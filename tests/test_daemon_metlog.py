@@ -163,10 +163,7 @@ async def test_what_no_store_would_make_any_more_is_let_go(
         async with running(replace(settings, metlog=replace(settings.metlog, endpoints=endpoints))) as client:
             values = await scrape(client)
     assert not [name for name in values if name.startswith("n_total")]
-    assert (
-        "1 metrics that messages had made are not taken up again, as no store would make them now: n_total."
-        in caplog.messages
-    )
+    assert "These metrics of messages begin anew, as no store would go on with them: n_total." in caplog.messages
 
 
 async def test_program_that_is_loaded_later_takes_its_names(settings: DaemonSettings, tmp_path: Path) -> None:

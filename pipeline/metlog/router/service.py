@@ -19,6 +19,9 @@ from pipeline.metrics import ROUTER, Metric, Store
 
 logger = logging.getLogger(__name__)
 
+MAX_NAMED = 10
+"""Metrics that one message of the log names."""
+
 
 class RouterService:
     """What `settings` describe, wired. `prepare` it, then run `run` on Trio; `deliver` is for sources of envelopes."""
@@ -72,10 +75,11 @@ class RouterService:
         """Go on with the metrics of an earlier run that messages had made, as far as the settings still would."""
         lost = [metric.name for metric in metrics if metric.program == ROUTER and not self.restore_metric(metric, now)]
         if lost:
+            more = f", and {len(lost) - MAX_NAMED} more" if len(lost) > MAX_NAMED else ""
             logger.warning(
-                "%d metrics that messages had made are not taken up again, as no store would make them now: %s.",
-                len(lost),
-                ", ".join(lost[:10]) + (", …" if len(lost) > 10 else ""),
+                "These metrics of messages begin anew, as no store would go on with them: %s%s.",
+                ", ".join(lost[:MAX_NAMED]),
+                more,
             )
 
     def restore_metric(self, metric: Metric, now: int) -> bool:

@@ -62,9 +62,9 @@ def test_each_metric_goes_on_in_a_store_that_would_make_it(caplog: pytest.LogCap
         "b_total": ("logger", "route"),
     }
     assert caplog.messages == [
-        "12 metrics that messages had made are not taken up again, as no store would make them now: "
+        "These metrics of messages begin anew, as no store would go on with them: "
         "lost0_total, lost1_total, lost2_total, lost3_total, lost4_total, lost5_total, lost6_total, lost7_total, "
-        "lost8_total, lost9_total, …."
+        "lost8_total, lost9_total, and 2 more."
     ]
 
 
