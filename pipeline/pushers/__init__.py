@@ -1,14 +1,48 @@
-"""Sends metrics out on a timer: a table of destinations, and one schedule for all of them."""
+"""Sends metrics out on a timer: a table of destinations, and one schedule for all of them.
+
+The ways to a destination are for others too who send something: connections, and requests over HTTP.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.push_settings import PushSettings
+from pipeline.pushers.compression import compress
+from pipeline.pushers.connection import DatagramConnection, UnixConnection, spell_place
 from pipeline.pushers.pusher import PushContext, Pusher
 from pipeline.pushers.schedule import Pushes, PushTask, describe_failure
 
-__all__ = ["PUSHERS", "PushContext", "PushTask", "Pusher", "Pushes", "describe_failure", "make_pushers"]
+if TYPE_CHECKING:
+    from pipeline.pushers.http import Answer, HttpConnection
+
+__all__ = [
+    "PUSHERS",
+    "Answer",
+    "DatagramConnection",
+    "HttpConnection",
+    "PushContext",
+    "PushTask",
+    "Pusher",
+    "Pushes",
+    "UnixConnection",
+    "compress",
+    "describe_failure",
+    "make_http_connection",
+    "make_pushers",
+    "spell_place",
+]
+
+
+def make_http_connection(
+    url: str, headers: Mapping[str, str], ca: Path | None = None, ca_name: str = "--push_ca"
+) -> HttpConnection:
+    """Return the way to an HTTP server, as `HttpConnection` says."""
+    from pipeline.pushers.http import HttpConnection
+
+    return HttpConnection(url, headers, ca, ca_name)
 
 
 def make_graphite_pusher(settings: PushSettings, _context: PushContext) -> Pusher | None:

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.endpoint_settings import QueueSettings
 from pipeline.errors import PushError
 from pipeline.metlog.endpoints.queued_endpoint import QueuedEndpoint
-from pipeline.pushers.compression import compress
-from pipeline.pushers.http import Answer, HttpConnection
+from pipeline.pushers import compress, make_http_connection
+
+if TYPE_CHECKING:
+    from pipeline.pushers import Answer
 
 ABOUT_THE_REQUEST = (400, 413, 422)
 FOR_THE_OPERATOR = (401, 403, 404, 407)
@@ -42,7 +45,7 @@ class HttpEndpoint(QueuedEndpoint):
         ca: Path | None,
     ) -> None:
         """`secrets` are never shown, nor is what stands in `headers`, also if the server says it."""
-        connection = HttpConnection(url, headers, ca, f"metlog.endpoint.{name}.ca")
+        connection = make_http_connection(url, headers, ca, f"metlog.endpoint.{name}.ca")
         connection.secrets = tuple(sorted({*connection.secrets, *filter(None, secrets)}, key=len, reverse=True))
         super().__init__(name, connection.url, settings)
         self.connection = connection

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pipeline.endpoint_settings import SentryEndpointSettings
 from pipeline.metlog.endpoints.endpoint import EndpointContext
@@ -23,7 +24,9 @@ from pipeline.metlog.endpoints.sentry_protocol import (
     write_envelope,
     write_report,
 )
-from pipeline.pushers.http import Answer
+
+if TYPE_CHECKING:
+    from pipeline.pushers import Answer
 
 DEFAULT_VARIABLE = "SENTRY_DSN"
 # Less is not worth it.

@@ -21,7 +21,7 @@ from pipeline.metlog.endpoints.entry import Entry
 from pipeline.metlog.endpoints.queued_endpoint import QueuedEndpoint
 from pipeline.metlog.endpoints.reading import read_entry
 from pipeline.metlog.endpoints.syslog_message import SyslogForm
-from pipeline.pushers.connection import UnixConnection
+from pipeline.pushers import UnixConnection
 
 UNSENDABLE = (errno.EMSGSIZE, errno.EINVAL)
 
