@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,18 @@ class EmitSettings:
         if self.count is None:
             return None if self.duration_seconds or self.lines else 1
         return self.count or None
+
+    @property
+    def wanted(self) -> int | None:
+        """How many there will be, if nothing is slower than it should be; None if nobody can know."""
+        if self.lines is not None and not self.is_repeated:
+            return None
+        numbers = [] if self.limit is None else [self.limit]
+        if self.rate and self.duration_seconds:
+            numbers.append(math.ceil(self.rate * round(self.duration_seconds * 1e9) / 1e9))
+        elif self.duration_seconds:
+            return None
+        return min(numbers, default=None)
 
     @property
     def is_repeated(self) -> bool:

@@ -260,6 +260,34 @@ def test_dropped_messages_are_told_and_fail(senders: int) -> None:
     assert tail == f": no room ({dropped}). The last one: no room: The receiver's queue is full.\n"
 
 
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, 1),
+        ({"count": 5}, 5),
+        ({"count": 0}, None),
+        ({"duration_seconds": 2.0}, None),
+        ({"duration_seconds": 2.0, "count": 5}, None),
+        ({"duration_seconds": 0.25, "rate": 10}, 3),
+        ({"duration_seconds": 2.0, "rate": 10, "count": 5}, 5),
+        ({"lines": Path("log")}, None),
+        ({"lines": Path("log"), "count": 5}, 5),
+        ({"lines": Path("-"), "count": 5}, None),
+    ],
+)
+def test_how_many_there_will_be(changes: dict[str, object], wanted: int | None) -> None:
+    """If nothing is too slow; None if nobody can know."""
+    assert make_settings(**changes).wanted == wanted
+
+
+def test_rate_that_is_not_reached_is_told() -> None:
+    """No machine sends a thousand million messages per second."""
+    result = invoke("emit", "--to", "file://out", "--rate", "1000000000", "--duration", "10ms")
+    sent = Path("out").read_bytes().count(b"\n")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == f"{10_000_000 - sent} fewer than the rate makes in that time."
+
+
 def test_messages_that_are_too_large_are_told() -> None:
     """They are sent with a part of their payload, which is no failure."""
     os.mkfifo("pipe")

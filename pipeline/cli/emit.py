@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def emit(**values: object) -> None:
     """Send messages of metlog, or plain lines, to the daemon or to others, at a rate: for load, and to try things.
 
-    It tells how many were sent and dropped, and how long a send took. The exit status is 1 if not all were sent.
+    It tells how many were sent and dropped, and how long a send took. The exit status is 1 if not all were sent,
+    or the rate was not reached.
 
     \b
     One counter, to see how it comes out:
@@ -39,8 +40,7 @@ def emit(**values: object) -> None:
     settings = fill(EmitSettings, values)
     emitter = Emitter(settings)
     emitter.start()
-    # While the time is what ends it, nobody knows how many there will be; a bar moves all the same.
-    with show_progress(settings.limit or settings.rate * round(settings.duration_seconds), in_bytes=False) as advance:
+    with show_progress(settings.wanted or 0, in_bytes=False) as advance:
         outcome = emitter.run(advance)
     print_outcome(outcome, on_stderr=settings.to == "-")
     exit_with(failed=not outcome.is_complete)

@@ -50,6 +50,8 @@ class Outcome:
     last_failure: str = ""
     elapsed: int = 0
     """In ns, from the first to the last."""
+    missing: int = 0
+    """Those that were not made in time: the receiver, or this machine, was slower than the rate."""
     is_cut_short: bool = False
     """Whether somebody ended it before all were sent that were asked for."""
     durations: Durations = field(default_factory=Durations)
@@ -57,7 +59,7 @@ class Outcome:
     @property
     def is_complete(self) -> bool:
         """Whether all that were asked for were sent."""
-        return self.sent == self.taken and not self.is_cut_short
+        return self.sent == self.taken and not self.missing and not self.is_cut_short
 
     def merge(self, other: Outcome) -> None:
         """Add that of another sender, which was at work at the same time."""
@@ -80,6 +82,8 @@ class Outcome:
         if self.sent:
             median, slow = (self.durations.find_quantile(share) / 1e3 for share in (0.5, 0.99))
             lines.append(f"Half of the sends took up to {median:.1f} µs, 99 of 100 up to {slow:.1f} µs.")
+        if self.missing:
+            lines.append(f"{self.missing} fewer than the rate makes in that time.")
         if self.shortened:
             lines.append(f"{self.shortened} were too large, and sent with a part of their payload.")
         if self.dropped:

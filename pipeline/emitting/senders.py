@@ -55,10 +55,13 @@ class Emitter:
             emission = Emission(self.settings, self.sender, time.monotonic_ns(), Clock())
             contents = list_contents(self.settings, 0, os.uname().nodename, os.getpid())
             with stopping(emission):
-                return emission.run(contents, tell)
-        with passing_on(self.processes):
-            outcomes = list(self.collect(tell))
-        return merge_all(outcomes)
+                outcome = emission.run(contents, tell)
+        else:
+            with passing_on(self.processes):
+                outcome = merge_all(list(self.collect(tell)))
+        if self.settings.wanted is not None and not outcome.is_cut_short:
+            outcome.missing = max(self.settings.wanted - outcome.taken, 0)
+        return outcome
 
     def collect(self, tell: Tell) -> Iterator[Outcome]:
         """Yield what became of each process, as they end; one that was killed has sent nothing that is known of."""

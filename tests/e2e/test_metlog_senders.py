@@ -71,12 +71,13 @@ def test_messages_become_entries_of_the_journal(journal: Site) -> None:
         "first\nMESSAGE=second", type="oldstyle", severity=3, fields={"path": "/a\nPRIORITY=0", "größe": 5, "on": True}
     )
     large = make_message("x" * 500_000, type="oldstyle")
+    many = make_message("many", type="oldstyle", fields={f"n{number}": number for number in range(2000)})
     with journal.run_journald():
-        for message in (counter, log, large):
+        for message in (counter, log, large, many):
             sender.send_message(message)
-        entries = wait_entries(journal, 3)
+        entries = wait_entries(journal, 4)
     sender.close()
-    assert (sender.counts.sent, sender.counts.dropped, sender.counts.shortened) == (3, 0, 0)
+    assert (sender.counts.sent, sender.counts.dropped, sender.counts.shortened) == (4, 0, 0)
     assert json.loads(entries[0]["MESSAGE"]) == counter
     assert entries[0]["PRIORITY"] == "6"
     wanted = {
@@ -92,6 +93,9 @@ def test_messages_become_entries_of_the_journal(journal: Site) -> None:
     }
     assert {name: entries[1].get(name) for name in wanted} == wanted
     assert entries[2]["MESSAGE"] == "x" * 500_000
+    assert entries[3]["METLOG_FIELD_N199"] == "199"
+    assert "METLOG_FIELD_N200" not in entries[3]
+    assert entries[3]["METLOG_FIELDS_LEFT_OUT"] == "1800"
 
 
 def test_journald_that_goes_and_comes_back(journal: Site) -> None:

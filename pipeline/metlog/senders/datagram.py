@@ -18,11 +18,17 @@ OWN_FAULTS = frozenset({errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM})
 
 
 def spell_address(path: str | os.PathLike[str]) -> str | bytes:
-    """Return the address of a unix socket: a path, or a name behind an `@`. Raises `SenderError`."""
+    """Return the address of a unix socket: a path, or a name behind an `@`. Raises `SenderError`.
+
+    The path is made absolute, as an application may go to another folder, unless it is too long for that.
+    """
     text = os.fspath(path)
     if not text or "\0" in text or text == "@" or len(os.fsencode(text)) > MAX_PATH_BYTES:
         raise SenderError(f"A unix socket has a path of 1 to {MAX_PATH_BYTES} bytes, not {text!r}.")
-    return b"\0" + os.fsencode(text[1:]) if text.startswith("@") else text
+    if text.startswith("@"):
+        return b"\0" + os.fsencode(text[1:])
+    absolute = os.path.abspath(text)  # noqa: PTH100 - a path is only a text here
+    return absolute if len(os.fsencode(absolute)) <= MAX_PATH_BYTES else text
 
 
 class UnixDatagramSender(ByteSender):

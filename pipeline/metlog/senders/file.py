@@ -31,7 +31,7 @@ class FileSender(ByteSender):
         max_bytes: int = MAX_BYTES,
     ) -> None:
         super().__init__(timeout_seconds=0.0, max_bytes=max_bytes)
-        self.path = os.fspath(filepath)
+        self.path = os.path.abspath(filepath)  # noqa: PTH100 - a path is only a text here
         self.formatter = find_callable(formatter)
         self.file: io.FileIO | None = None
         self.identity = (0, 0)

@@ -34,6 +34,7 @@ SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SE
 
 PREFIX = "METLOG_"
 FIELD_PREFIX = "METLOG_FIELD_"
+LEFT_OUT = "METLOG_FIELDS_LEFT_OUT"
 MAX_NAME = 64
 NOT_IN_NAME = re.compile("[^A-Z0-9_]")
 
@@ -52,7 +53,7 @@ class JournalSender(UnixDatagramSender):
     """Sends to journald.
 
     MESSAGE is the payload of log messages, and the whole message as JSON for other types; `fields` become
-    METLOG_FIELD_NAME, the first 200 of them.
+    METLOG_FIELD_NAME, the first 200 of them; METLOG_FIELDS_LEFT_OUT says how many more there were.
     """
 
     def __init__(
@@ -90,7 +91,10 @@ class JournalSender(UnixDatagramSender):
 
 def name_fields(fields: object) -> dict[str, object]:
     """Return the fields of a message by their names in the journal."""
-    return dict(list_fields(fields)) if isinstance(fields, dict) else {}
+    if not isinstance(fields, dict):
+        return {}
+    left_out = len(fields) - MAX_FIELDS
+    return dict(list_fields(fields)) | ({LEFT_OUT: left_out} if left_out > 0 else {})
 
 
 def list_fields(fields: dict[str, object]) -> Iterator[tuple[str, object]]:

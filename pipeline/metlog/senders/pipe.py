@@ -31,7 +31,7 @@ class PipeSender(ChannelSender):
         max_bytes: int = MAX_BYTES,
     ) -> None:
         super().__init__(timeout_seconds=timeout_seconds, max_bytes=max_bytes)
-        self.path = os.fspath(path)
+        self.path = os.path.abspath(path)  # noqa: PTH100 - a path is only a text here
         self.pipe: io.FileIO | None = None
         self.is_guarded = False
 

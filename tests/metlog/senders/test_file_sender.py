@@ -77,6 +77,16 @@ def test_folder_that_is_missing(tmp_path: Path) -> None:
     assert read_payloads(path) == ["2"]
 
 
+def test_application_that_goes_to_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file stays where it was meant."""
+    monkeypatch.chdir(tmp_path)
+    sender = FileSender("log")
+    monkeypatch.chdir("/")
+    sender.send_message(make_message())
+    sender.close()
+    assert read_payloads(tmp_path / "log") == ["1"]
+
+
 def test_full_disk() -> None:
     """It is counted, with what the system says."""
     sender = FileSender("/dev/full")
