@@ -7,6 +7,7 @@ works again, told in a message of type `metlog.dropped`.
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import socket
@@ -78,7 +79,6 @@ class MetlogClient(OldStyle):
         self._config = "{}"
         self._dynamic_methods: dict[str, Plugin] = {}
         self._configured_methods: set[str] = set()
-        self._noop_timer = NoTimer(self, "")
         self._stamper = Stamper()
         self._reporter = Reporter(report_seconds)
         self.setup(
@@ -222,7 +222,7 @@ class MetlogClient(OldStyle):
     ) -> Timer:
         """Return a timer, for `with` or as a decorator; one that does nothing if its name or `*` is disabled."""
         if self._disabled_timers and not self._disabled_timers.isdisjoint((name, "*")):
-            return self._noop_timer
+            return NoTimer(self, name)
         return Timer(self, name, logger, severity, fields, read_rate(rate))
 
     def round_milliseconds(self, nanoseconds: int) -> float:
@@ -351,11 +351,19 @@ class MetlogClient(OldStyle):
         reporter = self._reporter
         reporter.owes = True
         reporter.reason = reason[:MAX_REASON]
-        news = reporter.find_line(self.counts.lost, time.monotonic())
+        self._write_report(reporter.find_line(self.counts.lost, time.monotonic()))
+
+    def _report_rest(self) -> None:
+        """Write what no line has told, at the end of the process."""
+        if not self._watch.is_silent():
+            self._count_drops()
+        self._write_report(self._reporter.find_rest(self.counts.lost))
+
+    def _write_report(self, news: int) -> None:
         if news:
-            sender = self._sender.__class__.__name__
+            sender, reason = self._sender.__class__.__name__, self._reporter.reason
             many = "1 message was" if news == 1 else f"{news} messages were"
-            write_line(f"metlog: {many} lost by the client {self.logger!r}, last by {sender}: {reporter.reason!r}")
+            write_line(f"metlog: {many} lost by the client {self.logger!r}, last by {sender}: {reason!r}")
 
     def _tell_losses(self) -> None:
         """Send how many were lost, past the filters, unless there was such a message within the last minute."""
@@ -394,7 +402,13 @@ def _start_all_anew() -> None:
         client._start_anew()  # noqa: SLF001 - of this module
 
 
+def _report_all_rest() -> None:
+    for client in list(_CLIENTS):
+        client._report_rest()  # noqa: SLF001 - of this module
+
+
 os.register_at_fork(after_in_child=_start_all_anew)
+atexit.register(_report_all_rest)
 
 
 def collect_names(names: Iterable[str] | None) -> frozenset[str]:

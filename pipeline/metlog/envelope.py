@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 
-from pipeline.metlog.harmless import Mender, is_plain, is_text, make_text, write_json
+from pipeline.metlog.harmless import MAX_INT, Mender, is_plain, is_text, make_text, write_json
 
 ENV_VERSION = "0.8"
 NAMES = (
@@ -94,10 +94,15 @@ def is_whole(message: Message) -> bool:
         and "fields" in message
         and len(message) == 9
         and type(message["timestamp"]) is str
-        and type(message["metlog_pid"]) is int
+        and is_process(message["metlog_pid"])
         and type(message["metlog_hostname"]) is str
         and type(message["env_version"]) is str
     )
+
+
+def is_process(number: object) -> bool:
+    """Tell whether a value can be the number of a process."""
+    return type(number) is int and 0 <= number <= MAX_INT
 
 
 def complete(message: Message, severity: int = DEFAULT_SEVERITY) -> bool:
@@ -134,7 +139,7 @@ def restore(message: Mapping[str, object], defaults: Message) -> Message:
     for name in ("env_version", "metlog_hostname"):
         whole[name] = make_text(whole[name])
     whole["timestamp"] = read_stamp(whole["timestamp"]) or defaults["timestamp"]
-    if type(whole["metlog_pid"]) is not int:
+    if not is_process(whole["metlog_pid"]):
         whole["metlog_pid"] = defaults["metlog_pid"]
     more = {name: value for name, value in message.items() if name not in defaults}
     return {**whole, **mender.mend_fields(more)} if more else whole

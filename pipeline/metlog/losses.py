@@ -133,6 +133,12 @@ class Reporter:
         if self.interval_seconds is None or (self.next_line is not None and now < self.next_line):
             return 0
         self.next_line = now + self.interval_seconds
+        return self.find_rest(lost)
+
+    def find_rest(self, lost: int) -> int:
+        """Return how many losses no line has told, at the end; 0 if none is to tell any."""
+        if self.interval_seconds is None:
+            return 0
         news, self.told_line = lost - self.told_line, lost
         return news
 

@@ -200,6 +200,14 @@ def test_time_stamp_of_other_hands_is_written_as_ours(stamp: object, sent: str) 
     assert read_message(client)["timestamp"] == sent
 
 
+@pytest.mark.parametrize(("number", "sent"), [(0, 0), (5, 5), (-1, None), (2**64, None), (True, None), ("5", None)])
+def test_process_of_other_hands_is_a_number(number: object, sent: int | None) -> None:
+    """Of 64 bits; or it is ours."""
+    client = make_client()
+    client.send_message({"type": "audit", "metlog_pid": number})
+    assert read_message(client)["metlog_pid"] == (os.getpid() if sent is None else sent)
+
+
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(st.text(st.characters()), VALUES, VALUES, VALUES, VALUES, VALUES)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable
 
 import pytest
 
-from pipeline.metlog.client import MetlogClient, _start_all_anew
+from pipeline.metlog.client import MetlogClient, _report_all_rest, _start_all_anew
 from pipeline.metlog.losses import Reporter
 from pipeline.metlog.senders import DebugCaptureSender, StdLibLoggingSender
+from pipeline.metlog.timers import MAX_RESULTS
 from tests.metlog.generator_clients import DroppingSender, FailingSender, Message, make_client, read_messages
 
 
@@ -46,6 +48,36 @@ def test_all_are_told_where_the_interval_is_none(capsys: pytest.CaptureFixture[s
     client.setup(sender, "shop", report_seconds=None)
     client.incr("x")
     assert capsys.readouterr().err == ""
+
+
+def test_rest_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the sender has dropped at last, too; and nothing twice."""
+    sender = DroppingSender()
+    client = MetlogClient(sender, "shop")
+    client.incr("x")
+    client.incr("x")
+    sender.counts.drop("no room", "at the end")
+    capsys.readouterr()
+    _report_all_rest()
+    line = "metlog: 2 messages were lost by the client 'shop', last by DroppingSender: 'no room: at the end'\n"
+    assert capsys.readouterr().err.count(line) == 1
+    client.setup(sender, "shop", report_seconds=None)
+    client.incr("x")
+    _report_all_rest()
+    assert capsys.readouterr().err == ""
+
+
+def test_client_that_nobody_uses_is_gone() -> None:
+    """At once, and its sender with it: nothing refers back to it."""
+    client = make_client()
+    with client.timer("x"):
+        client.incr("x")
+    sender = weakref.ref(client.sender)
+    for _ in range(MAX_RESULTS):  # a thread or task knows its last results
+        with make_client().timer("y"):
+            pass
+    del client
+    assert sender() is None
 
 
 def test_without_standard_error_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
