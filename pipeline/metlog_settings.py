@@ -52,7 +52,7 @@ class StoreEndpointSettings(EndpointSettings):
 
     prefix: str = ""
     labels: tuple[str, ...] = ()
-    """The fields that become labels, beside the logger."""
+    """The fields that become labels, beside the logger; of the envelope `metlog_hostname` and the like can be, too."""
     buckets: tuple[float, ...] = TIMER_BUCKETS
     # Names are what senders like, and each makes a metric; an application has some tens of them.
     max_metrics: int = 1000

@@ -37,6 +37,9 @@ REFUSAL_INTERVAL = 10 * 10**9
 
 MILLISECONDS = 1000.0
 
+ENVELOPE_LABELS = ("severity", "metlog_pid", "metlog_hostname")
+"""Labels that are read of the envelope itself, if they are listed: gauges of several hosts would overwrite each other."""
+
 EXPLANATIONS = {
     "type": "it is no counter, timer or gauge",
     "name": "its fields have no name that a metric can have",
@@ -129,7 +132,8 @@ class StoreEndpoint(Endpoint):
         """Return the label values of a message; one whose field is absent is empty."""
         sender = cast("str", record["logger"])
         names = self.settings.labels
-        key = (encode(sender), *(encode(spell_value(fields.get(name))) for name in names))
+        values = [(record if name in ENVELOPE_LABELS else fields).get(name) for name in names]
+        key = (encode(sender), *(encode(spell_value(value)) for value in values))
         if not names and len(sender) <= MAX_REMEMBERED_CHARACTERS:
             if len(self.keys) >= MAX_REMEMBERED:
                 self.keys.clear()

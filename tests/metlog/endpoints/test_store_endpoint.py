@@ -106,6 +106,16 @@ def test_fields_become_labels_if_the_operator_lists_them() -> None:
     assert [key for _, key in read_series(endpoint)] == [(b"shop", b"/a", b"200"), (b"shop", b"", b"")]
 
 
+def test_what_the_envelope_says_of_its_sender_can_be_a_label() -> None:
+    """Or gauges of two hosts would overwrite each other. A field of that name is not meant."""
+    endpoint = make_endpoint(labels=("metlog_hostname", "severity", "metlog_pid"))
+    for host, pid in (("a", 5), ("b", None)):
+        fields = {"name": "queue", "metlog_hostname": "x"}
+        message = make_message(type="gauge", payload="1", fields=fields, metlog_hostname=host, metlog_pid=pid)
+        endpoint.take([message], NOW)
+    assert [key for _, key in read_series(endpoint)] == [(b"", b"a", b"6", b"5"), (b"", b"b", b"6", b"")]
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "prefix", "full_name"),
     [
