@@ -38,7 +38,7 @@ REFUSAL_INTERVAL = 10 * 10**9
 MILLISECONDS = 1000.0
 
 ENVELOPE_LABELS = ("severity", "metlog_pid", "metlog_hostname")
-"""Labels that are read of the envelope itself, if they are listed: gauges of several hosts would overwrite each other."""
+"""Labels that are read of the envelope itself, if they are listed: gauges of two hosts would overwrite each other."""
 
 EXPLANATIONS = {
     "type": "it is no counter, timer or gauge",
