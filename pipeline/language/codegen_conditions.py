@@ -100,6 +100,8 @@ class ConditionGenerator(ValueGenerator):
         self.tried.append(use)
         if use.subject is None:
             record = self.fields.decode_line(use)
+        elif isinstance(use.subject, Capture):
+            record = py.call(self.fields.reader(use), self.group_text(use.subject))
         else:
             record = py.call(self.fields.reader(use), self.as_type(use.subject, Type.STRING))
         code = py.compare(py.walrus(use.local, record), "is not", py.constant(None))
