@@ -87,9 +87,10 @@ async def test_batch_has_as_many_messages_and_bytes_as_are_set() -> None:
         assert list_batches(peer) == [[0, 1, 2], [3], [4], [5]]
 
 
+@pytest.mark.slow
 async def test_first_of_a_batch_waits_for_others(autojump_clock: MockClock) -> None:
     """As long as is set, or until the batch is full."""
-    autojump_clock.autojump_threshold = 0.01  # real connections take a moment
+    autojump_clock.autojump_threshold = 0.1  # real connections take a moment
     async with serving() as peer:
         settings = HttpEndpointSettings(url=peer.url, batch_messages=3, batch_delay_seconds=5)
         async with running(settings) as endpoint:
@@ -127,7 +128,7 @@ async def test_destination_that_asks_for_it_is_left_alone(
     asked: str, left_alone: float, autojump_clock: MockClock
 ) -> None:
     """Longer than it would be otherwise, but not for a year; and not at the end either."""
-    autojump_clock.autojump_threshold = 0.01
+    autojump_clock.autojump_threshold = 0.1
     async with serving(Reply(503, headers={"retry-after": asked}), Reply()) as peer:
         settings = HttpEndpointSettings(url=peer.url, batch_delay_seconds=0)
         async with running(settings) as endpoint:
