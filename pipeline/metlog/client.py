@@ -13,10 +13,11 @@ import random
 import socket
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from types import MethodType
 
+from pipeline.metlog.arguments import collect_names, name_fields, read_rate, read_time, write_number
 from pipeline.metlog.envelope import (
     DEFAULT_SEVERITY,
     ENV_VERSION,
@@ -107,7 +108,7 @@ class MetlogClient(OldStyle):
         self.logger = logger or ""
         self.severity = severity
         self._disabled_timers = collect_names(disabled_timers)
-        self.filters: Sequence[Filter] = list(filters or ())
+        self.filters: list[Filter] = list(filters or ())
         self.timer_digits = min(max(timer_digits, 0), 3)
         self._reporter.interval_seconds = report_seconds
         self.sender = NoSendSender() if sender is None else sender
@@ -409,51 +410,3 @@ def _report_all_rest() -> None:
 
 os.register_at_fork(after_in_child=_start_all_anew)
 atexit.register(_report_all_rest)
-
-
-def collect_names(names: Iterable[str] | None) -> frozenset[str]:
-    """Return names as a set; one alone may be given as text."""
-    return frozenset({names} if isinstance(names, str) else names or ())
-
-
-def name_fields(name: str, rate: float, fields: object) -> dict[str, object]:
-    """Return the fields of a counter, timer or gauge. The caller's stay as they are."""
-    if fields is None:
-        return {"name": name, "rate": rate}
-    if isinstance(fields, Mapping):
-        return {**fields, "name": name, "rate": rate}
-    return {"value": fields, "name": name, "rate": rate}
-
-
-def read_rate(rate: object) -> float:
-    """Return a rate between 0 and 1; 1 for what is none."""
-    try:
-        number = float(rate)  # type: ignore[arg-type]
-    except Exception:  # noqa: BLE001 - it is the application's object
-        return 1.0
-    return min(max(number, 0.0), 1.0) if number == number else 1.0
-
-
-def write_number(number: object) -> object:
-    """Return a number as text, and what is none as it is."""
-    return str(number) if type(number) is int or type(number) is float else number
-
-
-def read_time(timestamp: object, now: int) -> int:
-    """Return a time in ns since 1970, to the microsecond; `now` if it is none, or none that a time stamp can show."""
-    try:
-        if isinstance(timestamp, datetime):
-            microseconds = (timestamp.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
-        elif isinstance(timestamp, int | float):
-            microseconds = round(timestamp * 1_000_000)
-        else:
-            return now
-    except (ValueError, OverflowError):
-        return now
-    return microseconds * 1000 if 0 <= microseconds < MAX_TIME else now
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-MAX_TIME = 253_402_300_800_000_000
-"""The year 10000, in microseconds since 1970."""

@@ -59,6 +59,17 @@ def test_timer_that_was_measured_elsewhere_is_always_sent(client: MetlogClient) 
     assert messages[0]["fields"] == {"name": "query", "rate": 0.01}
 
 
+@pytest.mark.parametrize(
+    ("number", "payload"),
+    [(-3, "-3"), (1e300, "1e+300"), (2**70, str(2**70)), (10**5000, "<number of 16610 bits>"), ("7", "7"), (None, "")],
+    ids=range(6),
+)
+def test_number_is_written_whatever_it_is(client: MetlogClient, number: object, payload: str) -> None:
+    """What is none, the router refuses."""
+    client.incr("x", number)  # type: ignore[arg-type]
+    assert read_message(client)["payload"] == payload
+
+
 def test_name_of_a_metric_is_the_one_of_the_call(client: MetlogClient) -> None:
     """A field of the same name does not change it."""
     client.incr("logins", fields={"name": "x", "rate": 9})

@@ -11,7 +11,8 @@ import json
 from collections.abc import Callable
 from typing import Self, cast
 
-from pipeline.metlog.client import MetlogClient, collect_names
+from pipeline.metlog.arguments import collect_names
+from pipeline.metlog.client import MetlogClient
 from pipeline.metlog.decorators.util import return_fq_name
 from pipeline.metlog.registry import CLIENT_HOLDER
 from pipeline.metlog.wrapping import Function, relay
