@@ -67,6 +67,8 @@ class StoreEndpoint(Endpoint):
         self.keys: dict[str, tuple[bytes, ...]] = {}
         """Label values, by logger, where there are no other labels."""
         self.limit = RateLimit(REPORT_INTERVAL)
+        self.untold = 0
+        """Refusals since the log told of one."""
         self.counts.refusals = dict.fromkeys(EXPLANATIONS, 0)
 
     def take(self, messages: Sequence[Message], now: int) -> None:
@@ -74,7 +76,7 @@ class StoreEndpoint(Endpoint):
         if abs(now - self.forgot) >= REFUSAL_INTERVAL:
             self.forget_refusals(now)
         places, keys = self.places, self.keys if not self.settings.labels else {}
-        refused = 0
+        refused: list[tuple[Message, str]] = []
         for message in messages:
             record = message.record
             fields = cast("Mapping[str, Value]", record["fields"])
@@ -85,10 +87,12 @@ class StoreEndpoint(Endpoint):
             key = keys.get(record["logger"]) or self.find_key(record, fields)  # type: ignore[arg-type] # it is a text
             reason = place.count(record, fields, key, now)
             if reason:
-                refused += 1
-                self.refuse(message, reason, now)
+                refused.append((message, reason))
+                self.counts.refusals[reason] += 1
         self.counts.taken += len(messages)
-        self.counts.delivered += len(messages) - refused
+        self.counts.delivered += len(messages) - len(refused)
+        if refused:
+            self.note_refusals(len(refused), *refused[-1], now)
 
     def forget_refusals(self, now: int) -> None:
         """Try names again that were refused: there may be room for them, or they are free."""
@@ -140,18 +144,19 @@ class StoreEndpoint(Endpoint):
             self.keys[sender] = key
         return key
 
-    def refuse(self, message: Message, reason: str, now: int) -> None:
-        """Count a message that is no series, and say so, at a limited rate."""
-        self.counts.refused += 1
-        self.counts.refusals[reason] += 1
+    def note_refusals(self, count: int, message: Message, reason: str, now: int) -> None:
+        """Count the messages of a batch that are no series, and tell of `message`, the last, at a limited rate."""
         record, fields = message.record, cast("Mapping[str, Value]", message.record["fields"])
+        self.counts.refused += count
         self.counts.last_refusal = (
             f"a message of type {show(record['type'])} and name {show(fields.get('name'))} "
             f"from {show(record['logger']) or 'nobody'}: {EXPLANATIONS[reason]}"
         )
-        if (suppressed := self.limit.admit(now)) is not None:
-            more = f" {suppressed} were refused since the last report." if suppressed else ""
+        self.untold += count
+        if self.limit.admit(now) is not None:
+            more = f" {self.untold - 1} others were since the last report." if self.untold > 1 else ""
             logger.warning("Metlog endpoint %s refuses %s.%s", self.name, self.counts.last_refusal, more)
+            self.untold = 0
 
 
 class Place(ABC):

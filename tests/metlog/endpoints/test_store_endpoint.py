@@ -187,7 +187,7 @@ def test_refusals_are_told_once_in_a_while(caplog: pytest.LogCaptureFixture) -> 
         f"Metlog endpoint store refuses a message of type gauge and name {'x' * 100} from shop\ufffd: "
         "its fields have no name that a metric can have.",
         "Metlog endpoint store refuses a message of type oldstyle and name  from nobody: it is no counter, timer or "
-        "gauge. 3 were refused since the last report.",
+        "gauge. 3 others were since the last report.",
     ]
 
 
