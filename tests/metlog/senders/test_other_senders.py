@@ -32,6 +32,7 @@ from pipeline.metlog.senders import (
     ZmqPubSender,
     open_sender,
 )
+from pipeline.metlog.senders.addresses import SCHEMES
 from pipeline.metlog.senders.sender import FAILED, FULL, LOOP, NO_JSON, UNWANTED
 from tests.metlog.senders.peers import DEADLINE_SECONDS, make_message, read_payload
 
@@ -276,6 +277,17 @@ def test_each_sender_has_a_short_name() -> None:
     classes = {kind for kind in vars(senders).values() if inspect.isclass(kind) and issubclass(kind, Sender)}
     unnamed = {kind.__name__ for kind in classes - set(SENDERS.values())}
     assert unnamed == {"ByteSender", "QueuedSender", "Sender", "StreamSender", "ZmqHandshakePubSender", "ZmqPubSender"}
+
+
+def test_each_sender_is_documented() -> None:
+    """docs/metlog.md has each class, and each short name in a table; each scheme of an address too."""
+    page = (ROOT / "docs" / "metlog.md").read_text(encoding="utf-8")
+    table = page.partition("| Class | Short name |")[2].partition("\n\n")[0]
+    classes = {name for name, kind in vars(senders).items() if inspect.isclass(kind) and issubclass(kind, Sender)}
+    unsaid = {name for name in classes - {"Sender", "ByteSender"} if f"`{name}(" not in page}
+    assert unsaid == set()
+    assert [name for name in SENDERS if f"`{name}`" not in table] == []
+    assert [scheme for scheme in SCHEMES if f"`{scheme}" not in table] == []
 
 
 def test_names_of_metlog_py_are_there() -> None:
