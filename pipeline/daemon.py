@@ -39,10 +39,16 @@ from pipeline.report import Meter, describe_report, describe_status
 from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.server import Answers, bind_server, make_app, serve
 from pipeline.settings import DaemonSettings
-from pipeline.sources import Source, Surroundings, count_listeners, parse_items
-from pipeline.sources.intake import STDIN_NAMES
-from pipeline.sources.records import RecordWatch, describe_unmatched_rules
-from pipeline.sources.records.timer import expire_records
+from pipeline.sources import (
+    STDIN_NAMES,
+    RecordWatch,
+    Source,
+    Surroundings,
+    count_listeners,
+    describe_unmatched_rules,
+    expire_records,
+    parse_items,
+)
 from pipeline.state import StateKeeper
 from pipeline.state_file import Capture, State, capture_state, hold_state, read_state
 from pipeline.status import Parts, StatusReader

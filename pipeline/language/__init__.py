@@ -29,7 +29,18 @@ from pipeline.language.layouts import Times
 from pipeline.language.nodes import Block, Call, Delete, Index
 from pipeline.language.optimizer import fold_constants
 from pipeline.language.parser import check_depth, find_deepest, parse
-from pipeline.language.patterns import Engine, is_faster_anchored
+from pipeline.language.patterns import (
+    Engine,
+    Match,
+    PatternError,
+    Regex,
+    SearchPlan,
+    is_faster_anchored,
+    parse_pattern,
+    plan_search,
+    print_line_beginning,
+    required_literals,
+)
 from pipeline.language.reporting import Reporter
 from pipeline.language.scopes import CheckedProgram, MetricSymbol
 from pipeline.language.source import Position, SourceFile, Span
@@ -42,13 +53,18 @@ __all__ = [
     "CompileOptions",
     "CompiledProgram",
     "Diagnostic",
+    "Engine",
     "Failure",
     "Guard",
+    "Match",
     "NotedFailure",
+    "PatternError",
     "PatternReport",
     "Position",
     "Probe",
     "ProgramError",
+    "Regex",
+    "SearchPlan",
     "Severity",
     "SourceFile",
     "Span",
@@ -56,6 +72,10 @@ __all__ = [
     "draw_excerpt",
     "is_faster_anchored",
     "note_failure",
+    "parse_pattern",
+    "plan_search",
+    "print_line_beginning",
+    "required_literals",
 ]
 
 VALUE_TYPES = {Type.INT: ValueType.INT, Type.FLOAT: ValueType.FLOAT, Type.STRING: ValueType.STRING}

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pipeline.settings import SourceSettings
-from pipeline.sources.intake import Part, Source
+from pipeline.sources.intake import STDIN_NAMES, Part, Source
+from pipeline.sources.records import RecordWatch, describe_unmatched_rules
 from pipeline.sources.replay import ReplayFile
 from pipeline.sources.surroundings import Surroundings
 
-__all__ = ["Part", "ReplayFile", "Source", "Surroundings", "count_listeners", "parse_items"]
+if TYPE_CHECKING:
+    from trio import TaskStatus
+
+__all__ = [
+    "STDIN_NAMES",
+    "Part",
+    "RecordWatch",
+    "ReplayFile",
+    "Source",
+    "Surroundings",
+    "count_listeners",
+    "describe_unmatched_rules",
+    "expire_records",
+    "parse_items",
+]
 
 
 def parse_items(settings: SourceSettings, surroundings: Surroundings) -> dict[str, Source]:
@@ -27,3 +43,10 @@ def count_listeners(sources: Iterable[Source]) -> int:
     from pipeline.sources import kinds
 
     return kinds.count_listeners(sources)
+
+
+async def expire_records(watch: RecordWatch, *, task_status: TaskStatus[None]) -> None:
+    """Have records delivered that have waited long enough, until cancelled."""
+    from pipeline.sources.records.timer import expire_records
+
+    await expire_records(watch, task_status=task_status)

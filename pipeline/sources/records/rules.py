@@ -11,7 +11,7 @@ from functools import lru_cache
 from operator import methodcaller
 
 from pipeline.errors import SettingError
-from pipeline.language.patterns import (
+from pipeline.language import (
     Engine,
     Match,
     PatternError,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipeline.language.patterns import Regex, print_line_beginning
+from pipeline.language import Regex, print_line_beginning
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,17 @@ def test_what_is_beyond_the_limits_is_cut_off(
     assert joiner.counts.cut == sum(is_cut for _, is_cut in expected)
 
 
+@pytest.mark.parametrize("settings", [START, RecordSettings(record_start="[A-Z]")], ids=["scanned", "searched"])
+@pytest.mark.parametrize("line", [b"Boom", "Böom".encode()], ids=["ascii", "utf8"])
+def test_lines_that_each_begin_a_record_pass(settings: RecordSettings, line: bytes) -> None:
+    """All but the last, whichever way they are looked at."""
+    joiner = make(settings)
+    assert joiner.feed((line + b"\n") * 3, 0.0) == (line + b"\n") * 2
+    assert joiner.feed((line + b"\n") * 3, 0.0) == (line + b"\n") * 3
+    assert joiner.finish() == line + b"\n"
+    assert joiner.counts.joined == 0
+
+
 def test_start_alone() -> None:
     """What matches begins a record, and what came before the first is one, too."""
     lines = [b"  left over", b"  more", b"Boom", b"  at a", b"", b"Next"]
@@ -173,7 +184,8 @@ def test_with_both_patterns_no_other_line_waits() -> None:
     """Only what may go on is held back."""
     joiner = make(BOTH)
     assert joiner.feed(b"one\ntwo\n", 0.0) == b"one\ntwo\n"
-    assert joiner.feed(b"no Trace\n  two\n", 0.0) == b"no Trace\n  two\n"
+    for block in (b"no Trace\n  two\n", b"no Trace, \xff\n  two\n"):
+        assert joiner.feed(block, 0.0) == block
     assert joiner.feed(b"one\nTrace\n", 0.0) == b"one\n"
     assert joiner.feed(b"two\n", 0.0) == b"Trace\ntwo\n"
     assert joiner.begun == {}
