@@ -270,5 +270,6 @@ def end_process(process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGKILL)
     process.wait()
     for stream in (process.stdin, process.stdout):
-        if stream is not None and not stream.closed:
-            stream.close()
+        if stream is not None:
+            with suppress(BrokenPipeError):  # of orders that it has not read
+                stream.close()
