@@ -207,7 +207,9 @@ class MetlogClient(OldStyle):
     ) -> None:
         """Send a duration in ms. It is always sent: the rate says how it was sampled elsewhere."""
         try:
-            payload, full = write_number(elapsed), name_fields(name, read_rate(rate) or 1.0, fields)
+            if rate.__class__ is not float or rate != 1.0:
+                rate = read_rate(rate) or 1.0
+            payload, full = write_number(elapsed), name_fields(name, rate, fields)
         except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
             self.count_failure(error)
         else:
@@ -224,11 +226,15 @@ class MetlogClient(OldStyle):
         """Return a timer, for `with` or as a decorator; one that does nothing if its name or `*` is disabled."""
         if self._disabled_timers and not self._disabled_timers.isdisjoint((name, "*")):
             return NoTimer(self, name)
-        return Timer(self, name, logger, severity, fields, read_rate(rate))
+        if rate.__class__ is not float or rate != 1.0:
+            rate = read_rate(rate)
+        return Timer(self, name, logger, severity, fields, rate)
 
     def round_milliseconds(self, nanoseconds: int) -> float:
         """Return a duration as timers send it."""
-        return round(nanoseconds / 1e6, self.timer_digits or None)
+        if self.timer_digits:
+            return round(nanoseconds / 1_000_000, self.timer_digits)
+        return (nanoseconds + 500_000) // 1_000_000
 
     def is_sampled(self, rate: float) -> bool:
         """Decide by chance whether to send something of this rate, and count it if not."""

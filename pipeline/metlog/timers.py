@@ -19,7 +19,7 @@ MAX_RUNNING = 64
 """So many timers can run within each other in one thread or task; of more, the outermost know only their last start."""
 
 MAX_RESULTS = 8
-"""Of how many timers a thread or task knows its own last result; of others, it is shown the last of all."""
+"""How many results a thread or task knows to be its own; of older ones it is shown the last of all."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -51,7 +51,7 @@ class Timer:
     With a rate below 1, each use is sent or not by chance, and `result` is None where it is not.
     """
 
-    __slots__ = ("_latest", "_start", "client", "fields", "logger", "name", "rate", "severity")
+    __slots__ = ("_is_running", "_latest", "_start", "client", "fields", "logger", "name", "rate", "severity")
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class Timer:
         self.severity = severity
         self.fields = fields
         self.rate = rate
+        self._is_running = False
         self._start: int | None = None
         self._latest: float | None = None
 
@@ -86,10 +87,18 @@ class Timer:
         return cast(F, surround(cast(Function, function), self._make_use))
 
     def __enter__(self) -> Timer:
-        """Begin, in this thread or task."""
-        start = time.perf_counter_ns() if self.client.is_sampled(self.rate) else None
-        self._start = start
-        _RUNNING.set((*_RUNNING.get()[1 - MAX_RUNNING :], (self, start)))
+        """Begin, in this thread or task.
+
+        The first beginning is kept here: most timers have one, and the context takes longer. Between the look and the
+        note CPython lets no other thread in.
+        """
+        running = _RUNNING.get()
+        start = time.perf_counter_ns() if self.rate >= 1.0 or self.client.is_sampled(self.rate) else None
+        if self._is_running or running:
+            _RUNNING.set((*running[1 - MAX_RUNNING :], (self, start)))
+        else:
+            self._is_running = True
+            self._start = start
         return self
 
     def __exit__(
@@ -103,8 +112,7 @@ class Timer:
     def finish(self, nanoseconds: int | None) -> None:
         """Send how long a use took, and keep it as its result; None is one that is not sent."""
         result = None if nanoseconds is None else self.client.round_milliseconds(nanoseconds)
-        others = [pair for pair in _RESULTS.get() if pair[0] is not self]
-        _RESULTS.set((*others[1 - MAX_RESULTS :], (self, result)))
+        _RESULTS.set((*_RESULTS.get()[1 - MAX_RESULTS :], (self, result)))
         self._latest = result
         if result is not None:
             self.client.timer_send(self.name, result, self.logger, self.severity, self.fields, self.rate)
@@ -117,6 +125,7 @@ class Timer:
             if timer is self:
                 _RUNNING.set(running[:place] + running[place + 1 :])
                 return start
+        self._is_running = False
         return self._start
 
     def _make_use(self) -> Use:

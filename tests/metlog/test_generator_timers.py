@@ -192,6 +192,41 @@ def test_asyncio_tasks_use_one_timer(client: MetlogClient, clock: Clock) -> None
     assert results == {"a": 3000, "b": 8000}
 
 
+async def test_task_that_is_started_within_a_timer_uses_it_too(client: MetlogClient, clock: Clock) -> None:
+    """The beginnings that it inherits are not its own."""
+    timer = make_timer(client)
+    left, results = trio.Event(), []
+
+    async def work() -> None:
+        await left.wait()
+        with timer:
+            clock.now += SECOND
+        results.append(timer.result)
+
+    async with trio.open_nursery() as nursery:
+        with timer:
+            clock.now += SECOND
+            with timer:
+                clock.now += SECOND
+                nursery.start_soon(work)
+            clock.now += SECOND
+        results.append(timer.result)
+        left.set()
+    with timer:
+        clock.now += 7 * SECOND
+    assert [*results, timer.result] == [3000, 1000, 7000]
+    assert read_payloads(client) == ["1000", "3000", "1000", "7000"]
+
+
+@pytest.mark.parametrize("rate", [float("nan"), "all", None, 2])
+def test_timer_with_a_rate_that_is_none_is_always_sent(client: MetlogClient, rate: object) -> None:
+    """As other calls are."""
+    with client.timer("work", rate=rate):  # type: ignore[arg-type]
+        pass
+    client.timer_send("work", 1, rate=rate)  # type: ignore[arg-type]
+    assert [message["fields"]["rate"] for message in read_messages(client)] == [1.0, 1.0]  # type: ignore[index]
+
+
 def test_end_in_another_context_knows_the_last_start(client: MetlogClient, clock: Clock) -> None:
     """As when a generator is closed by whoever finds it."""
     timer = make_timer(client)
@@ -206,11 +241,12 @@ def test_end_in_another_context_knows_the_last_start(client: MetlogClient, clock
 
 def test_beginnings_without_end_do_not_pile_up(client: MetlogClient) -> None:
     """Nor do results of timers that were used once."""
-    for number in range(MAX_RUNNING * 2):
-        make_timer(client, f"t{number}").__enter__()
+    timer = make_timer(client)
+    for _ in range(MAX_RUNNING * 2):
+        timer.__enter__()
         with client.timer("x"):
             pass
-    assert len(timers_module._RUNNING.get()) <= MAX_RUNNING
+    assert len(timers_module._RUNNING.get()) == MAX_RUNNING
     assert len(timers_module._RESULTS.get()) == MAX_RESULTS
 
 
