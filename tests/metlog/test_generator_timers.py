@@ -243,9 +243,9 @@ def test_beginnings_without_end_do_not_pile_up(client: MetlogClient) -> None:
     """Nor do results of timers that were used once."""
     timer = make_timer(client)
     for _ in range(MAX_RUNNING * 2):
-        timer.__enter__()
         with client.timer("x"):
             pass
+        timer.__enter__()
     assert len(timers_module._RUNNING.get()) == MAX_RUNNING
     assert len(timers_module._RESULTS.get()) == MAX_RESULTS
 
