@@ -118,6 +118,18 @@ def test_timers_that_do_not_nest(client: MetlogClient, clock: Clock) -> None:
     assert (first.result, second.result) == (2000, 2000)
 
 
+def test_timers_within_themselves_that_do_not_nest(client: MetlogClient, clock: Clock) -> None:
+    """The inner use of the first may end before that of the second."""
+    first, second = make_timer(client, "first"), make_timer(client, "second")
+    for timer in (first, first, second):
+        timer.__enter__()
+        clock.now += SECOND
+    for timer in (first, second, first):
+        timer.__exit__(None, None, None)
+        clock.now += SECOND
+    assert read_payloads(client) == ["2000", "2000", "5000"]
+
+
 def test_threads_use_one_timer(client: MetlogClient, clock: Clock) -> None:
     """Each has its own beginning and its own result."""
     timer = make_timer(client)
