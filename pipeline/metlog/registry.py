@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from pipeline.metlog.client import MetlogClient
@@ -52,3 +53,11 @@ class MetlogClientHolder:
 
 
 CLIENT_HOLDER = MetlogClientHolder()
+
+
+def _renew_lock() -> None:
+    """Give a process that was forked a lock that no thread of its parent holds."""
+    CLIENT_HOLDER.lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)

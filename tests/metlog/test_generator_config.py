@@ -6,6 +6,9 @@ import io
 import json
 import logging
 import logging.config
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -453,6 +456,26 @@ def test_client_made_elsewhere_is_kept() -> None:
     CLIENT_HOLDER.delete_client("own")
     assert [*defaults, CLIENT_HOLDER.default_client] == [client, None]
     assert get_client("own") is not client
+
+
+def test_holder_works_in_a_process_that_was_forked() -> None:
+    """Even if another thread was about to make a client."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with CLIENT_HOLDER.lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    if (child := os.fork()) == 0:
+        signal.alarm(20)  # it ends if it hangs
+        os._exit(0 if get_client("shop").logger == "shop" else 1)
+    done.set()
+    thread.join()
+    assert os.waitpid(child, 0) == (child, 0)
 
 
 def test_configuration_of_logging_makes_handlers() -> None:
