@@ -68,6 +68,7 @@ def test_time_stamp_has_six_digits(now: int, text: str) -> None:
     assert [stamper.write(now), stamper.write(now)] == [text, text]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 4_000_000_000_000), max_size=20))
 def test_time_stamps_of_any_order_are_right(times: list[int]) -> None:
     """What is remembered of one second is not used for another."""
@@ -151,6 +152,8 @@ def test_fields_of_the_caller_stay_as_they_are() -> None:
     assert [message["fields"]["user"] for message in kept] == ["ann", "ann"]
 
 
+@pytest.mark.slow
+@settings(max_examples=60)
 @given(st.text(st.characters()), st.text(st.characters()), st.dictionaries(st.text(st.characters()), st.text()))
 def test_message_is_one_line_of_json(kind: str, payload: str, fields: dict[str, str]) -> None:
     """No text can begin a line of its own, or a field."""
