@@ -63,9 +63,12 @@ class Answer:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a page for people: of a network that wants a password first, or of the wrong server."""
+        """Whether it is a page for people: of a network that wants a password first, or of the wrong server.
+
+        That it is HTML many a server says by default of an answer that is empty, or `ok`.
+        """
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return content_type in PAGE_TYPES or self.body.lstrip()[:1] == b"<"
+        return self.body.lstrip()[:1] == b"<" or (content_type in PAGE_TYPES and b"<" in self.body)
 
     def describe(self) -> str:
         """Return what it says, for the end of a sentence, in printable characters and not too long."""

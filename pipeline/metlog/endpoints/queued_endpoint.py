@@ -38,6 +38,10 @@ MAX_ASKED_SECONDS = 24 * 3600.0
 DISCONNECT_SECONDS = 1.0
 WARNING_SECONDS = 60
 
+# A destination that has settled nothing for so long may be dead: it is not waited for until it settles something. A
+# file or a server in its usual state settles a batch in milliseconds.
+PATIENCE_SECONDS = 2.0
+
 
 class QueuedEndpoint(Endpoint):
     """Keeps what it takes until `send` has settled it."""
@@ -52,6 +56,10 @@ class QueuedEndpoint(Endpoint):
         self.arrived = trio.Event()
         self.sending = trio.Lock()
         self.draw = random.random
+        self.settled = trio.Event()
+        """Something of the queue has been settled, or an attempt has failed, since somebody began to wait for room."""
+        self.is_stuck = False
+        """It was waited for in vain."""
         self.failures_in_a_row = 0
         self.asked_until = 0.0
         """By Trio's clock: until then the destination wants to be left alone."""
@@ -92,6 +100,17 @@ class QueuedEndpoint(Endpoint):
                 dropped,
                 self.counts.dropped,
             )
+
+    async def wait_room(self) -> None:
+        """Wait while the queue is more than half full and the destination takes what is in it."""
+        while self.backlog.is_filling and not self.is_stuck and not self.failures_in_a_row:
+            if trio.current_time() < self.asked_until:
+                return
+            if self.settled.is_set():
+                self.settled = trio.Event()
+            with trio.move_on_after(PATIENCE_SECONDS) as scope:
+                await self.settled.wait()
+            self.is_stuck = scope.cancelled_caught
 
     # The task
 
@@ -136,6 +155,10 @@ class QueuedEndpoint(Endpoint):
                 await self.fail(str(error), error.pause_seconds)
             except OSError as error:
                 await self.fail(describe_os_error(error), 0.0)
+            except trio.Cancelled:
+                # What was begun cannot be gone on with: of a stream, the next would stand in the middle of a message.
+                await self.disconnect_soon()
+                raise
             else:
                 self.note_success()
             finally:
@@ -162,6 +185,8 @@ class QueuedEndpoint(Endpoint):
         self.counts.delivered += delivered
         self.counts.refused += refused
         self.backlog.settle(delivered + refused)
+        self.is_stuck = False
+        self.settled.set()
 
     def refuse(self, count: int, reason: str) -> None:
         """Give up the first `count` of those in hand."""
@@ -200,6 +225,7 @@ class QueuedEndpoint(Endpoint):
         await self.disconnect_soon()
         self.counts.failures += 1
         self.failures_in_a_row += 1
+        self.settled.set()
         self.hold_off(asked)
         if text != self.told:
             logger.warning(
@@ -219,12 +245,12 @@ class QueuedEndpoint(Endpoint):
     # The end
 
     async def finish(self) -> None:
-        """Send what is left, as long as that goes well. One that wants to be left alone is left alone."""
-        try:
-            while self.counts.queued and trio.current_time() >= self.asked_until and await self.attempt():
-                pass
-        finally:
-            await self.disconnect_soon()
+        """Send what is left, as long as that goes well. One that wants to be left alone is left alone.
+
+        The task that sends runs on meanwhile, and may be in the middle of an attempt: it alone closes the connection.
+        """
+        while self.counts.queued and trio.current_time() >= self.asked_until and await self.attempt():
+            pass
 
     def close(self) -> None:
         """Close the spool; without one, what is left is lost."""

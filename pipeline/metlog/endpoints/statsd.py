@@ -68,18 +68,22 @@ class StatsdEndpoint(QueuedEndpoint):
                 self.tell_refusal(str(error))
                 continue
             if lines and size + len(line) + 1 > MAX_DATAGRAM_BYTES:
-                await self.send_lines(lines)
-                self.settle(len(lines), refused)
+                await self.send_lines(lines, refused)
                 lines, size, refused = [], 0, 0
             lines.append(line)
             size += len(line) + 1
         if lines:
-            await self.send_lines(lines)
-        self.settle(len(lines), refused)
+            await self.send_lines(lines, refused)
+        else:
+            self.settle(refused=refused)
 
-    async def send_lines(self, lines: Sequence[bytes]) -> None:
-        """Send one datagram; let statsd, which may be on this host, read when it has got some."""
+    async def send_lines(self, lines: Sequence[bytes], refused: int) -> None:
+        """Send one datagram; let statsd, which may be on this host, read when it has got some.
+
+        What was sent is settled before, as time may run out in that pause; with it the `refused` between the lines.
+        """
         await self.connection.send(b"\n".join(lines) + (b"\n" if self.is_stream else b""))
+        self.settle(len(lines), refused)
         self.sent += 1
         if not self.is_stream and self.sent % DATAGRAMS_AT_ONCE == 0:
             await trio.sleep(PAUSE_SECONDS)

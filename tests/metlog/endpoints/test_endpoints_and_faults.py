@@ -32,6 +32,7 @@ from pipeline.endpoint_settings import (
 from pipeline.metlog.endpoints import Message
 from pipeline.metlog.endpoints.http_endpoint import HttpEndpoint
 from pipeline.metlog.endpoints.queued_endpoint import QueuedEndpoint
+from pipeline.metlog.endpoints.syslog import SyslogEndpoint
 from tests.metlog.endpoints.messages import NOW, assert_accounted, make_message, make_numbered
 from tests.metlog.endpoints.running import opened, running, send_all, write_secret
 from tests.pushers.http_peer import HttpPeer, Mischief, Received, Reply, serving
@@ -420,6 +421,20 @@ async def test_stream_that_hangs_and_hangs_up_is_written_again(kind: str, tmp_pa
     assert find_numbers(got)[-1] == count
     assert len(find_numbers(got)) == left
     assert endpoint.counts.delivered == count
+    destination.close()
+
+
+async def test_stream_that_was_left_in_the_middle_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Time has run out within a message: what comes next would stand in it."""
+    destination = SyslogStream(tmp_path)
+    destination.appear()
+    async with opened(replace(destination.make_settings(), batch_bytes=10**8, batch_messages=10**5)) as endpoint:
+        assert isinstance(endpoint, SyslogEndpoint)
+        endpoint.take(take_numbers("syslog", range(1, 6_000)), NOW)
+        with trio.move_on_after(0.05) as scope:
+            await endpoint.attempt()
+        assert scope.cancelled_caught
+        assert endpoint.stream.socket is None
     destination.close()
 
 

@@ -140,3 +140,22 @@ def test_authority_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
         make(HttpEndpointSettings(url="https://x", ca=tmp_path / "none"))
     assert str(caught.value) == f"metlog.endpoint.it.ca '{tmp_path}/none' cannot be used: no such file or directory."
+
+
+HTML = {"content-type": "text/html; charset=utf-8"}
+ANSWERS = {
+    "empty": (Reply(204, headers=HTML), True),
+    "text": (Reply(200, b"ok", HTML), True),
+    "page": (Reply(200, "\ufeff<!doctype html>".encode(), HTML), False),
+    "page that says nothing of it": (Reply(200, b"  <html>"), False),
+}
+
+
+@pytest.mark.parametrize("what", ANSWERS)
+async def test_answer_that_says_html_by_default_is_good(what: str) -> None:
+    """As those of many a small server; a page of a network that wants a password first is not."""
+    reply, is_good = ANSWERS[what]
+    async with serving(reply) as peer, opened(HttpEndpointSettings(url=peer.url)) as endpoint:
+        endpoint.take(make_numbered([1]), NOW)
+        assert await endpoint.attempt() is is_good
+        assert endpoint.counts.delivered == is_good

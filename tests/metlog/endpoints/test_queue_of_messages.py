@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
@@ -185,6 +186,22 @@ async def test_finish_gives_up_at_a_failure() -> None:
             await endpoint.finish()
             assert (endpoint.counts.queued, endpoint.counts.failures) == (5, 1)
         assert endpoint.counts.dropped == 5
+
+
+async def test_end_of_the_time_leaves_an_attempt_alone() -> None:
+    """A server that worked and now says nothing: the connection is not closed while it is in use."""
+    async with serving(Reply(), Mischief.HANG) as peer:
+        settings = HttpEndpointSettings(url=peer.url, batch_delay_seconds=0)
+        async with running(settings) as endpoint:
+            for number in (1, 2):
+                endpoint.take(make_numbered([number]), NOW)
+                await wait_until(lambda number=number: len(peer.received) == number)  # type: ignore[misc]
+            with trio.move_on_after(0.05) as scope:
+                await endpoint.finish()
+            assert scope.cancelled_caught
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert (endpoint.counts.delivered, endpoint.counts.queued, endpoint.counts.failures) == (1, 1, 0)
+        assert list_batches(peer) == [[1], [2]]
 
 
 async def test_stop_in_the_middle_of_an_attempt_loses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

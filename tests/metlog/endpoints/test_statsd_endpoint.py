@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,3 +118,18 @@ async def send(settings: StatsdEndpointSettings) -> None:
         endpoint.take(messages, NOW)
         await send_all(endpoint)
         assert (endpoint.counts.delivered, endpoint.counts.refused) == (1005, 2)
+
+
+async def test_datagram_is_sent_once_when_time_runs_out_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the pause that statsd is given to read."""
+    monkeypatch.setattr(f"{StatsdEndpoint.__module__}.DATAGRAMS_AT_ONCE", 1)
+    monkeypatch.setattr(f"{StatsdEndpoint.__module__}.PAUSE_SECONDS", 60.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
+        async with opened(StatsdEndpointSettings(address=f"127.0.0.1:{receiver.getsockname()[1]}")) as endpoint:
+            endpoint.deadline = 0.1
+            endpoint.take([make_message(type="counter", payload="1", fields={"name": "a"})], NOW)
+            assert not await endpoint.attempt()
+            assert (endpoint.counts.delivered, endpoint.counts.queued) == (1, 0)
+        assert receiver.recv(100) == b"a:1|c"
