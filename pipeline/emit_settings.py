@@ -10,6 +10,7 @@ from pipeline.errors import SettingError
 from pipeline.setting_checks import require_at_least, require_not_negative
 
 STDIN = Path("-")
+STDOUT = "-"
 
 MAX_SENDERS = 64
 """More processes than any machine needs to be busy."""

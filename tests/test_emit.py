@@ -318,6 +318,20 @@ def test_signal_ends_it_in_order(flags: list[str], status: int, senders: str) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("senders", ["1", "2"])
+def test_reader_of_standard_output_that_leaves_ends_it(senders: str) -> None:
+    """As in `| head -1`, although it was to have no end."""
+    command = [sys.executable, "-m", "pipeline", "emit", "--to", "-", "--count", "0", "--senders", senders]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=make_env()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b'{"type":"counter",')
+        process.stdout.close()
+        assert process.wait(DEADLINE_SECONDS) == 1
+        assert process.stderr is not None
+        assert process.stderr.read().endswith(b"nobody listens: Broken pipe.\n")
+
+
+@pytest.mark.slow
 def test_sender_that_is_killed_is_a_failure() -> None:
     """The others are told of."""
     command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--rate", "2000", "--count", "0"]

@@ -9,7 +9,7 @@ import click
 from pipeline.cli.group import SPELLINGS, main
 from pipeline.cli.output import exit_with, show_progress
 from pipeline.emit_flags import EMIT_FLAGS
-from pipeline.emit_settings import EmitSettings
+from pipeline.emit_settings import STDOUT, EmitSettings
 from pipeline.options import FlagCommand, fill, make_options
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def emit(**values: object) -> None:
     emitter.start()
     with show_progress(settings.wanted or 0, in_bytes=False) as advance:
         outcome = emitter.run(advance)
-    print_outcome(outcome, on_stderr=settings.to == "-")
+    print_outcome(outcome, on_stderr=settings.to == STDOUT)
     exit_with(failed=not outcome.is_complete)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pipeline.emit_settings import EmitSettings
+from pipeline.emit_settings import STDOUT, EmitSettings
 from pipeline.emitting.outcome import Outcome
 from pipeline.emitting.templates import Make
-from pipeline.metlog.senders import ByteSender
+from pipeline.metlog.senders import GONE, ByteSender
 
 TELL_NS = 100_000_000
 """So often it is told how many are done."""
@@ -84,13 +84,15 @@ class Emission:
         return now
 
     def send(self, content: dict[str, object] | bytes) -> None:
-        """Send one, and note how long that took."""
+        """Send one, and note how long that took. Standard output that nobody reads any more ends it."""
         begin = self.clock.monotonic()
         if isinstance(content, bytes):
             self.sender.send_bytes(content)
         else:
             self.sender.send_message(content)
         self.outcome.durations.add(self.clock.monotonic() - begin)
+        if self.settings.to == STDOUT and GONE in self.sender.counts.causes:
+            self.stop()  # as in `| head`: nobody comes back to read it
 
     def finish(self) -> None:
         """Wait for what has begun to go, and take the counts over."""

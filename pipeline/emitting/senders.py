@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from pipeline.emit_settings import EmitSettings
+from pipeline.emit_settings import STDOUT, EmitSettings
 from pipeline.emitting.emission import Clock, Emission, Tell
 from pipeline.emitting.outcome import Outcome, merge_all
 from pipeline.emitting.templates import list_contents, open_lines
@@ -99,7 +99,7 @@ def make_sender(settings: EmitSettings) -> ByteSender:
         sender = open_sender(settings.to)
     except SenderError as error:
         raise SettingError(f"--to: {error}") from error
-    if "://" not in settings.to and settings.to != "-" and not exists(Path(settings.to)):
+    if "://" not in settings.to and settings.to != STDOUT and not exists(Path(settings.to)):
         # A pipe whose reader has not made it yet would become a file, and be in the reader's way.
         raise SettingError(f"--to: there is nothing at {settings.to}; write file://{settings.to} for a new file.")
     sender.patience.timeout_seconds = settings.wait_seconds

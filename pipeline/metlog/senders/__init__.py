@@ -16,7 +16,7 @@ from pipeline.metlog.senders.logging import StdLibLoggingSender
 from pipeline.metlog.senders.no_send import NoSendSender
 from pipeline.metlog.senders.pipe import PipeSender
 from pipeline.metlog.senders.queued import QueuedSender
-from pipeline.metlog.senders.sender import Sender, SenderCounts, SenderError
+from pipeline.metlog.senders.sender import GONE, Sender, SenderCounts, SenderError
 from pipeline.metlog.senders.syslog import SyslogSender
 from pipeline.metlog.senders.tcp import TcpSender
 from pipeline.metlog.senders.udp import UdpSender
@@ -41,6 +41,7 @@ SENDERS: dict[str, type[Sender]] = {
 """By the short names that a configuration may use."""
 
 __all__ = [
+    "GONE",
     "SENDERS",
     "ByteSender",
     "DebugCaptureSender",
