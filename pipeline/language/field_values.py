@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Final
 
-import orjson
-
 from pipeline.decoders import Value
 from pipeline.errors import LineError
 from pipeline.language.support import (
@@ -58,6 +56,8 @@ def write_value(name: str, value: Value) -> bytes:
 
 def write_json(value: object) -> bytes:
     """Return a table or a list as compact JSON. That never fails: the sieve counts on it."""
+    import orjson
+
     try:
         return orjson.dumps(value, default=decode_text)
     except TypeError:  # texts with surrogates, or a depth beyond 254
