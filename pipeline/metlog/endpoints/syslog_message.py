@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 
 from pipeline.decoders import Value
 from pipeline.metlog.endpoints.message import spell_value
@@ -23,6 +24,8 @@ from pipeline.metlog.endpoints.message import spell_value
 MAX_BYTES = 8 * 1024
 MAX_DATA_BYTES = 4 * 1024
 """Of the structured data. Fields that have no room are left out, so that the payload has some."""
+MAX_FIELDS = 1024
+"""As many are looked at. There is room for fewer, and a stranger may send a hundred thousand."""
 
 MAX_HOST = 255
 MAX_APP = 48
@@ -69,7 +72,8 @@ class SyslogForm:
             )
         )
         data = self.write_data(record["fields"])
-        text = escape_control(spell_value(record["payload"])).encode("utf-8", "replace")
+        # What is cut off in the end need not be escaped: nothing becomes shorter by that.
+        text = escape_control(spell_value(record["payload"])[:MAX_BYTES]).encode("utf-8", "replace")
         whole = f"{head} {data}".encode() + (b" " + text if text else b"")
         return whole if len(whole) <= MAX_BYTES else cut_text(whole)
 
@@ -79,8 +83,11 @@ class SyslogForm:
             return NIL
         parts = [f"[metlog@{self.enterprise}"]
         size = len(parts[0]) + 1
-        for name, value in fields.items():
-            part = f'{spell_name(name)}="{spell_parameter(value)}"'
+        for name, value in islice(fields.items(), MAX_FIELDS):
+            text = spell_value(value)
+            if len(text) > MAX_DATA_BYTES:
+                continue
+            part = f'{spell_name(name)}="{escape_parameter(text)}"'
             needed = len(part.encode()) + 1
             if size + needed <= MAX_DATA_BYTES:
                 parts.append(part)
@@ -110,9 +117,9 @@ def spell_name(name: str) -> str:
     return NOT_IN_NAMES.sub("_", name[:MAX_NAME]) or "_"
 
 
-def spell_parameter(value: Value) -> str:
+def escape_parameter(text: str) -> str:
     """Return the value of a parameter (RFC 5424 section 6.3.3): three characters are escaped, all others stand."""
-    return ESCAPED.sub(r"\\\g<0>", escape_control(spell_value(value)))
+    return ESCAPED.sub(r"\\\g<0>", escape_control(text))
 
 
 def escape_control(text: str) -> str:

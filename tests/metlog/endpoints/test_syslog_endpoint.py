@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.endpoint_settings import SyslogEndpointSettings
 from pipeline.metlog.endpoints.message import Message
-from pipeline.metlog.endpoints.syslog_message import MAX_BYTES, SyslogForm
+from pipeline.metlog.endpoints.syslog_message import MAX_BYTES, SyslogForm, escape_control
 from tests.e2e.daemons import answers, running, wait_until
 from tests.e2e.syslog_ng import SyslogNg, running_syslog_ng
 from tests.metlog.endpoints.messages import NOW, make_message
@@ -59,6 +59,22 @@ def write(message: Message) -> str:
 def test_message_follows_the_rfc(message: Message, expected: str) -> None:
     """Each field of the head, the structured data, and the payload on one line."""
     assert write(message) == expected
+
+
+def test_work_for_a_message_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what a stranger sends, no more is escaped than a message could hold; small fields are still found."""
+    escaped: list[int] = []
+
+    def note(text: str) -> str:
+        escaped.append(len(text))
+        return escape_control(text)
+
+    monkeypatch.setattr(f"{SyslogForm.__module__}.escape_control", note)
+    fields = {"large": "x" * 10**6, **{f"n{number}": number for number in range(50_000)}}
+    text = write(make_message(payload="\x01" * 10**6, fields=fields))
+    assert 'n0="0" n1="1"' in text
+    assert len(text) == MAX_BYTES
+    assert sum(escaped) < 5 * MAX_BYTES
 
 
 # RFC 5424 section 6: the grammar, with the lengths of its fields.
