@@ -20,7 +20,6 @@ __all__ = [
     "Record",
     "SharedRecords",
     "Value",
-    "decode_json",
     "find_field",
     "make_clock",
     "make_finder",

@@ -28,9 +28,9 @@ def decode_metlog(text: bytes) -> tuple[dict[str, Value]] | None:
     """Return the nine fields of an envelope, those that are not given, or null, with their defaults.
 
     None if the text is not an envelope: it is no JSON object, has no type, a field is of another type than the
-    envelope has it, or the time stamp is none.
+    envelope has it, or the time stamp is none; or it has a number that many readers refuse, who would get it as it is.
     """
-    decoded = decode_json(text)
+    decoded = decode_json(text, keeps_huge=False)
     if decoded is None or not isinstance(given := decoded[0], dict):
         return None
     if is_whole(given):

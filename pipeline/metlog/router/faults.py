@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pipeline.decoders import DECODERS, DecoderOptions
+from pipeline.decoders import DECODERS, DecoderOptions, repair_json
 
 decode_json = DECODERS["json"].make(DecoderOptions())
 decode_metlog = DECODERS["metlog"].make(DecoderOptions())
@@ -22,7 +22,8 @@ EXPLANATIONS = {
 def find_fault(line: bytes) -> str:
     """Return why a line is no envelope, in a word of `EXPLANATIONS`."""
     decoded = decode_json(line)
-    if decoded is None:
+    # Numbers that no double can hold are known to the decoder of JSON, and no part of an envelope.
+    if decoded is None or decode_metlog(b'{"type":"","fields":{"":%b}}' % repair_json(line)) is None:
         return "json"
     envelope = decoded[0]
     if not isinstance(envelope, dict):

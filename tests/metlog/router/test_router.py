@@ -129,6 +129,8 @@ def test_what_is_dropped_is_counted() -> None:
         (b"Nov 22 01:02:03 host app: hello", "json"),
         (b'{"type":"t"', "json"),
         (b'{"type":"t"} {"type":"t"}', "json"),
+        (b'{"type":"t","fields":{"n":1e400}}', "json"),
+        (b'\xef\xbb\xbf{"type":"t","severity":8}', "field"),
         (b"[1]", "object"),
         (b"null", "object"),
         (b"{}", "type"),
