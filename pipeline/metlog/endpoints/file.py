@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from time import monotonic
 
 import trio
 
@@ -16,9 +17,10 @@ from pipeline.errors import SettingError, describe_os_error
 from pipeline.metlog.endpoints.entry import Entry
 from pipeline.metlog.endpoints.message import spell_value
 from pipeline.metlog.endpoints.message_file import MessageFile
-from pipeline.metlog.endpoints.queued_endpoint import QueuedEndpoint
+from pipeline.metlog.endpoints.queued_endpoint import WARNING_SECONDS, QueuedEndpoint
 from pipeline.metlog.endpoints.reading import read_entry
 from pipeline.ownership import find_group
+from pipeline.rate_limit import RateLimit
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class FileEndpoint(QueuedEndpoint):
         self.fsync = settings.fsync
         self.is_dirty = False
         self.limiter = trio.CapacityLimiter(1)
+        self.warnings = RateLimit(WARNING_SECONDS)
 
     def prepare(self) -> None:
         """Open the file, and the spool if there is one."""
@@ -88,6 +91,8 @@ class FileEndpoint(QueuedEndpoint):
         try:
             self.file.sync()
         except OSError as error:
+            if self.warnings.admit(int(monotonic())) is None:
+                return
             logger.warning("The file %s was not brought to the disk: %s.", self.file.path, describe_os_error(error))
 
     def close(self) -> None:

@@ -88,12 +88,13 @@ class MessageFile:
         count, whole = count_whole(lines, written - len(start))
         kept = len(start) + whole if written else 0
         if kept < written:
-            # Unless somebody else has changed the file meanwhile.
-            self.is_torn = os.fstat(descriptor).st_size != before + written
-            if not self.is_torn:
-                os.ftruncate(descriptor, before + kept)
+            self.is_torn = not cut(descriptor, before + written, before + kept)
         if self.is_synced:
-            os.fsync(descriptor)
+            try:
+                os.fsync(descriptor)
+            except OSError:  # all of it comes again
+                cut(descriptor, before + kept, before + min(kept, len(start)))
+                raise
         return count, failure
 
     def sync(self) -> None:
@@ -122,6 +123,14 @@ def write_all(descriptor: int, data: bytes) -> tuple[int, OSError | None]:
     except OSError as error:
         return written, error
     return written, None
+
+
+def cut(descriptor: int, expected: int, size: int) -> bool:
+    """Shorten a file to `size`, unless somebody else has changed it meanwhile; return whether it was as expected."""
+    if os.fstat(descriptor).st_size != expected:
+        return False
+    os.ftruncate(descriptor, size)
+    return True
 
 
 def count_whole(lines: Sequence[bytes], size: int) -> tuple[int, int]:

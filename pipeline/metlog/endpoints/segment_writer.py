@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import trio
 
 from pipeline.errors import describe_os_error
 from pipeline.metlog.endpoints.spool_folder import FILE_MODE, SpoolFolder
+from pipeline.rate_limit import RateLimit
 
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
+WARNING_SECONDS = 60
 
 
 class SegmentWriter:
@@ -33,6 +38,7 @@ class SegmentWriter:
         self.written = -1
         self.synced = -1
         self.wake = trio.Event()
+        self.warnings = RateLimit(WARNING_SECONDS)
 
     def begin(self, path: Path, *, is_new: bool) -> None:
         """Have a segment open to write behind what it has."""
@@ -78,7 +84,7 @@ class SegmentWriter:
         try:
             descriptors = self.take_out()
         except OSError as error:  # there is no descriptor left; the next time there may be
-            logger.warning("The spool %s was not brought to the disk: %s.", self.folder.path, describe_os_error(error))
+            self.warn(error)
             return
         if await trio.to_thread.run_sync(self.sync_all, descriptors, abandon_on_cancel=True):
             self.synced = number
@@ -91,16 +97,23 @@ class SegmentWriter:
 
     def sync_all(self, descriptors: list[int]) -> bool:
         """Bring these to the disk and close them; return whether that went well. It may be run in a thread."""
-        is_well = True
-        for descriptor in descriptors:
-            is_well = try_sync(descriptor) and is_well
-            os.close(descriptor)
+        steps: list[Callable[[], None]] = [*(partial(sync_and_close, one) for one in descriptors), self.folder.sync]
+        failed = [step for step in steps if not self.try_sync(step)]
+        return not failed
+
+    def try_sync(self, step: Callable[[], None]) -> bool:
+        """Do a step, and return whether that went well."""
         try:
-            self.folder.sync()
+            step()
         except OSError as error:
-            logger.warning("The spool %s was not brought to the disk: %s.", self.folder.path, describe_os_error(error))
+            self.warn(error)
             return False
-        return is_well
+        return True
+
+    def warn(self, error: OSError) -> None:
+        """Log that the disk did not take what was written; not each time, which may be a thousand times a second."""
+        if self.warnings.admit(int(monotonic())) is not None:
+            logger.warning("The spool %s was not brought to the disk: %s.", self.folder.path, describe_os_error(error))
 
     def close(self) -> None:
         """Bring all to the disk and close it."""
@@ -109,11 +122,9 @@ class SegmentWriter:
             self.synced = self.written
 
 
-def try_sync(descriptor: int) -> bool:
-    """Bring a file to the disk; return whether that went well."""
+def sync_and_close(descriptor: int) -> None:
+    """Bring a file to the disk, and close it in any case. Raises `OSError`, which closing may do too."""
     try:
         os.fsync(descriptor)
-    except OSError as error:
-        logger.warning("A file of a spool was not brought to the disk: %s.", describe_os_error(error))
-        return False
-    return True
+    finally:
+        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import json
 import os
@@ -250,14 +251,30 @@ async def test_fsync_at_intervals_and_its_failure(tmp_path: Path, caplog: pytest
         with no_sync() as descriptor:
             os.dup2(descriptor, endpoint.file.descriptor)
             endpoint.sync()
+            endpoint.sync()
     assert caplog.messages == [f"The file {path} was not brought to the disk: invalid argument."]
 
 
-def test_lines_that_the_disk_does_not_have_are_not_written(tmp_path: Path) -> None:
-    """Where each batch is to be brought there: it is written again."""
-    file = MessageFile(tmp_path / "out.json", 0o600, is_synced=True)
-    with no_sync() as descriptor, pytest.raises(OSError, match="Invalid argument"):
-        file.append(descriptor, [b"line"])
+@pytest.mark.parametrize("begun", [b"", b"whole\n", b"a part"])
+def test_lines_that_the_disk_does_not_have_are_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    """Where each batch is to be brought there: it is written again, and stands there once."""
+    path = tmp_path / "out.json"
+    path.write_bytes(begun)
+    file = MessageFile(path, 0o600, is_synced=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse_to_sync)
+        for _ in range(3):
+            assert file.write([b"one", b"two"])[0] == 0
+    assert file.write([b"one", b"two"]) == (2, None)
+    file.close()
+    assert path.read_bytes() == begun + (b"\n" if begun == b"a part" else b"") + b"one\ntwo\n"
+
+
+def refuse_to_sync(_descriptor: int) -> None:
+    """Fail as a disk does that is broken."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @contextmanager
