@@ -23,7 +23,7 @@ def read_config(path: Path, types: Mapping[str, FlagType]) -> dict[str, object]:
             table = tomllib.load(file)
     except OSError as error:
         raise SettingError(f"The file of settings {path} cannot be read: {describe_os_error(error)}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # for bytes that are no UTF-8, and for numbers of 5,000 digits, too
         raise SettingError(f"The file of settings {path} is not valid TOML: {error}.") from error
     values: dict[str, object] = {}
     for key, value in table.items():

@@ -31,6 +31,9 @@ from pipeline.toml_tables import fill_table, read_texts, require_table, spell_to
 
 KEYS = ("sources", "endpoint", "route")
 
+NOTHINGS: dict[str, object] = {"type": [], "logger": [], "severity": "", "fields": {}}
+"""By matcher, what would have it fit all messages, though somebody has written it."""
+
 
 def read_metlog(path: object, value: object) -> MetlogSettings:
     """Return what the table says; `SettingError` names the file `path`, the table in it and the key."""
@@ -90,7 +93,31 @@ def read_routes(where: str, value: object) -> tuple[RouteSettings, ...]:
 def read_route(where: str, value: object) -> RouteSettings:
     """Return one route. Its severity may be a number, as TOML writes one."""
     table: Mapping[str, object] = require_table(where, value)
+    for key, nothing in NOTHINGS.items():
+        if table.get(key) == nothing:
+            raise SettingError(f"{where}: the setting {key} is empty: leave it out where it is to fit all messages.")
+    check_fields(where, table.get("fields"))
     severity = table.get("severity")
     if isinstance(severity, int) and not isinstance(severity, bool):
         table = {**table, "severity": str(severity)}
     return fill_table(RouteSettings, where, table, {"goes_on": "continue"})
+
+
+def check_fields(where: str, fields: object) -> None:
+    """Raise `SettingError` unless each field has its patterns. One whose name is not in quotes is, to TOML, a table."""
+    for name, patterns in fields.items() if isinstance(fields, dict) else ():
+        if isinstance(patterns, dict):
+            spelled = f'"{name}.{next(iter(patterns), "")}"'
+            raise SettingError(f"{where}: the setting fields.{name} is a table: write a field within it as {spelled}.")
+        if not is_texts(patterns):
+            raise SettingError(
+                f"{where}: the setting fields.{name} must be a text or an array of texts, not {spell_toml(patterns)}."
+            )
+
+
+def is_texts(value: object) -> bool:
+    """Return whether there is a text, or an array of some."""
+    try:
+        return bool(read_texts(value))
+    except MismatchError:
+        return False

@@ -234,6 +234,8 @@ class DaemonSettings:
         others = {log.partition("://")[2] or log: f"{log} of {flag}" for log, flag in logs}
         if self.server.unix_socket is not None:
             others[str(self.server.unix_socket)] = "--unix_socket"
+        for endpoint, settings in self.metlog.endpoints.items():
+            others |= {str(path): f"metlog.endpoint.{endpoint}.{key}" for key, path in settings.list_paths()}
         for path, name in others.items():
             if Path(path).absolute() == place:
                 raise SettingError(f"--state_file and {name} are the same path.")

@@ -123,7 +123,10 @@ def require_integer(value: object) -> int:
 def require_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise MismatchError("a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise MismatchError("a number") from error
 
 
 def require_boolean(value: object) -> bool:

@@ -113,6 +113,15 @@ def test_mistake_is_told_with_file_and_key(text: str, message: str, tmp_path: Pa
     assert str(caught.value) == message.format(path=path)
 
 
+@pytest.mark.parametrize("text", [b"x = " + b"1" * 5000, b"x = " + b"[" * 50_000, b'x = "\xff"'], ids=range(3))
+def test_file_that_nobody_means_is_refused(text: bytes, tmp_path: Path) -> None:
+    """Numbers with more digits than Python reads, depths that nobody writes, bytes that are no UTF-8."""
+    path = tmp_path / "c.toml"
+    path.write_bytes(text)
+    with pytest.raises(SettingError, match=rf"\AThe file of settings {path} is not valid TOML: "):
+        read_config(path, TYPES)
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     """It was named, so it must be there."""
     with pytest.raises(SettingError) as caught:

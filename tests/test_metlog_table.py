@@ -121,6 +121,10 @@ STORE = '[metlog.endpoint.store]\nkind = "store"\n'
             "metlog.endpoint.store: labels must not have 'logger': it is no name that a label of ours can have.",
         ),
         (STORE + 'labels = ["a", "a"]', "metlog.endpoint.store: labels must not have 'a' twice."),
+        (
+            STORE + f"buckets = [{10**400}]",
+            f"metlog.endpoint.store: the setting buckets must be a number, not [{10**400}].",
+        ),
         (STORE + "buckets = [1, 1]", "metlog.endpoint.store: buckets must rise."),
         (
             STORE + "buckets = [0, 1]",
@@ -150,6 +154,25 @@ STORE = '[metlog.endpoint.store]\nkind = "store"\n'
             "metlog.route 1: the setting continue must be true or false, not 1.",
         ),
         ('[[metlog.route]]\nto = "drop"\ngoes_on = true', "metlog.route 1: the setting goes_on is unknown."),
+        *(
+            (
+                f'[[metlog.route]]\nto = "drop"\n{key} = {nothing}',
+                f"metlog.route 1: the setting {key} is empty: leave it out where it is to fit all messages.",
+            )
+            for key, nothing in (("type", "[]"), ("logger", "[]"), ("severity", '""'), ("fields", "{}"))
+        ),
+        (
+            '[[metlog.route]]\nto = "drop"\nfields = { code = 500 }',
+            "metlog.route 1: the setting fields.code must be a text or an array of texts, not 500.",
+        ),
+        (
+            '[[metlog.route]]\nto = "drop"\nfields = { code = [] }',
+            "metlog.route 1: the setting fields.code must be a text or an array of texts, not [].",
+        ),
+        (
+            '[[metlog.route]]\nto = "drop"\nfields.user.plan = "free"',
+            'metlog.route 1: the setting fields.user is a table: write a field within it as "user.plan".',
+        ),
         (
             '[[metlog.route]]\nto = "drop"\nfields = "a"',
             'metlog.route 1: the setting fields must be a table of texts, not "a".',

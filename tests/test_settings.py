@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import metrics, settings
+from pipeline.endpoint_settings import FileEndpointSettings
 from pipeline.errors import SettingError
+from pipeline.metlog_settings import MetlogSettings
 from pipeline.settings import find_zone, parse_duration
 
 
@@ -126,6 +128,21 @@ def test_values_out_of_range_are_refused() -> None:
         "--unix_socket_mode must be an octal number up to 0777, not 1777.",
         "--ignore_filename_regex_pattern '[' is no regular expression: unterminated character set at position 0.",
     ]
+
+
+def test_state_file_may_not_be_the_file_of_an_endpoint() -> None:
+    """It would take the place of what messages were written to."""
+    with pytest.raises(SettingError) as caught:
+        settings.DaemonSettings(
+            programs=settings.ProgramSettings(progs=Path("p"), language=settings.LanguageSettings()),
+            sources=settings.SourceSettings(logs=("log",)),
+            store=settings.StoreSettings(),
+            formats=settings.FormatSettings(),
+            server=settings.ServerSettings(),
+            state=settings.StateSettings(state_file=Path("/x/state")),
+            metlog=MetlogSettings(endpoints={"a": FileEndpointSettings(path=Path("/x/state"))}),
+        )
+    assert str(caught.value) == "--state_file and metlog.endpoint.a.path are the same path."
 
 
 def test_default_limits_are_the_stores() -> None:
