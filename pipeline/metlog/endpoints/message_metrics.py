@@ -8,6 +8,7 @@ any more once a program has their name. Names are compared as the Prometheus for
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,8 @@ class MessageMetrics:
         self.metrics: dict[str, Metric] = {}
         self.claimed: set[str] = set()
         """The names of their samples."""
+        self.made: Counter[str] = Counter()
+        """How many of them there are of each endpoint, by its `source`."""
         self.taken: frozenset[str] = frozenset()
         """Names that are not for us."""
         self.memories: list[dict[tuple[str, str], Any]] = []
@@ -65,8 +68,19 @@ class MessageMetrics:
     def find(self, name: str, kind: Kind, settings: StoreEndpointSettings, source: str, now: int) -> Metric | str:
         """Return the metric of a name, which is made if there is none; a reason in a word if that cannot be.
 
-        `source` says who makes it, for those who read about it.
+        `source` says who makes it, for those who read about it. A metric without series is in nobody's way.
         """
+        metric = self.find_or_make(name, kind, settings, source, now)
+        if isinstance(metric, str) and abs(now - self.looked) >= LOOK_INTERVAL:
+            self.looked = now
+            self.forget_empty()
+            return self.find_or_make(name, kind, settings, source, now)
+        return metric
+
+    def find_or_make(
+        self, name: str, kind: Kind, settings: StoreEndpointSettings, source: str, now: int
+    ) -> Metric | str:
+        """Return the same, as things are."""
         metric = self.metrics.get(name)
         if metric is None:
             return self.make(name, kind, settings, source, now)
@@ -77,10 +91,7 @@ class MessageMetrics:
         samples = list_samples(kind, name)
         if not self.taken.isdisjoint(samples) or not self.claimed.isdisjoint(samples):
             return "name_taken"
-        if len(self.metrics) >= settings.max_metrics and abs(now - self.looked) >= LOOK_INTERVAL:
-            self.looked = now
-            self.forget_empty()
-        if len(self.metrics) >= settings.max_metrics:
+        if self.made[source] >= settings.max_metrics:
             return "too_many_metrics"
         metric = Metric(
             name,
@@ -97,6 +108,7 @@ class MessageMetrics:
         self.store.register([metric], (), now)
         self.metrics[name] = metric
         self.claimed.update(samples)
+        self.made[source] += 1
         return metric
 
     def restore(self, saved: Metric, settings: StoreEndpointSettings, source: str, now: int) -> bool:
@@ -110,12 +122,15 @@ class MessageMetrics:
         return True
 
     def forget_empty(self) -> None:
-        """Make room: let go of metrics whose series have all expired."""
-        for name, metric in [*self.metrics.items()]:
-            if not metric.data:
-                self.store.unregister([metric])
-                del self.metrics[name]
-                self.claimed.difference_update(list_samples(metric.kind, name))
+        """Make room: let go of metrics whose series have all expired, or that never had one."""
+        empty = [metric for metric in self.metrics.values() if not metric.data]
+        if not empty:
+            return
+        self.store.unregister(empty)
+        for metric in empty:
+            del self.metrics[metric.name]
+            self.claimed.difference_update(list_samples(metric.kind, metric.name))
+            self.made[metric.source] -= 1
         self.clear_memories()
 
 
@@ -131,7 +146,9 @@ def name_metric(kind: str, name: str, prefix: str) -> str | None:
     if clean[0].isdecimal():
         clean = f"_{clean}"
     ending = {"counter": COUNTER_ENDING, "timer": TIMER_ENDING}.get(kind, "")
-    return clean if clean.endswith(ending) else clean + ending
+    stem = clean.removesuffix(ending)
+    # Readers of the format take `_total` off the name of a counter, and refuse a page for a name of nothing.
+    return stem + ending if MEANINGFUL.search(stem) else None
 
 
 def list_labels(settings: StoreEndpointSettings) -> tuple[str, ...]:

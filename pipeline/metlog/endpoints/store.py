@@ -26,7 +26,8 @@ INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 FRACTION = re.compile(r"[+-]?(?:[0-9]{1,60}\.?[0-9]{0,60}|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,3})?")
 
 MAX_EXACT = 1 << 53
-"""Up to here a Float tells whole numbers apart. No message has counted more than that."""
+"""Up to here a Float tells whole numbers apart. No message has counted more than that, nor lasted more milliseconds:
+a sum with more in it would never tell anything again."""
 
 MAX_REMEMBERED = 4096
 """Types with names, and loggers: more than applications have, and what strangers think of is forgotten again."""
@@ -235,7 +236,7 @@ class Timer(MetricPlace):
 
     def count(self, record: Mapping[str, Value], _fields: Mapping[str, Value], key: tuple[bytes, ...], now: int) -> str:
         number = read_number(cast("str", record["payload"]))
-        if number is None or number < 0:
+        if number is None or number < 0 or number > MAX_EXACT:
             return "payload"
         series = self.metric.data.get(key) or self.add_series(key, now)
         if series is None:

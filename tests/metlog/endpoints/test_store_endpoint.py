@@ -130,6 +130,11 @@ def test_what_the_envelope_says_of_its_sender_can_be_a_label() -> None:
         ("gauge", "x" * (MAX_NAME_CHARACTERS + 1), "", None),
         ("gauge", "…", "app_", None),
         ("gauge", "", "", None),
+        ("counter", "total", "", "total_total"),
+        ("counter", "_total", "", None),
+        ("counter", "_total", "app", "app_total"),
+        ("timer", "_seconds", "", None),
+        ("gauge", "_total", "", "_total"),
     ],
 )
 def test_name_becomes_one_that_prometheus_takes(kind: str, name: str, prefix: str, full_name: str | None) -> None:
@@ -161,6 +166,7 @@ def test_name_becomes_one_that_prometheus_takes(kind: str, name: str, prefix: st
         ("counter", "1", {"name": "x", "rate": False}, "rate"),
         ("timer", "-5", {"name": "x"}, "payload"),
         ("timer", "Infinity", {"name": "x"}, "payload"),
+        ("timer", "1e300", {"name": "x"}, "payload"),
         ("gauge", "1e999", {"name": "x"}, "payload"),
     ],
 )
@@ -317,6 +323,32 @@ def test_room_is_looked_for_once_a_second() -> None:
         send(endpoint, "gauge", "1", name=f"b{number}")
     send(endpoint, "gauge", "1", now=NOW + SECOND, name="c")
     assert len(looks) == 2
+
+
+def test_each_store_has_room_of_its_own() -> None:
+    """An application with many names takes none from the loggers of another store."""
+    metrics = MessageMetrics(Store())
+    first = StoreEndpoint("a", StoreEndpointSettings(prefix="a_", max_metrics=2), metrics)
+    second = StoreEndpoint("b", StoreEndpointSettings(prefix="b_", max_metrics=1), metrics)
+    for number in range(3):
+        send(first, "gauge", "1", name=f"n{number}")
+        send(second, "gauge", "1", name=f"n{number}")
+    assert [*metrics.metrics] == ["a_n0", "b_n0", "a_n1"]
+    assert [one.counts.refusals["too_many_metrics"] for one in (first, second)] == [1, 2]
+
+
+def test_metric_without_series_has_no_name() -> None:
+    """What was refused, or has expired, is in nobody's way."""
+    store = Store(lifetimes=Lifetimes.of_seconds([("b*", 10.0)]))
+    endpoint = make_endpoint(store)
+    send(endpoint, "gauge", "no number", name="a_total")
+    send(endpoint, "counter", "1", name="a")
+    send(endpoint, "gauge", "1", name="b_total")
+    store.sweep(NOW + 11 * SECOND)
+    send(endpoint, "counter", "1", now=NOW + 11 * SECOND, name="b")
+    kinds = {name: metric.kind for name, metric in endpoint.metrics.metrics.items()}
+    assert kinds == {"a_total": Kind.COUNTER, "b_total": Kind.COUNTER}
+    assert [metric.name for metric in store] == ["a_total", "b_total"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("counter", "n_total"), ("gauge", "n"), ("timer", "n_seconds")])
