@@ -18,6 +18,14 @@ def collect_names(names: Iterable[str] | None) -> frozenset[str]:
     return frozenset({names} if isinstance(names, str) else names or ())
 
 
+def names_one(names: frozenset[str], name: object) -> bool:
+    """Tell whether a name is among others, or all are, by `*`."""
+    try:
+        return "*" in names or name in names
+    except Exception:  # noqa: BLE001 - it is the application's object
+        return False
+
+
 def name_fields(name: str, rate: float, fields: object) -> dict[str, object]:
     """Return the fields of a counter, timer or gauge. The caller's stay as they are."""
     if fields is None:
@@ -52,6 +60,6 @@ def read_time(timestamp: object, now: int) -> int:
             microseconds = round(timestamp * 1_000_000)
         else:
             return now
-    except (ValueError, OverflowError):
+        return microseconds * 1000 if 0 <= microseconds < MAX_TIME else now
+    except Exception:  # noqa: BLE001 - it is the application's object, or its time zone's
         return now
-    return microseconds * 1000 if 0 <= microseconds < MAX_TIME else now

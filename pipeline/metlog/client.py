@@ -17,7 +17,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import MethodType
 
-from pipeline.metlog.arguments import collect_names, name_fields, read_rate, read_time, write_number
+from pipeline.metlog.arguments import (
+    collect_names,
+    name_fields,
+    names_one,
+    read_rate,
+    read_time,
+    write_number,
+)
 from pipeline.metlog.envelope import (
     DEFAULT_SEVERITY,
     ENV_VERSION,
@@ -28,6 +35,7 @@ from pipeline.metlog.envelope import (
     is_whole,
     restore,
 )
+from pipeline.metlog.harmless import mend_text
 from pipeline.metlog.losses import (
     DROPPED_TYPE,
     REPORT_SECONDS,
@@ -37,7 +45,7 @@ from pipeline.metlog.losses import (
     watch_sender,
     write_line,
 )
-from pipeline.metlog.old_style import OldStyle
+from pipeline.metlog.old_style import OldStyle, spell
 from pipeline.metlog.senders import NoSendSender
 from pipeline.metlog.timers import NoTimer, Timer
 
@@ -74,7 +82,7 @@ class MetlogClient(OldStyle):
         Losses are told every `report_seconds` at most, on standard error; never if that is None. Timers are sent in
         whole milliseconds, unless `timer_digits` asks for up to three digits of a fraction.
         """
-        self.hostname = socket.gethostname()
+        self.hostname = mend_text(socket.gethostname())
         self.pid = os.getpid()
         self.counts = ClientCounts()
         self._config = "{}"
@@ -109,7 +117,7 @@ class MetlogClient(OldStyle):
         self.severity = severity
         self._disabled_timers = collect_names(disabled_timers)
         self.filters: list[Filter] = list(filters or ())
-        self.timer_digits = min(max(timer_digits, 0), 3)
+        self.timer_digits = int(min(max(timer_digits, 0), 3))
         self._reporter.interval_seconds = report_seconds
         self.sender = NoSendSender() if sender is None else sender
 
@@ -140,11 +148,11 @@ class MetlogClient(OldStyle):
         timestamp: datetime | float | None = None,
     ) -> None:
         """Send a message. The time is now, unless it is given: with its zone, or in seconds since 1970."""
-        now = time.time_ns()
-        if timestamp is not None:
-            now = read_time(timestamp, now)
-        self.send_message(
-            {
+        try:
+            now = time.time_ns()
+            if timestamp is not None:
+                now = read_time(timestamp, now)
+            message: Message = {
                 "type": type,
                 "timestamp": self._stamper.write(now),
                 "logger": self.logger if logger is None else logger,
@@ -155,7 +163,10 @@ class MetlogClient(OldStyle):
                 "metlog_pid": self.pid,
                 "metlog_hostname": self.hostname,
             }
-        )
+        except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
+            self.count_failure(error)
+        else:
+            self.send_message(message)
 
     def send_message(self, msg: Message) -> None:
         """Give a message to the filters, in order, and to the sender. What it lacks of an envelope is added."""
@@ -207,7 +218,7 @@ class MetlogClient(OldStyle):
     ) -> None:
         """Send a duration in ms. It is always sent: the rate says how it was sampled elsewhere."""
         try:
-            if rate.__class__ is not float or rate != 1.0:
+            if type(rate) is not float or rate != 1.0:
                 rate = read_rate(rate) or 1.0
             payload, full = write_number(elapsed), name_fields(name, rate, fields)
         except Exception as error:  # noqa: BLE001 - telemetry must not fail an application
@@ -224,9 +235,9 @@ class MetlogClient(OldStyle):
         rate: float = 1.0,
     ) -> Timer:
         """Return a timer, for `with` or as a decorator; one that does nothing if its name or `*` is disabled."""
-        if self._disabled_timers and not self._disabled_timers.isdisjoint((name, "*")):
+        if self._disabled_timers and names_one(self._disabled_timers, name):
             return NoTimer(self, name)
-        if rate.__class__ is not float or rate != 1.0:
+        if type(rate) is not float or rate != 1.0:
             rate = read_rate(rate)
         return Timer(self, name, logger, severity, fields, rate)
 
@@ -367,10 +378,13 @@ class MetlogClient(OldStyle):
         self._write_report(self._reporter.find_rest(self.counts.lost))
 
     def _write_report(self, news: int) -> None:
-        if news:
-            sender, reason = self._sender.__class__.__name__, self._reporter.reason
-            many = "1 message was" if news == 1 else f"{news} messages were"
-            write_line(f"metlog: {many} lost by the client {self.logger!r}, last by {sender}: {reason!r}")
+        if not news:
+            return
+        logger, reason = spell(self.logger)[:MAX_REASON], self._reporter.reason
+        many = "1 message was" if news == 1 else f"{news} messages were"
+        sender = type(self._sender).__name__
+        if not write_line(f"metlog: {many} lost by the client {logger!r}, last by {sender}: {reason!r}"):
+            self._reporter.told_line -= news
 
     def _tell_losses(self) -> None:
         """Send how many were lost, past the filters, unless there was such a message within the last minute."""

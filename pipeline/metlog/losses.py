@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import weakref
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipeline.metlog.senders.dev import find_descriptor
+from pipeline.metlog.senders.patience import is_writable
 from pipeline.metlog.senders.sender import LOOP, UNWANTED
 
 DROPPED_TYPE = "metlog.dropped"
@@ -150,7 +151,13 @@ class Reporter:
         return lost - self.told
 
 
-def write_line(text: str) -> None:
-    """Write to standard error, if there is one."""
-    with contextlib.suppress(Exception):  # where nobody can be told, there is nobody to tell that
+def write_line(text: str) -> bool:
+    """Write to standard error, and tell whether that was possible: if nobody reads it, it is not waited for."""
+    try:
+        descriptor = find_descriptor(sys.stderr)
+        if descriptor is not None and not is_writable(descriptor, 0):
+            return False
         sys.stderr.write(f"{text}\n")
+    except Exception:  # noqa: BLE001 - where nobody can be told, there is nobody to tell that
+        return False
+    return True

@@ -60,7 +60,7 @@ class OldStyle(ABC):
 
         In metlog-py the first argument behind the text is `exc_info`; it is so here, too, if it can be nothing else.
         """
-        if args and (isinstance(args[0], bool) or is_triple(args[0])):
+        if args and (type(args[0]) is bool or is_triple(args[0])):
             kwargs, args = {"exc_info": args[0], **kwargs}, args[1:]
         self._send_old_style(SEVERITY.ALERT, msg, args, {"exc_info": True, **kwargs})
 
@@ -125,4 +125,4 @@ def attach_traceback(payload: object, error: BaseException) -> tuple[str, dict[s
 
 def is_triple(value: object) -> bool:
     """Tell whether a value is what `sys.exc_info` returns."""
-    return isinstance(value, tuple) and len(value) == 3 and (isinstance(value[1], BaseException) or value[0] is None)
+    return type(value) is tuple and len(value) == 3 and (issubclass(type(value[1]), BaseException) or value[0] is None)

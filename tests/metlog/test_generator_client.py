@@ -7,6 +7,7 @@ import random
 import threading
 from collections import UserDict
 from collections.abc import Callable, Iterator
+from datetime import datetime, tzinfo
 
 import pytest
 
@@ -25,6 +26,18 @@ class Rude:
 
     __str__ = __repr__ = __float__ = __iter__ = __bool__ = __eq__ = __len__ = __format__ = fail  # type: ignore[assignment]
     __hash__ = None  # type: ignore[assignment]
+
+
+class Masked:
+    """An object that does not even say of what class it is."""
+
+    __class__ = property(Rude.fail)  # type: ignore[assignment]
+
+
+class RudeZone(tzinfo):
+    """A time zone of the application that fails."""
+
+    utcoffset = Rude.fail  # type: ignore[assignment]
 
 
 @pytest.fixture
@@ -238,12 +251,27 @@ CALLS: list[Callable[[MetlogClient, object], object]] = [
 ]
 
 
+RUDE = [
+    Rude(),
+    Rude,
+    None,
+    b"\xff",
+    {Rude: Rude()},
+    "\ud800",
+    [[]],
+    1j,
+    Masked(),
+    datetime(2026, 3, 5, tzinfo=RudeZone()),
+]
+"""By their numbers: pytest looks closer at its parameters than some of them bear."""
+
+
 @pytest.mark.parametrize("call", CALLS, ids=range(len(CALLS)))
-@pytest.mark.parametrize("rude", [Rude(), Rude, None, b"\xff", {Rude: Rude()}, "\ud800", [[]], 1j], ids=range(8))
-def test_no_call_fails(call: Callable[[MetlogClient, object], object], rude: object) -> None:
+@pytest.mark.parametrize("number", range(len(RUDE)))
+def test_no_call_fails(call: Callable[[MetlogClient, object], object], number: int) -> None:
     """Whatever it is given: it is sent somehow, or counted as a failure."""
-    client = MetlogClient(DebugCaptureSender(), report_seconds=None)
-    call(client, rude)
+    client = MetlogClient(DebugCaptureSender(), disabled_timers=["another"], report_seconds=None)
+    call(client, RUDE[number])
     counts = client.counts
     assert counts.sent + counts.failed == 1
     assert counts.dropped == 0
@@ -276,6 +304,15 @@ def test_exception_that_cannot_be_written_is_sent_by_its_class(client: MetlogCli
     message = read_message(client)
     assert message["payload"] == "failed"
     assert str(message["fields"]).endswith("RudeError'}}")
+
+
+def test_digits_of_timers_are_a_whole_number() -> None:
+    """Whatever way they are written: rounding to 2.0 digits would fail where a timer ends."""
+    client = make_client(timer_digits=2.0)
+    with client.timer("x") as timer:
+        pass
+    assert timer.result is not None
+    assert client.counts.sent == 1
 
 
 def test_sender_is_there_or_not() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import logging
+import os
 import weakref
 from collections.abc import Callable
 
@@ -86,6 +89,42 @@ def test_without_standard_error_nothing_fails(monkeypatch: pytest.MonkeyPatch) -
     client = MetlogClient(FailingSender())
     client.incr("x")
     assert client.counts.failed == 1
+
+
+def test_standard_error_that_nobody_reads_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be told is told with the next, when it is read again."""
+    reader, writer = os.pipe()
+    with (
+        io.FileIO(reader) as pipe,
+        io.TextIOWrapper(io.FileIO(writer, "w"), write_through=True) as stderr,
+    ):
+        os.set_blocking(writer, False)
+        room = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
+        assert os.write(writer, b"x" * room) == room
+        os.set_blocking(writer, True)
+        monkeypatch.setattr("sys.stderr", stderr)
+        client = MetlogClient(FailingSender(), "shop", report_seconds=0)
+        client.incr("x")
+        assert pipe.read(room) == b"x" * room
+        client.incr("x")
+        assert pipe.read(room).startswith(b"metlog: 2 messages were lost by the client 'shop', ")
+    assert client.counts.failed == 2
+
+
+def test_logger_that_cannot_be_written_is_told_by_its_class(capsys: pytest.CaptureFixture[str]) -> None:
+    """And a long one in part: a line of standard error is no place for it."""
+
+    class Rude:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    for logger in (Rude(), "x" * 10_000):
+        client = MetlogClient(FailingSender(), logger, report_seconds=0)  # type: ignore[arg-type]
+        client.incr("x")
+        client.incr("x")
+        assert client.counts.failed == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert [len(line) < 1_000 and "1 message was lost" in line for line in lines] == [True, True]
 
 
 def test_losses_are_told_by_a_message_when_sending_works(capsys: pytest.CaptureFixture[str]) -> None:
