@@ -79,6 +79,11 @@ class Spool(Backlog):
         self.warnings = RateLimit(WARNING_SECONDS)
         self.is_open = False
 
+    @property
+    def is_filling(self) -> bool:
+        """Whether more than half of the folder's room is taken."""
+        return 2 * self.bytes > self.max_bytes
+
     # What an earlier run has left
 
     def open(self) -> None:
@@ -354,9 +359,11 @@ class Spool(Backlog):
         self.is_open = False
         self.lay_back()
         loose = [entry for entry in self.ahead if entry.number in self.homeless] + list(self.unwritten)
-        self.ahead.clear()
+        # The others are on the disk; those that have to make room there are counted.
+        self.ahead = deque(entry for entry in self.ahead if entry.number not in self.homeless)
         self.forget_unwritten()
         self.save_loose(loose)
+        self.ahead.clear()
         while self.segments and not self.counts.queued:
             self.remove_first()
         self.writer.close()

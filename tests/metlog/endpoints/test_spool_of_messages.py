@@ -369,6 +369,24 @@ async def test_what_is_in_memory_alone_goes_to_the_disk_at_the_end(tmp_path: Pat
     spool.close()
 
 
+async def test_what_makes_room_at_the_end_is_counted(tmp_path: Path) -> None:
+    """What was in hand has its own segment dropped, and takes the place of what comes next."""
+    spool = make_spool(tmp_path, max_bytes=2 * SEGMENT_BYTES)
+    spool.ahead_bytes = 10_000
+    spool.counts.taken = 5
+    spool.put(make_numbered(range(5)), NOW)
+    assert len(await spool.fetch(3, 10**6)) == 3
+    while not spool.counts.dropped or spool.bytes < 2 * SEGMENT_BYTES - 300:
+        spool.put(make_numbered([spool.counts.taken]), NOW)
+        spool.counts.taken += 1
+    spool.close()
+    assert_accounted(spool.counts)
+    kept = spool.counts.queued
+    spool = make_spool(tmp_path, max_bytes=2 * SEGMENT_BYTES)
+    assert len(await drain(spool)) == kept
+    spool.close()
+
+
 async def test_spool_of_one_segment_makes_room(tmp_path: Path) -> None:
     """Its only segment goes, with what was ahead of it in memory."""
     spool = make_spool(tmp_path, max_bytes=SEGMENT_BYTES)
