@@ -175,6 +175,8 @@ class Daemon:
         if not logs:
             return []
         settings = replace(lines, logs=logs, confirm=lines.confirm and has_stdin, records=())
+        if self.messages is not None:
+            surroundings = replace(surroundings, wait_room=self.messages.wait_room)
         items = parse_items(settings, surroundings)
         names = {source.name for source in self.items.values()}
         for item, source in items.items():

@@ -27,6 +27,7 @@ from pipeline.settings import (
     FormatSettings,
     LanguageSettings,
     ProgramSettings,
+    ReadFrom,
     ServerSettings,
     SourceSettings,
     StateSettings,
@@ -97,9 +98,46 @@ def send(path: Path, *lines: bytes, kind: socket.SocketKind = socket.SOCK_DGRAM)
         sock.send(b"\n".join(lines))
 
 
+def write_all(path: str, data: bytes) -> None:
+    """Write to a pipe, or to a unix socket, and hang up."""
+    if not Path(path).is_socket():
+        with Path(path).open("wb") as pipe:
+            pipe.write(data)
+        return
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        sock.sendall(data)
+
+
 def write(kind: str, payload: str = "1", **fields: object) -> bytes:
     """Return an envelope."""
     return json.dumps({"type": kind, "payload": payload, "logger": "app", "fields": fields}).encode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", "pipe", "stream"])
+async def test_log_is_read_as_fast_as_endpoints_take_it(settings: DaemonSettings, tmp_path: Path, kind: str) -> None:
+    """Where a queue has room for a few batches, and the log has many."""
+    line, count = write("oldstyle", "x" * 400), 20_000
+    read_from = settings.sources.read_from
+    log = str(tmp_path / "log")
+    if kind == "file":
+        Path(log).write_bytes((line + b"\n") * count)
+        read_from = ReadFrom.START
+    archive = FileEndpointSettings(path=tmp_path / "archive", queue_messages=2_000)
+    metlog = MetlogSettings(
+        metlog_logs=(f"unix://{log}" if kind == "stream" else log,),
+        endpoints={"archive": archive},
+        routes=(RouteSettings(to=("archive",)),),
+    )
+    sources = replace(settings.sources, read_from=read_from)
+    async with running(replace(settings, metlog=metlog, sources=sources)) as client:
+        if kind != "file":
+            await trio.to_thread.run_sync(write_all, log, (line + b"\n") * count)
+        with trio.fail_after(DEADLINE_SECONDS):
+            while (await scrape(client))['metlog_taken_total{endpoint="archive"}'] < count:
+                pass  # a scrape waits
+    assert Path(archive.path).read_bytes().count(b"\n") == count
 
 
 async def test_measurements_become_series_and_programs_see_the_rest(settings: DaemonSettings, tmp_path: Path) -> None:

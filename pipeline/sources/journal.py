@@ -122,6 +122,8 @@ class JournalSource(SingleSource):
             while True:
                 if self.read(reader, intake):
                     await trio.lowlevel.checkpoint()
+                    if self.surroundings.wait_room is not None:
+                        await self.surroundings.wait_room()
                 else:
                     await wait_readable(reader.fileno(), reader.timeout_seconds)
                     reader.process()

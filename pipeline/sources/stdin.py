@@ -61,7 +61,7 @@ class StdinSource(SingleSource):
             task_status.started()
             await self.wait_readable()
             while size := self.read(intake):
-                await yield_after(size)
+                await yield_after(size, self.surroundings.wait_room)
                 await self.wait_readable()
         except trio.Cancelled:
             self.drain(intake)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from pipeline.descriptors import Descriptors
 from pipeline.sources.ledger import Ledger
 from pipeline.sources.records import RecordWatch
 from pipeline.telemetry import SourceCounts
+
+WaitRoom: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when there is room for more of what was delivered; at once where there is."""
 
 
 async def save_nothing() -> None:
@@ -36,5 +40,7 @@ class Surroundings:
     """Which files are read: two patterns may match the same one."""
     watch: RecordWatch = field(default_factory=RecordWatch)
     """Whom to tell of records that wait for their next line."""
+    wait_room: WaitRoom | None = None
+    """To be awaited after each batch; None where nothing of it waits."""
     keeps_state: bool = False
     """Whether what `position` returns goes over to the next run, also that of sources that cannot be read again."""

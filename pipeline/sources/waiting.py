@@ -10,6 +10,7 @@ from contextlib import suppress
 import trio
 
 from pipeline.sources.intake import Intake
+from pipeline.sources.surroundings import WaitRoom
 
 YIELD_BYTES = 64 * 1024
 """An HTTP request takes some 15 steps of the loop, and between two of them a busy source runs a batch:
@@ -18,7 +19,12 @@ as many lines passed (measured, 2 cores)."""
 
 
 async def read_to_end(
-    descriptor: int, intake: Intake, *, partial_seconds: float = 0.0, idle_seconds: float = 0.0
+    descriptor: int,
+    intake: Intake,
+    wait_room: WaitRoom | None,
+    *,
+    partial_seconds: float = 0.0,
+    idle_seconds: float = 0.0,
 ) -> None:
     """Feed what comes from a non-blocking descriptor, until its end; leaves the last line unended.
 
@@ -32,7 +38,7 @@ async def read_to_end(
         with suppress(BlockingIOError):
             if not (size := intake.read(descriptor)):
                 return
-            await yield_after(size)
+            await yield_after(size, wait_room)
         if partial_seconds and intake.framer.rest and not await wait_readable(descriptor, partial_seconds):
             intake.end_line()
         if not idle_seconds:
@@ -48,10 +54,13 @@ async def wait_readable(descriptor: int, seconds: float) -> bool:
     return not scope.cancelled_caught
 
 
-async def yield_after(size: int) -> None:
+async def yield_after(size: int, wait_room: WaitRoom | None = None) -> None:
     """Let the other tasks take some steps after a batch of `size` bytes: the larger it was, the more.
 
-    After a small one it is none, because waiting for the next one gives them a step already.
+    After a small one it is none, because waiting for the next one gives them a step already. With `wait_room`, wait
+    for that too.
     """
     for _ in range(size // YIELD_BYTES):
         await trio.lowlevel.checkpoint()
+    if wait_room is not None:
+        await wait_room()

@@ -33,6 +33,11 @@ class Backlog(ABC):
     def open(self) -> None:  # noqa: B027 - that in memory has nothing to open
         """Take up what an earlier run has left. Raises `SettingError` when that cannot be."""
 
+    @property
+    @abstractmethod
+    def is_filling(self) -> bool:
+        """Whether more than half of the room is taken."""
+
     @abstractmethod
     def put(self, messages: Sequence[Message], now: int) -> None:
         """Add messages. Those that find no room make the oldest go."""
@@ -92,6 +97,11 @@ class MemoryBacklog(Backlog):
         self.max_bytes = max_bytes
         self.identity = make_identity()
         self.next_number = 0
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether more than half of the messages or of the bytes are there."""
+        return 2 * self.counts.queued > self.max_messages or 2 * self.counts.queued_bytes > self.max_bytes
 
     def put(self, messages: Sequence[Message], now: int) -> None:
         """Add messages; drop the oldest until all have room."""

@@ -2,7 +2,9 @@
 
 The router hands over the messages of a batch within the task of the source, so `take` never waits. What cannot be
 passed on at once waits in the endpoint's own queue, which has a limit; what finds no room is counted. A destination
-that is dead holds up neither lines nor scrapes nor the other endpoints.
+that is dead holds up neither lines nor scrapes nor the other endpoints. One that is slower than a log is read from a
+disk, and takes what it is given, has the sources of messages wait (`wait_room`), so that the kernel's buffers or the
+file keep the rest.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ class Endpoint(ABC):
     @abstractmethod
     def take(self, messages: Sequence[Message], now: int) -> None:
         """Take messages, in order; `now` is the wall clock in ns since 1970. It never waits and never fails."""
+
+    async def wait_room(self) -> None:  # noqa: B027 - most have nothing that waits
+        """Return when a batch more has room, as far as that can be awaited. What is dead is not waited for."""
 
     def reopen(self) -> None:  # noqa: B027 - only files have something to open anew
         """Open anew what a log rotation may have moved away. It is called at SIGHUP."""

@@ -90,6 +90,11 @@ class RouterService:
         """Take note of what programs show now: it may be what messages have made so far, or no longer be."""
         self.metrics.refresh()
 
+    async def wait_room(self) -> None:
+        """Return when a batch more has room, as far as that can be awaited."""
+        for endpoint in self.endpoints.values():
+            await endpoint.wait_room()
+
     def reopen(self) -> None:
         """Open anew what a log rotation may have moved away."""
         for endpoint in self.endpoints.values():

@@ -140,7 +140,7 @@ class PathSource:
             if size := self.roster.turn(tail, trio.current_time()):
                 busy.append(tail)
                 await trio.lowlevel.checkpoint()
-                await yield_after(size)
+                await yield_after(size, self.surroundings.wait_room)
             elif number % LOOKS_AT_ONCE == LOOKS_AT_ONCE - 1:
                 await trio.lowlevel.checkpoint()
         if len(self.roster.tails) > known:

@@ -17,7 +17,7 @@ from trio.testing import MockClock
 from pipeline.endpoint_settings import HttpEndpointSettings
 from pipeline.message_counts import EndpointCounts
 from pipeline.metlog.endpoints.backlog import MemoryBacklog
-from pipeline.metlog.endpoints.queued_endpoint import MAX_ASKED_SECONDS, MAX_PAUSE_SECONDS
+from pipeline.metlog.endpoints.queued_endpoint import MAX_ASKED_SECONDS, MAX_PAUSE_SECONDS, PATIENCE_SECONDS
 from tests.metlog.endpoints.messages import NOW, assert_accounted, make_message, make_numbered, read_number
 from tests.metlog.endpoints.running import opened, running, wait_until
 from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
@@ -150,6 +150,38 @@ async def test_full_queue_is_told_once(caplog: pytest.LogCaptureFixture) -> None
         "Metlog endpoint it has no room for more: 3 messages were dropped, the oldest first; 3 in all.",
         "Metlog endpoint it could not deliver 5 messages in time; they are lost.",
     ]
+
+
+async def test_half_full_queue_is_waited_for() -> None:
+    """Until the other half is free again; what is read meanwhile would find no room."""
+    async with serving() as peer:
+        settings = HttpEndpointSettings(url=peer.url, queue_messages=10, batch_messages=2)
+        async with running(settings) as endpoint:
+            endpoint.take(make_numbered(range(5)), NOW)
+            await endpoint.wait_room()
+            assert endpoint.counts.delivered == 0
+            endpoint.take(make_numbered(range(5, 9)), NOW)
+            await endpoint.wait_room()
+            assert endpoint.counts.delivered == 4
+
+
+@pytest.mark.slow
+async def test_dead_destination_is_not_waited_for(autojump_clock: MockClock) -> None:
+    """One that says nothing, for a moment, once; one that fails or wants to be left alone not at all."""
+    autojump_clock.autojump_threshold = 0.1  # real connections take a moment
+    async with serving(Mischief.HANG, Reply(429, headers={"Retry-After": "1000"}), Mischief.HANG) as peer:
+        settings = HttpEndpointSettings(url=peer.url, queue_messages=10)
+        async with running(settings) as endpoint:
+            endpoint.take(make_numbered(range(10)), NOW)
+            for seconds in (PATIENCE_SECONDS, 0, 0):
+                begun = trio.current_time()
+                await endpoint.wait_room()
+                assert trio.current_time() - begun == pytest.approx(seconds)
+            await trio.sleep(20)
+            assert endpoint.counts.failures == 2
+            begun = trio.current_time()
+            await endpoint.wait_room()
+            assert trio.current_time() == begun
 
 
 async def test_failure_is_told_once_and_that_it_works_again(caplog: pytest.LogCaptureFixture) -> None:
