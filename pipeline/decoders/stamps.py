@@ -85,9 +85,9 @@ MONTHS: Final = {
 }
 RFC3164_PATTERN: Final = (
     rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?: [1-9]|[0-3]?[0-9])(?: [0-9]{4})?"
-    rb" (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?"
+    rb" (?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.,][0-9]+)?"
 )
-"""What devices add is taken too: a year behind the day, and a fraction of a second."""
+"""What devices add is taken too: a year behind the day, and a fraction of a second. A leap second is the one after."""
 RFC3164: Final = re.compile(
     rb"([A-Z][a-z]{2}) +([0-9]{1,2})(?: ([0-9]{4}))? ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]+))?"
 )
