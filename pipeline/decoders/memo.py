@@ -9,7 +9,7 @@ from pipeline.decoders.decoder import DecoderOptions, Value
 
 MAX_ENTRIES: Final = 4096
 MAX_BYTES: Final = 256 * 1024
-"""Of the lines whose records are kept: those of one read. A record takes up to twenty times as much."""
+"""Of the lines whose records are kept: those of one read. A record takes up to fifty times as much."""
 
 Table: TypeAlias = "Mapping[str, Value] | None"
 Reader: TypeAlias = Callable[[bytes], Table]

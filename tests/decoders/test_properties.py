@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import string
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.decoders import DECODERS, Decoder, DecoderOptions, Value, find_field
-from pipeline.decoders.csv import make_csv
+from pipeline.decoders import DECODERS, Decoder, DecoderOptions, Value, find_field, make_reader
+from pipeline.decoders.csv import MAX_REMEMBERED_COLUMNS, MAX_SHARED_NUMBERS, make_csv, number_columns, shared_numbers
 from pipeline.decoders.logfmt import MAX_REMEMBERED as MAX_NAMES
 from pipeline.decoders.logfmt import decode_logfmt, names, read_any, read_plain
 from pipeline.decoders.metlog import decode_metlog
@@ -248,3 +249,31 @@ def test_remembered_names_have_a_limit() -> None:
         assert len(names) <= MAX_NAMES
     decode_logfmt(b"%b=1" % (b"k" * 65))
     assert max(map(len, names)) <= 64
+
+
+@pytest.mark.slow
+def test_columns_are_numbered_however_many_there_are() -> None:
+    decode = make_csv(OPTIONS)
+    for count in (1, MAX_REMEMBERED_COLUMNS + 1, MAX_SHARED_NUMBERS + 1, MAX_REMEMBERED_COLUMNS, 2):
+        decoded = decode(b",".join([b"x"] * count))
+        assert decoded == (dict.fromkeys((*number_columns(count), *OPTIONS.columns[:count]), b"x"),)
+        assert number_columns(count) == [str(number) for number in range(1, count + 1)]
+    assert len(shared_numbers) == MAX_SHARED_NUMBERS
+
+
+@pytest.mark.slow
+def test_record_takes_no_more_memory_than_is_said() -> None:
+    """The limit on the lines whose records are kept counts on it."""
+    shapes = [b"," * 65535, b"ab," * 21845, b"[" + b"{}," * 21844 + b"0]", b"[" + b"0," * 32767 + b"0]"]
+    shapes += [b"a " * 32766 + b"a=1", b"<34>1 - - - - - " + b"".join(b"[%d]" % number for number in range(9000))]
+    readers = [make_reader(decoder, OPTIONS) for decoder in DECODERS.values()]
+    for shape in shapes:
+        sizes = []
+        for read in readers:
+            read(shape)  # so that what is shared is there
+            tracemalloc.start()
+            kept = read(shape)
+            sizes.append(tracemalloc.get_traced_memory()[0])
+            tracemalloc.stop()
+            del kept
+        assert max(sizes) < 50 * len(shape)
