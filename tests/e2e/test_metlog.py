@@ -15,12 +15,16 @@ from tests.e2e.manager import Manager, managing
 from tests.e2e.metlog_application import ERROR_EVERY, TIMER_NAMES, count_messages
 from tests.e2e.metlog_site import FILE, PROCESSES, Site, open_site
 from tests.e2e.receivers import Mood
+from tests.e2e.statsd import Statsd
 from tests.e2e.test_logrotate import rotate
 
 pytestmark = pytest.mark.slow
 
 ROUNDS = 200
 """Sent at once by each process; several such in a test."""
+
+AUDITED, ARCHIVED = frozenset({"audit user"}), frozenset({"oldstyle said", "oldstyle failed"})
+"""The sorts of messages that belong to the HTTP server and into the file: their type, and how their payload begins."""
 
 ROTATE = """{folder}/archive.json {{
     rotate 20
@@ -44,8 +48,9 @@ def read_archive(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in folder.glob("archive.json*") for line in path.read_text().splitlines()]
 
 
-def list_ids(messages: list[dict[str, Any]]) -> list[str]:
-    """Return the identities of messages, in order."""
+def list_ids(messages: list[dict[str, Any]], sorts: frozenset[str]) -> list[str]:
+    """Return the identities of messages, in order. All must be of these sorts: identities alone are those of any."""
+    assert {f"{message['type']} {message['payload'].partition(' ')[0]}" for message in messages} <= sorts
     return sorted(message["fields"]["id"] for message in messages)
 
 
@@ -70,12 +75,12 @@ def test_every_message_arrives_where_it_belongs_once(site: Site) -> None:
             check_pages(site)
             check_accounts(site)
             check_statsd(site)
-    assert list_ids(site.audit.list_messages()) == site.list_identities()
+    assert list_ids(site.audit.list_messages(), AUDITED) == site.list_identities()
     assert sorted(event["extra"]["id"] for event in site.sentry.list_events()) == site.list_identities(ERROR_EVERY)
     for event in site.sentry.list_events():
         check_event(event)
     errors = site.list_identities(ERROR_EVERY)
-    assert list_ids(read_archive(site.folder)) == sorted([*site.list_identities(), *errors])
+    assert list_ids(read_archive(site.folder), ARCHIVED) == sorted([*site.list_identities(), *errors])
     assert len(list(site.folder.glob("archive.json.*"))) == 2
 
 
@@ -102,7 +107,7 @@ def test_what_comes_while_the_daemon_is_away_is_told_of(site: Site) -> None:
     assert page.sum_own("metlog_lines_total") == sent - received
     assert page.list_values("rounds_total", "process") == {str(number): 2 * ROUNDS for number in range(PROCESSES)}
     assert page.list_values("requests_seen_total", "id") == dict.fromkeys(identities, 1)
-    assert list_ids(site.audit.list_messages()) == identities
+    assert list_ids(site.audit.list_messages(), AUDITED) == identities
     told = [message["fields"] for message in read_archive(site.folder) if message["type"] == "metlog.dropped"]
     assert sum(one["lost"] for one in told) == sum(one["dropped"] for one in counts)
     assert sum(one["dropped"] for one in counts) == count_messages(ROUNDS) * PROCESSES
@@ -128,10 +133,10 @@ def test_socket_that_systemd_keeps_loses_nothing(folder: Path) -> None:
             counts = [application.end() for application in site.applications]
         check_statsd(site)
     assert sum(one["dropped"] for one in counts) == 0
-    assert list_ids(site.audit.list_messages()) == site.list_identities()
+    assert list_ids(site.audit.list_messages(), AUDITED) == site.list_identities()
     errors = site.list_identities(ERROR_EVERY)
     assert sorted(event["extra"]["id"] for event in site.sentry.list_events()) == errors
-    assert list_ids(read_archive(site.folder)) == sorted([*site.list_identities(), *errors])
+    assert list_ids(read_archive(site.folder), ARCHIVED) == sorted([*site.list_identities(), *errors])
 
 
 def test_impatient_applications_and_the_kernel_agree(folder: Path) -> None:
@@ -165,14 +170,17 @@ def test_killed_daemon_delivers_at_least_once(folder: Path) -> None:
             site.wait()
         with site.running(*flags):
             identities = site.list_identities()
-            wait_until(lambda: set(list_ids(site.audit.list_messages())) >= set(identities), "all have arrived")
             wait_until(
-                lambda: sum(site.read().list_values("rounds_total", "process").values()) >= len(identities),
+                lambda: set(list_ids(site.audit.list_messages(), AUDITED)) >= set(identities), "all have arrived"
+            )
+            wait_until(
+                # A request comes behind all that is counted of its round.
+                lambda: sum(site.read().list_values("requests_seen_total", "id").values()) >= len(identities),
                 "all are counted",
             )
             check_pages(site)
             wait_until(lambda: not site.read().sum_own("metlog_queued"), "nothing waits")
-    arrived = list_ids(site.audit.list_messages())
+    arrived = list_ids(site.audit.list_messages(), AUDITED)
     assert set(arrived) == set(identities)
     assert len(arrived) > len(identities), "those that were kept without an answer came again"
 
@@ -235,11 +243,19 @@ def check_accounts(site: Site) -> None:
         assert page.list_accounts(name) == dict.fromkeys(taken | dropped, 0)
 
 
+def count_timers(statsd: Statsd) -> int:
+    """Return how many values of timers have come."""
+    return sum(len(json.loads(values)) for values in statsd.list_members("timers").values())
+
+
 def check_statsd(site: Site) -> None:
     """It has got what our store has, of all processes together, and each time."""
     rounds = site.rounds
     statsd = site.statsd
-    wait_until(lambda: statsd.list_numbers("counters").get("rounds") == PROCESSES * rounds, "statsd has all")
+    wait_until(lambda: statsd.list_numbers("counters").get("rounds") == PROCESSES * rounds, "statsd has all rounds")
+    # The gauge is the last of a round; it alone may be there although those of others are on their way.
+    wait_until(lambda: count_timers(statsd) == PROCESSES * rounds, "statsd has all timers")
+    wait_until(lambda: statsd.list_numbers("gauges") == {"level": rounds - 1}, "statsd has the last gauge")
     assert statsd.list_numbers("counters") == {
         "rounds": PROCESSES * rounds,
         "numbers": PROCESSES * rounds * (rounds - 1) / 2,
