@@ -144,6 +144,7 @@ class QueuedEndpoint(Endpoint):
     async def attempt(self) -> bool:
         """Send a batch; return whether that went well. What is not settled waits again."""
         async with self.sending:
+            settled = self.counts.delivered + self.counts.refused
             try:
                 entries = await self.backlog.fetch(self.batch_messages, self.batch_bytes)
                 if entries:
@@ -163,6 +164,8 @@ class QueuedEndpoint(Endpoint):
                 self.note_success()
             finally:
                 self.backlog.lay_back()
+            if self.failures_in_a_row and self.counts.delivered + self.counts.refused > settled:
+                self.failures_in_a_row = 1  # it is slow, and no pause makes it faster
         return not self.failures_in_a_row
 
     @abstractmethod

@@ -438,6 +438,26 @@ async def test_stream_that_was_left_in_the_middle_is_not_gone_on_with(tmp_path: 
     destination.close()
 
 
+async def test_slow_destination_is_not_left_alone_longer_and_longer(tmp_path: Path) -> None:
+    """A syslog daemon takes some messages in the time of each attempt, and no pause makes it faster."""
+    destination = SyslogDatagrams(tmp_path)
+    destination.appear()
+    async with opened(destination.make_settings()) as endpoint:
+        endpoint.deadline = 0.02
+        endpoint.draw = lambda: 0.0
+        endpoint.take(take_numbers("syslog", range(1, 5_001)), NOW)
+        pauses = []
+        for _ in range(4):
+            assert not await endpoint.attempt()
+            pauses.append(endpoint.find_pause())
+            await destination.read()
+        assert pauses == [1, 1, 1, 1]
+        assert not await endpoint.attempt()
+        assert not await endpoint.attempt()
+        assert endpoint.find_pause() == 2
+    destination.close()
+
+
 async def test_full_socket_is_waited_for(tmp_path: Path) -> None:
     """A syslog daemon that does not keep up gets the rest when it does."""
     destination = SyslogDatagrams(tmp_path)
