@@ -59,34 +59,40 @@ class StatsdEndpoint(QueuedEndpoint):
         """Send a line for each message, as many with a datagram as it has room for."""
         await self.connection.connect()
         lines: list[bytes] = []
-        size = refused = 0
+        reasons: list[str] = []
+        size = 0
         for entry in entries:
             try:
                 line = self.write(read_entry(entry))
             except RefusedError as error:
-                refused += 1
-                self.tell_refusal(str(error))
+                reasons.append(str(error))
                 continue
             if lines and size + len(line) + 1 > MAX_DATAGRAM_BYTES:
-                await self.send_lines(lines, refused)
-                lines, size, refused = [], 0, 0
+                await self.send_lines(lines, reasons)
+                lines, reasons, size = [], [], 0
             lines.append(line)
             size += len(line) + 1
         if lines:
-            await self.send_lines(lines, refused)
+            await self.send_lines(lines, reasons)
         else:
-            self.settle(refused=refused)
+            self.settle_all(0, reasons)
 
-    async def send_lines(self, lines: Sequence[bytes], refused: int) -> None:
+    async def send_lines(self, lines: Sequence[bytes], reasons: Sequence[str]) -> None:
         """Send one datagram; let statsd, which may be on this host, read when it has got some.
 
-        What was sent is settled before, as time may run out in that pause; with it the `refused` between the lines.
+        What was sent is settled before, as time may run out in that pause; with it what is refused between the lines.
         """
         await self.connection.send(b"\n".join(lines) + (b"\n" if self.is_stream else b""))
-        self.settle(len(lines), refused)
+        self.settle_all(len(lines), reasons)
         self.sent += 1
         if not self.is_stream and self.sent % DATAGRAMS_AT_ONCE == 0:
             await trio.sleep(PAUSE_SECONDS)
+
+    def settle_all(self, delivered: int, reasons: Sequence[str]) -> None:
+        """Note what became of messages, and why some are refused: not before, or each attempt would tell it anew."""
+        self.settle(delivered, len(reasons))
+        for reason in reasons:
+            self.tell_refusal(reason)
 
     def write(self, message: Message) -> bytes:
         """Return the line of a message; raises `RefusedError` if there is none."""

@@ -74,7 +74,7 @@ async def test_refused_messages_do_not_hold_up_others() -> None:
     async with opened(StatsdEndpointSettings(address="127.0.0.1:1")) as endpoint:
         endpoint.take([make_message(payload="x"), make_message(type="counter", payload="1", fields={"name": "n"})], NOW)
         assert not await endpoint.attempt()
-        assert (endpoint.counts.queued, endpoint.counts.refused) == (2, 0)
+        assert (endpoint.counts.queued, endpoint.counts.refused, endpoint.counts.last_refusal) == (2, 0, "")
 
 
 @pytest.fixture(scope="module")
