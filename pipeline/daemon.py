@@ -47,7 +47,6 @@ from pipeline.sources import (
     count_listeners,
     describe_unmatched_rules,
     expire_records,
-    parse_items,
 )
 from pipeline.state import StateKeeper
 from pipeline.state_file import Capture, State, capture_state, hold_state, read_state
@@ -55,7 +54,7 @@ from pipeline.status import Parts, StatusReader
 from pipeline.supervision import Supervisor
 from pipeline.telemetry import SourceCounts, Telemetry
 from pipeline.unix_socket import BoundSocket
-from pipeline.wiring import make_line_options, make_loader, make_prometheus_options, make_store
+from pipeline.wiring import make_line_options, make_loader, make_prometheus_options, make_sources, make_store
 
 if TYPE_CHECKING:
     from pipeline.metlog.router import RouterService
@@ -142,8 +141,7 @@ class Daemon:
         )
         self.watch = surroundings.watch
         self.restore(surroundings, stack)
-        self.envelopes = self.parse_sources(surroundings)
-        self.sources = list(dict.fromkeys(self.items.values()))
+        self.make_sources(surroundings)
         now = time.time_ns()
         self.report_load(self.loader.load(now))
         self.telemetry.reloads.note(successful=not self.loader.failures, now=now)
@@ -167,23 +165,15 @@ class Daemon:
         if shortage:
             logger.warning("%s", shortage)
 
-    def parse_sources(self, surroundings: Surroundings) -> list[Source]:
-        """Make the sources of lines and those of envelopes, and return these. Nothing is joined in them."""
-        lines, logs = self.settings.sources, self.settings.metlog.metlog_logs
-        has_stdin = any(log in STDIN_NAMES for log in logs)
-        self.items = parse_items(replace(lines, confirm=lines.confirm and not has_stdin), surroundings)
-        if not logs:
-            return []
-        settings = replace(lines, logs=logs, confirm=lines.confirm and has_stdin, records=())
+    def make_sources(self, surroundings: Surroundings) -> None:
+        """Make the sources of lines and those of envelopes."""
+        settings, routed = self.settings, surroundings
         if self.messages is not None:
-            surroundings = replace(surroundings, wait_room=self.messages.wait_room)
-        items = parse_items(settings, surroundings)
-        names = {source.name for source in self.items.values()}
-        for item, source in items.items():
-            if source.name in names:
-                raise SettingError(f"The source {item} is one of --logs and one of envelopes: it can only be one.")
-        self.items.update(items)
-        return list(items.values())
+            routed = replace(surroundings, wait_room=self.messages.wait_room)
+        lines, envelopes = make_sources(settings.sources, settings.metlog, surroundings, routed)
+        self.items = {**lines, **envelopes}
+        self.sources = list(dict.fromkeys(self.items.values()))
+        self.envelopes = list(dict.fromkeys(envelopes.values()))
 
     def prepare_messages(self, messages: RouterService, stack: ExitStack) -> None:
         """Have the router know the programs, go on with what messages had made, and open its endpoints."""

@@ -6,15 +6,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipeline.errors import SettingError
 from pipeline.language import CompileOptions
+from pipeline.metlog_settings import MetlogSettings
 from pipeline.metrics import Lifetimes, Store
-from pipeline.settings import FormatSettings, LanguageSettings, ProgramSettings, SieveMode, StoreSettings
+from pipeline.settings import (
+    FormatSettings,
+    LanguageSettings,
+    ProgramSettings,
+    SieveMode,
+    SourceSettings,
+    StoreSettings,
+)
 
 if TYPE_CHECKING:
     from pipeline.formats import LineOptions, PrometheusOptions
     from pipeline.runtime import ProgramLoader
+    from pipeline.sources import Source, Surroundings
     from pipeline.telemetry import Telemetry
 
 
@@ -67,3 +79,41 @@ def make_line_options(settings: FormatSettings, graphite_prefix: str) -> LineOpt
     from pipeline.formats import LineOptions
 
     return LineOptions(os.uname().nodename, settings.emit_prog_label, graphite_prefix)
+
+
+def make_sources(
+    lines: SourceSettings, metlog: MetlogSettings, surroundings: Surroundings, for_envelopes: Surroundings
+) -> tuple[dict[str, Source], dict[str, Source]]:
+    """Return the sources of lines and those of envelopes, by item. In envelopes nothing is joined.
+
+    Raises `SettingError` where one would be both, or would read what an endpoint writes.
+    """
+    from pipeline.sources import STDIN_NAMES, parse_items
+
+    logs = metlog.metlog_logs
+    has_stdin = any(log in STDIN_NAMES for log in logs)
+    items = parse_items(replace(lines, confirm=lines.confirm and not has_stdin), surroundings)
+    if not logs:
+        return items, {}
+    settings = replace(lines, logs=logs, confirm=lines.confirm and has_stdin, records=())
+    envelopes = parse_items(settings, for_envelopes)
+    names = {source.name for source in items.values()}
+    if not names.isdisjoint(STDIN_NAMES):
+        names.update(STDIN_NAMES)
+    for item, source in envelopes.items():
+        if source.name in names:
+            raise SettingError(f"The source {item} is one of --logs and one of envelopes: it can only be one.")
+    check_circles(envelopes, metlog)
+    return items, envelopes
+
+
+def check_circles(envelopes: Mapping[str, Source], metlog: MetlogSettings) -> None:
+    """Raise `SettingError` when an endpoint writes what a source of envelopes reads."""
+    from pipeline.sources import find_reader
+
+    for name, endpoint in metlog.endpoints.items():
+        for key, path in endpoint.list_paths():
+            if (reader := find_reader(envelopes, str(path.absolute()))) is not None:
+                raise SettingError(
+                    f"metlog.endpoint.{name}.{key} is {path}, which the source {reader} reads: messages would go round."
+                )

@@ -314,3 +314,35 @@ def test_state_file_is_no_source_of_envelopes(settings: DaemonSettings, tmp_path
     with pytest.raises(SettingError) as caught:
         replace(settings, state=StateSettings(state_file=tmp_path / "stream"))
     assert str(caught.value) == f"--state_file and unix://{tmp_path}/stream of --metlog_logs are the same path."
+
+
+def test_standard_input_has_two_names(settings: DaemonSettings) -> None:
+    """Both are one source."""
+    given = replace(settings.sources, logs=("/dev/stdin",))
+    with ExitStack() as stack, pytest.raises(SettingError) as caught:
+        Daemon(replace(settings, sources=given, metlog=MetlogSettings(metlog_logs=("-",)))).prepare(stack)
+    assert str(caught.value) == "The source - is one of --logs and one of envelopes: it can only be one."
+
+
+@pytest.mark.parametrize("log", ["messages.json", "../{}/*.json", "file://{}/m*"])
+def test_endpoint_does_not_write_what_is_routed(settings: DaemonSettings, log: str, tmp_path: Path) -> None:
+    """Each message would come again, and again, until the disk is full."""
+    log = str(tmp_path / log.format(tmp_path.name)) if "://" not in log else log.format(tmp_path)
+    path = tmp_path / "progs" / ".." / "messages.json"
+    (tmp_path / "messages.json").touch()
+    metlog = MetlogSettings(metlog_logs=(log,), endpoints={"a": FileEndpointSettings(path=path)})
+    with ExitStack() as stack, pytest.raises(SettingError) as caught:
+        Daemon(replace(settings, metlog=metlog)).prepare(stack)
+    assert str(caught.value) == (
+        f"metlog.endpoint.a.path is {path}, which the source {log} reads: messages would go round."
+    )
+
+
+def test_endpoint_may_write_beside_what_is_routed(settings: DaemonSettings, tmp_path: Path) -> None:
+    """What no pattern matches, and what comes by a socket."""
+    logs = (f"{tmp_path}/*.json", f"unixgram://{tmp_path}/messages")
+    metlog = MetlogSettings(metlog_logs=logs, endpoints={"a": FileEndpointSettings(path=tmp_path / "messages.log")})
+    with ExitStack() as stack:
+        daemon = Daemon(replace(settings, metlog=metlog))
+        daemon.prepare(stack)
+        assert [source.name for source in daemon.envelopes] == [*logs]

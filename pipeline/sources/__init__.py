@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.settings import SourceSettings
@@ -24,6 +24,7 @@ __all__ = [
     "count_listeners",
     "describe_unmatched_rules",
     "expire_records",
+    "find_reader",
     "parse_items",
 ]
 
@@ -36,6 +37,13 @@ def parse_items(settings: SourceSettings, surroundings: Surroundings) -> dict[st
     from pipeline.sources import kinds
 
     return kinds.parse_items(settings, surroundings)
+
+
+def find_reader(items: Mapping[str, Source], path: str) -> str | None:
+    """Return the item whose source reads the file at an absolute path, or would if it came; None if there is none."""
+    from pipeline.sources import kinds
+
+    return kinds.find_reader(items, path)
 
 
 def count_listeners(sources: Iterable[Source]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -81,6 +81,16 @@ def parse_items(settings: SourceSettings, surroundings: Surroundings) -> dict[st
 def count_listeners(sources: Iterable[Source]) -> int:
     """Return how many of the sources accept connections."""
     return sum(isinstance(source, StreamSource) for source in sources)
+
+
+def find_reader(items: Mapping[str, Source], path: str) -> str | None:
+    """Return the item whose source reads the file at an absolute path, or would if it came; None if there is none."""
+    return next((item for item, source in items.items() if may_read(source, os.path.normpath(path))), None)
+
+
+def may_read(source: Source, path: str) -> bool:
+    """Return whether a source reads what is at `path`, now or later."""
+    return source.roster.pattern.matches(path) if isinstance(source, PathSource) else source.name == path
 
 
 def parse_source(spec: str, settings: SourceSettings, surroundings: Surroundings) -> Source:
