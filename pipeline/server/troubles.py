@@ -126,7 +126,7 @@ def find_message_troubles(messages: MessageStatus) -> Iterator[Trouble]:
 def find_endpoint_troubles(endpoint: EndpointStatus) -> Iterator[Trouble]:
     """Yield why an endpoint does not pass on everything."""
     if endpoint.failure:
-        waiting = f"{endpoint.queued:,} messages wait; it is tried again." if endpoint.queued else ""
+        waiting = f"Messages that wait: {endpoint.queued:,}. It is tried again." if endpoint.queued else ""
         yield Trouble(f"Endpoint {endpoint.name} at {endpoint.address} fails: {endpoint.failure}", waiting)
     if endpoint.dropped_rate and not endpoint.is_for_dropping:
         yield Trouble(
@@ -134,10 +134,10 @@ def find_endpoint_troubles(endpoint: EndpointStatus) -> Iterator[Trouble]:
             f"There is no room for more to wait. Since the start it dropped {endpoint.dropped:,}.",
         )
     if endpoint.refused_rate:
-        last = f" The last was {endpoint.last_refusal}." if endpoint.last_refusal else ""
+        last = f" The last one: {endpoint.last_refusal}." if endpoint.last_refusal else ""
         yield Trouble(f"Endpoint {endpoint.name} refuses messages", f"{endpoint.refused:,} since the start.{last}")
     if endpoint.set_aside:
         yield Trouble(
             f"The spool of endpoint {endpoint.name} has files that cannot be read",
-            f"{endpoint.set_aside:,} are set aside. The log says which.",
+            f"Set aside: {endpoint.set_aside:,}. The log says which.",
         )

@@ -79,7 +79,7 @@ def test_page_without_a_router_says_nothing_of_it() -> None:
     [
         (
             replace(MESSAGES, endpoints=Listing((MESSAGES.endpoints.rows[1],))),
-            "Endpoint archive at /var/log/x fails: full 8 messages wait; it is tried again.",
+            "Endpoint archive at /var/log/x fails: full Messages that wait: 8. It is tried again.",
         ),
         (
             MessageStatus(endpoints=Listing((replace(STORE, failure="no"),))),
@@ -90,8 +90,10 @@ def test_page_without_a_router_says_nothing_of_it() -> None:
             "Endpoint store drops messages There is no room for more to wait. Since the start it dropped 1,234.",
         ),
         (
-            MessageStatus(endpoints=Listing((replace(STORE, refused_rate=0.1, last_refusal="a message: it is none"),))),
-            "Endpoint store refuses messages 4 since the start. The last was a message: it is none.",
+            MessageStatus(
+                endpoints=Listing((replace(STORE, refused_rate=0.1, last_refusal="its payload is no number"),))
+            ),
+            "Endpoint store refuses messages 4 since the start. The last one: its payload is no number.",
         ),
         (
             MessageStatus(endpoints=Listing((replace(STORE, refused_rate=0.1),))),
@@ -99,7 +101,7 @@ def test_page_without_a_router_says_nothing_of_it() -> None:
         ),
         (
             MessageStatus(endpoints=Listing((replace(STORE, set_aside=2),))),
-            "The spool of endpoint store has files that cannot be read 2 are set aside. The log says which.",
+            "The spool of endpoint store has files that cannot be read Set aside: 2. The log says which.",
         ),
         (
             replace(MESSAGES, endpoints=Listing(), invalid_rate=0.1),

@@ -84,7 +84,9 @@ class QueuedEndpoint(Endpoint):
         """Open the spool, if there is one. Raises `SettingError` when that cannot be."""
         self.backlog.open()
         if self.counts.queued:
-            logger.info("Metlog endpoint %s goes on with %d messages from its spool.", self.name, self.counts.queued)
+            logger.info(
+                "Metlog endpoint %s goes on with what waits in its spool. Messages: %d.", self.name, self.counts.queued
+            )
 
     def take(self, messages: Sequence[Message], now: int) -> None:
         """Take messages; the oldest go if there is no room. `now` is the wall clock in ns since 1970."""
@@ -95,7 +97,7 @@ class QueuedEndpoint(Endpoint):
         dropped = self.counts.dropped - dropped
         if dropped and self.losses.admit(int(monotonic())) is not None:
             logger.error(
-                "Metlog endpoint %s has no room for more: %d messages were dropped, the oldest first; %d in all.",
+                "Metlog endpoint %s has no room for more. Messages dropped, the oldest first: %d; in all: %d.",
                 self.name,
                 dropped,
                 self.counts.dropped,
@@ -232,7 +234,7 @@ class QueuedEndpoint(Endpoint):
         self.hold_off(asked)
         if text != self.told:
             logger.warning(
-                "Metlog endpoint %s at %s failed: %s. %d messages wait for the next attempt.",
+                "Metlog endpoint %s at %s failed: %s. Messages that wait for the next attempt: %d.",
                 self.name,
                 self.address,
                 text,
@@ -261,4 +263,6 @@ class QueuedEndpoint(Endpoint):
         self.backlog.close()
         dropped = self.counts.dropped - dropped
         if dropped:
-            logger.error("Metlog endpoint %s could not deliver %d messages in time; they are lost.", self.name, dropped)
+            logger.error(
+                "Metlog endpoint %s could not deliver everything in time. Messages lost: %d.", self.name, dropped
+            )

@@ -147,8 +147,8 @@ async def test_full_queue_is_told_once(caplog: pytest.LogCaptureFixture) -> None
             endpoint.take(make_numbered(range(4)), NOW)
         assert (endpoint.counts.taken, endpoint.counts.dropped, endpoint.counts.queued) == (12, 7, 5)
     assert [record.message for record in caplog.records if record.levelno == logging.ERROR] == [
-        "Metlog endpoint it has no room for more: 3 messages were dropped, the oldest first; 3 in all.",
-        "Metlog endpoint it could not deliver 5 messages in time; they are lost.",
+        "Metlog endpoint it has no room for more. Messages dropped, the oldest first: 3; in all: 3.",
+        "Metlog endpoint it could not deliver everything in time. Messages lost: 5.",
     ]
 
 
@@ -193,8 +193,8 @@ async def test_failure_is_told_once_and_that_it_works_again(caplog: pytest.LogCa
             assert [await endpoint.attempt() for _ in range(4)] == [False, False, False, True]
         start = f"Metlog endpoint it at {peer.url}"
         assert [message for message in caplog.messages if message.startswith("Metlog")] == [
-            f"{start} failed: it answered 503. 3 messages wait for the next attempt.",
-            f"{start} failed: it answered 500. 3 messages wait for the next attempt.",
+            f"{start} failed: it answered 503. Messages that wait for the next attempt: 3.",
+            f"{start} failed: it answered 500. Messages that wait for the next attempt: 3.",
             f"{start} works again, after 3 failures.",
         ]
 
@@ -251,7 +251,7 @@ async def test_stop_in_the_middle_of_an_attempt_loses_nothing(tmp_path: Path, ca
             await wait_until(lambda: endpoint.counts.delivered == 5)
         assert list_batches(peer) == [[0, 1, 2, 3, 4]]
     assert not list((tmp_path / "spool").glob("*.log"))
-    assert caplog.messages == ["Metlog endpoint it goes on with 5 messages from its spool."]
+    assert caplog.messages == ["Metlog endpoint it goes on with what waits in its spool. Messages: 5."]
 
 
 async def test_json_of_several_lines_becomes_one() -> None:
