@@ -113,7 +113,9 @@ class MessageMetrics:
 
     def restore(self, saved: Metric, settings: StoreEndpointSettings, source: str, now: int) -> bool:
         """Go on with a metric of an earlier run, if it is one that `settings` would make."""
-        if saved.kind not in KINDS.values() or not fits(saved, saved.kind, settings):
+        if not saved.name.startswith(settings.prefix) or saved.kind not in KINDS.values():
+            return False
+        if not fits(saved, saved.kind, settings):
             return False
         metric = self.find(saved.name, saved.kind, settings, source, now)
         if isinstance(metric, str) or not metric.continues(saved):

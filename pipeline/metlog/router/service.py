@@ -83,8 +83,9 @@ class RouterService:
             )
 
     def restore_metric(self, metric: Metric, now: int) -> bool:
-        """Go on with one; return whether a store would make it."""
-        return any(self.metrics.restore(metric, store.settings, store.source, now) for store in self.stores)
+        """Go on with one; return whether a store would make it, which is that of the longest prefix."""
+        stores = sorted(self.stores, key=lambda store: len(store.settings.prefix), reverse=True)
+        return any(self.metrics.restore(metric, store.settings, store.source, now) for store in stores)
 
     def refresh(self) -> None:
         """Take note of what programs show now: it may be what messages have made so far, or no longer be."""

@@ -68,6 +68,20 @@ def test_each_metric_goes_on_in_a_store_that_would_make_it(caplog: pytest.LogCap
     ]
 
 
+def test_metric_goes_on_in_the_store_of_its_prefix() -> None:
+    """Elsewhere it would take the room of others; what no store has a prefix for, none would make."""
+    plain = StoreEndpointSettings(prefix="a_", max_metrics=1)
+    longer = StoreEndpointSettings(prefix="a_b_")
+    service = make_service(RouteSettings(to=("plain", "longer")), plain=plain, longer=longer)
+    saved = [save(name, "logger") for name in ("a_b_1_total", "a_b_2_total", "a_c_total", "c_total")]
+    service.restore(saved, NOW)
+    assert {name: metric.source for name, metric in service.metrics.metrics.items()} == {
+        "a_b_1_total": "metlog.endpoint.longer",
+        "a_b_2_total": "metlog.endpoint.longer",
+        "a_c_total": "metlog.endpoint.plain",
+    }
+
+
 def make_two(store: Store) -> RouterService:
     """Return a service with two stores, of which one has a label more."""
     endpoints = {"plain": StoreEndpointSettings(), "routed": StoreEndpointSettings(labels=("route",))}
