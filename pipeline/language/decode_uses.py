@@ -129,10 +129,10 @@ class FieldChecker:
             self.report.error(
                 node.delimiter.span, f"`decode {node.decoder}` has no delimiter", hint="leave the text out"
             )
-        elif text != "\\t" and (len(text.encode()) != MAX_DELIMITER_BYTES or text == '"'):
+        elif text != "\\t" and (len(text.encode()) != MAX_DELIMITER_BYTES or text in '"\r'):
             self.report.error(
                 node.delimiter.span,
-                "a delimiter is one ASCII character, and no quote",
+                "a delimiter is one ASCII character, and no quote or line break",
                 hint='write e.g. `";"`, or `"\\t"` for a tab',
             )
 

@@ -155,7 +155,7 @@ class DecodeUse:
         """Whether `$name` or `$a.b` is a field of this record, be it there or not."""
         first = capture.path[0]
         if capture.may_be_group and (not first or first.isdecimal()):
-            return self.decoder.has_columns and first.isdecimal()
+            return self.decoder.has_columns and first.strip("0") != ""  # `$0` is all that a pattern has matched
         return self.has_any_field or first in (self.decoder.fields or self.columns)
 
 

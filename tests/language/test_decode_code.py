@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.errors import ProgramError
 from pipeline.language import SourceFile, compile_program
 
 
@@ -46,3 +47,10 @@ def test_program_without_decodes_has_none_of_their_code() -> None:
     listing = generate("counter c by x\n/(?P<x>a+)/ {\n  c[$x]++\n}\n")
     assert "decode" not in listing
     assert "type" not in listing
+
+
+@pytest.mark.parametrize("delimiter", ["\r", '\\"', ""])
+def test_delimiter_is_no_line_break_and_no_quote(delimiter: str) -> None:
+    """Some versions of the library refuse a carriage return, while a program is loaded."""
+    with pytest.raises(ProgramError, match="a delimiter is one ASCII character, and no quote or line break"):
+        generate(f'counter c\ndecode csv "{delimiter}" {{\n  c++\n}}\n')
