@@ -243,7 +243,10 @@ class Builder:
         if isinstance(target, Index) and target not in self.grouped:
             return Index(span, target.target, target.keys + tuple(keys))
         if not isinstance(target, Name) or target in self.grouped:
-            self.refuse(target.span, "only a metric can be indexed", "write the index directly after a metric's name")
+            hint = "write the index directly after a metric's name"
+            if isinstance(target, Capture) and not target.name.isdecimal():
+                hint = suggest_field(target, keys[0])
+            self.refuse(target.span, "only a metric can be indexed", hint)
         return Index(span, target, tuple(keys))
 
     def call(self, children: Children) -> Call:
@@ -260,6 +263,8 @@ class Builder:
     def capture(self, children: Children) -> Capture:
         token: Token = children[0]
         name = token[1:] if '"' in token else self.check_letters(token)[1:]
+        if name.startswith("."):
+            self.refuse(span_of(token), "the name of a field does not begin with a dot", f"write `${name[1:]}`")
         path, is_quoted = read_path(name)
         return Capture(span_of(children[0]), name, path, is_quoted)
 
@@ -465,14 +470,24 @@ def suggest_target(target: Expression) -> str:
     return "write the metric alone to the left of the `=`"
 
 
+def suggest_field(table: Capture, key: Expression) -> str:
+    """Return what to write in place of a field within another one in brackets, as other languages have it."""
+    name = str(key.value) if isinstance(key, StringLiteral | IntLiteral) else "id"
+    name = name if re.fullmatch(r"\w+", name) else f'"{name}"'
+    return f"a field within another one is written `${table.name}.{name}`"
+
+
 def find_dotted_name(text: str, offset: int) -> Span | None:
     """Return the place of a name with dots in it, if one of them is at `offset`."""
-    first = re.search(r"[^\W\d]\w*\Z", text[:offset]) if text.startswith(".", offset) else None
-    name = re.compile(r"[\w.]+").match(text, first.start()) if first else None
+    first = re.search(r"\$[\w.]*\Z|[^\W\d]\w*\Z", text[:offset]) if text.startswith(".", offset) else None
+    name = re.compile(r"\$?[\w.]+").match(text, first.start()) if first else None
     return Span(*name.span()) if name else None
 
 
 def refuse_letters(name: str) -> tuple[str, str]:
     """Return a message and a hint about a name with other characters than a name can have."""
+    if name.startswith("$"):
+        fixed = re.sub(r"\.{2,}", ".", name).rstrip(".")
+        return "one dot stands before each name within a field", f"write `{fixed}`"
     fixed = re.sub(r"\W", "_", name)
     return "a name has only letters, digits and `_`", f"write `{fixed}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TypeAlias
@@ -58,8 +59,11 @@ class MissingNames:
         else:
             hint = self.suggest(node.name, scope, MetricSymbol, ConstSymbol)
         field = Capture(node.span, node.name, (node.name,))
-        if not hint and any(use.claims(field) for use in scope.visible_decodes()):
-            hint = f"write `${node.name}` for the field, or declare a metric of this name first"
+        if any(use.claims(field) for use in scope.visible_decodes()):
+            dashed = find_dashed_name(self.report.source.text, node.span)
+            if dashed:
+                hint = f'write `$"{dashed}"` for the field of this name'
+            hint = hint or f"write `${node.name}` for the field, or declare a metric of this name first"
         self.refuse(
             node.span,
             f"`{node.name}` is not declared",
@@ -155,6 +159,13 @@ class MissingNames:
             return ""
         self.excused.add(close)
         return f"did you mean `{sigil}{close}`?"
+
+
+def find_dashed_name(text: str, part: Span) -> str:
+    """Return the whole of a name with dashes behind a `$` that `part` is a part of; empty if it is of none."""
+    before = re.search(r"\$(\w[\w-]*-)\Z", text[: part.start])
+    after = re.compile(r"[\w-]*\w").match(text, part.start)
+    return before[1] + after[0] if before and after else ""
 
 
 def suggest_definition(name: str) -> str:

@@ -38,7 +38,10 @@ def explain_decode(trouble: Trouble) -> Mistake | None:
         hint = f"the decoders are {', '.join(sorted(DECODERS))}"
         return Mistake(trouble.span, f"expected a decoder before `from`, as in `decode json from {trouble.word}`", hint)
     if trouble.word.isidentifier():
-        return Mistake(trouble.span, f"unexpected {trouble.shown}", suggest(trouble.word, PARTS))
+        hint = suggest(trouble.word, PARTS)
+        if trouble.find(frozenset({"COLUMNS"})) is not None and not hint:
+            return Mistake(trouble.span, f"expected `,` before {trouble.shown}")
+        return Mistake(trouble.span, f"unexpected {trouble.shown}", hint)
     if STARTS_VALUE.match(trouble.word):
         return Mistake(trouble.span, f"expected `from` before {trouble.shown}")
     return None

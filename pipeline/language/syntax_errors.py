@@ -177,7 +177,11 @@ def explain_name(trouble: Trouble) -> Mistake | None:
     """A name that begins with a digit, or has other characters in it."""
     top = trouble.top
     if trouble.word.startswith(".") and (dotted := find_dotted_name(trouble.source.text, trouble.span.start)):
-        return Mistake(dotted, *refuse_letters(trouble.text(dotted)))
+        message, hint = refuse_letters(trouble.text(dotted))
+        is_part = trouble.lead not in NAMED_THINGS and not begins_line(trouble.source, dotted.start)
+        if is_part and not trouble.text(dotted).startswith("$"):
+            hint += f"; a field of a record is written `${trouble.text(dotted)}`"
+        return Mistake(dotted, message, hint)
     if token_type(top) in NAMED_THINGS and trouble.word[:1].isdecimal():
         assert isinstance(top, Token)
         return Mistake(trouble.span, f"{NAMED_THINGS[top.type]} cannot begin with a digit", "begin it with a letter")
@@ -276,7 +280,8 @@ def explain_value_after_value(trouble: Trouble) -> Mistake | None:
     if name is not None and begins_line(trouble.source, name.span.start):
         return explain_unknown_statement(trouble, name)
     if needs_block(trouble):
-        return Mistake(trouble.span, f"expected `{{` before {trouble.shown}", "a condition is followed by a block")
+        hint = "join the conditions with `&&`" if trouble.word == "decode" else "a condition is followed by a block"
+        return Mistake(trouble.span, f"expected `{{` before {trouble.shown}", hint)
     if not STARTS_VALUE.match(trouble.word):
         return Mistake(trouble.span, f"unexpected {trouble.shown}")
     bracket = next(trouble.open_tokens(), "{")
