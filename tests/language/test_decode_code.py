@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import ProgramError
-from pipeline.language import SourceFile, compile_program
+from pipeline.language import ProgramError, SourceFile, compile_program
 
 
 def generate(text: str) -> str:
