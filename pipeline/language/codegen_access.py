@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from pipeline.language import pyast as py
 from pipeline.language.bindings import Bindings, Environment
-from pipeline.language.nodes import Capture, Expression, Index, Name
+from pipeline.language.nodes import Call, Capture, Expression, Index, Name, Node, StringLiteral
 from pipeline.language.patterns import Group, SearchPlan, plan_search
 from pipeline.language.row_groups import RowPlace
 from pipeline.language.scopes import CheckedProgram, MetricSymbol, PatternUse, Use
 from pipeline.language.slow_paths import NO_INT, UNTRIED
 from pipeline.language.support import INT_MAX, INT_MIN, INT_SAFE_DIGITS, lower_text
+from pipeline.language.traversal import walk
 from pipeline.metrics import Rows, share_rows
 
 INFINITY = 1e999
@@ -147,6 +148,24 @@ class GroupAccess:
         return node not in self.checked.fields and all(
             self.searches_line(use) for use, _ in self.checked.capture_candidates[node]
         )
+
+    def is_ascii_with_line(self, node: Expression) -> bool:
+        """Whether the text of a value is ASCII wherever the line is: nothing in it comes from anywhere else."""
+        return all(self.adds_nothing(part) for part, _ in walk(node))
+
+    def adds_nothing(self, part: Node) -> bool:
+        match part:
+            case Capture():
+                return self.is_of_line(part)
+            case StringLiteral(value=text):
+                return text.isascii()
+            case Name():
+                symbol = self.checked.metric_names.get(part)  # none is that of a pattern, which `subst` takes
+                return symbol is None or symbol.node.kind != "text"
+            case Call(name=name):
+                return name != "getfilename"
+            case _:
+                return True
 
     def counts(self) -> dict[str, int]:
         """Return the number of groups in the match of each pattern, by the local that keeps it."""

@@ -145,7 +145,8 @@ class ConditionGenerator(ValueGenerator):
     def search_code(self, use: PatternUse, plan: SearchPlan, subject: ast.expr) -> ast.expr:
         """Return code that searches, and keeps the match if groups are read."""
         two_steps = plan.has_two_steps and use.subject is None
-        maker = search_maker(plan, second=two_steps, of_line=not self.fields.are_in(use.subject))
+        of_line = use.subject is None or self.groups.is_ascii_with_line(use.subject)
+        maker = search_maker(plan, second=two_steps, of_line=of_line)
         code = py.call(self.bindings.add(f"find{use.index + 1}", maker), subject)
         if two_steps:
             first = py.call(self.bindings.add(f"read{use.index + 1}", first_maker(plan)), subject)
@@ -164,7 +165,7 @@ class ConditionGenerator(ValueGenerator):
 def search_maker(plan: SearchPlan, *, second: bool, of_line: bool) -> Callable[[Environment], object]:
     """Return what makes the search of a plan, or the second step of it.
 
-    What is not `of_line` may hold any characters where the line is ASCII.
+    A subject that is not `of_line` may hold any characters where the line is ASCII.
     """
     if second:
         return remember(lambda ascii_only: plan.compile_second(ascii_only=ascii_only))

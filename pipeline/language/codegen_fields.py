@@ -18,7 +18,6 @@ from pipeline.language.layouts import Times
 from pipeline.language.nodes import Binary, Capture, Expression
 from pipeline.language.scopes import CheckedProgram, DecodeUse, Use
 from pipeline.language.slow_paths import UNTRIED
-from pipeline.language.traversal import walk
 from pipeline.language.types import Type
 
 CONVERSIONS = {
@@ -45,10 +44,6 @@ class FieldAccess:
         self.repeated: frozenset[str] = frozenset()
         """What decodes the line in several places, and so keeps the record of the line at hand."""
         self.finders: dict[tuple[str, ...], str] = {}
-
-    def are_in(self, node: Expression | None) -> bool:
-        """Whether a value is made of a field: it may hold what is no piece of the line."""
-        return node is not None and any(part in self.checked.fields for part, _ in walk(node))
 
     # Decodes
 
