@@ -108,9 +108,14 @@ class ConfirmingSource(StdinSource):
         self.records = self.open_records(deliver)
         saved, self.saved = self.saved, None
         if self.records is not None:
+            self.records.has_more = self.is_waited_for
             self.records.resume(saved)
         elif block := release_records(saved):
             deliver(Batch(block, self.counts.origin))
+
+    def is_waited_for(self) -> bool:
+        """Return whether rsyslog waits for us: it sends the next line when it has the answer to the last."""
+        return self.is_unsaved or bool(self.owed) or is_ready(self.descriptor, select.POLLIN)
 
     def pass_on(self, block: bytes, deliver: Deliver) -> None:
         """Deliver lines, or the records that end with them."""

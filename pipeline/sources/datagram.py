@@ -52,6 +52,7 @@ class DatagramSource(SocketSource):
         burst = Burst(self.settings.max_line_bytes)
         rest = self.surroundings.descriptors.rest_of(sock.fileno())
         intake.resume(rest)
+        intake.follow(sock.fileno())
         drops = Drops(sock, rest)
         try:
             while True:

@@ -17,6 +17,7 @@ import struct
 import termios
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from pipeline.batch import Batch, Deliver, Rest
@@ -140,6 +141,11 @@ class Intake:
         elif block := release_records(records):
             self.deliver(Batch(block, self.origin))
 
+    def follow(self, descriptor: int) -> None:
+        """Have records know what more has come: the stream is read from `descriptor` from now on."""
+        if self.records is not None:
+            self.records.has_more = partial(holds_more, descriptor)
+
     def read(self, descriptor: int) -> int:
         """Read what is there, at most `READ_BYTES`, and deliver the lines that end in it.
 
@@ -214,6 +220,14 @@ def count_readable(descriptor: int) -> int:
     """Return how many bytes a pipe, or a socket that is connected, holds."""
     number: int = SIZE.unpack(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(SIZE.size)))[0]
     return number
+
+
+def holds_more(descriptor: int) -> bool:
+    """Return whether there is something to read; no if that cannot be told."""
+    try:
+        return count_readable(descriptor) > 0
+    except OSError:
+        return False
 
 
 def count_waiting(descriptors: Iterable[int]) -> int | None:

@@ -57,6 +57,7 @@ class StdinSource(SingleSource):
 
     async def run(self, deliver: Deliver, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         intake = self.make_intake(deliver)
+        intake.follow(self.descriptor)
         try:
             task_status.started()
             await self.wait_readable()

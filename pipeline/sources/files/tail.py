@@ -57,6 +57,8 @@ class Tail:
         """Send lines this way, and name them after `path`."""
         self.path = path
         self.intake = intake
+        if intake.records is not None:
+            intake.records.has_more = self.is_behind
         intake.counts.opens += 1
 
     def begin(self, offset: int) -> None:
@@ -99,11 +101,13 @@ class Tail:
     def waits(self) -> bool:
         """Return whether a file that was here before has more to read; ask after a look at this one.
 
-        What is in this file then was written after all that is in the other.
+        What is in this file then was written after all that is in the other, so records that have begun there end.
         """
         if any(before.is_behind() for before in self.predecessors):
             return True
         if self.lag:
+            for before in self.predecessors:
+                before.intake.end_records()
             self.predecessors = []
         return False
 

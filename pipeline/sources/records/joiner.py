@@ -25,6 +25,9 @@ from pipeline.telemetry import RecordCounts
 
 NO_KEY: Key = ()
 
+EXPIRE_BYTES = 256 * 1024
+"""What has waited too long reaches the programs in batches of the size that a read has."""
+
 
 class RecordJoiner:
     """Joins the lines of one stream. `counts` may be shared with others."""
@@ -110,9 +113,12 @@ class RecordJoiner:
             record = BegunRecord(bytearray(parts[0]), now)
             parts = parts[1:]
         separator, settings = self.rule.separator, self.settings
+        was_cut = record.is_cut
         for part in parts:
             record.add(part, separator, settings)
         record.since = now
+        self.counts.lines_joined += len(parts)
+        self.counts.cut += record.is_cut and not was_cut
         return record
 
     def end(self, record: BegunRecord | None, parts: Sequence[bytes], now: float) -> bytes:
@@ -123,10 +129,7 @@ class RecordJoiner:
 
     def count(self, record: BegunRecord) -> bytes:
         """Return the text of a record that has ended, which is counted here if it has several lines."""
-        if record.lines > 1:
-            self.counts.joined += 1
-            self.counts.lines_joined += record.lines - 1
-            self.counts.cut += record.is_cut
+        self.counts.joined += record.lines > 1
         return bytes(record.text)
 
     def take_held(self) -> bytes | None:
@@ -135,8 +138,14 @@ class RecordJoiner:
         return None if record is None else self.count(record)
 
     def expire(self, since: float) -> bytes:
-        """Return the records that have not gone on since then; they have ended."""
-        late = [key for key, record in self.begun.items() if record.since <= since]
+        """Return records that have not gone on since then, which have ended: `EXPIRE_BYTES` or so; call it again."""
+        late: list[Key] = []
+        size = 0
+        for key, record in self.begun.items():
+            if record.since > since or size >= EXPIRE_BYTES:
+                break
+            late.append(key)
+            size += len(record.text)
         self.counts.timed_out += len(late)
         return self.release(late)
 

@@ -11,6 +11,9 @@ from pipeline.sources.records.way import RecordWatch
 LATE_SHARE = 0.05
 """So much of its time a record may wait longer: thousands of them are looked at together, and not one by one."""
 
+LOOKS_AT_ONCE = 1000
+"""After looks at so many streams other tasks get a step: some 0.5 ms."""
+
 
 async def expire_records(watch: RecordWatch, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     """Do so until cancelled. While nothing is held back there is nothing to wake up for."""
@@ -30,15 +33,25 @@ async def expire_records(watch: RecordWatch, *, task_status: trio.TaskStatus[Non
                 await woken.wait()
         else:
             await trio.lowlevel.checkpoint()
-        watch.next_look = look(watch)
+        now = watch.read_clock()
+        await deliver_late(watch, now)
+        watch.next_look = find_next_look(watch, now)
 
 
-def look(watch: RecordWatch) -> float:
-    """Have delivered what is due; return when to look again."""
-    now = watch.read_clock()
+async def deliver_late(watch: RecordWatch, now: float) -> None:
+    """Have delivered what is due, and let others work between the batches."""
+    for number, way in enumerate(list(watch.ways), 1):
+        while way.expire(now):
+            await trio.lowlevel.checkpoint()
+        if number % LOOKS_AT_ONCE == 0:
+            await trio.lowlevel.checkpoint()
+
+
+def find_next_look(watch: RecordWatch, now: float) -> float:
+    """Return when to look again, and let go of the ways that hold nothing."""
     next_look = math.inf
     for way in list(watch.ways):
-        deadline = way.expire(now)
+        deadline = way.find_deadline()
         if deadline is None:
             del watch.ways[way]
         else:

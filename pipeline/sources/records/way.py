@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the rules need the language's patterns, and most sources no
 class RecordWay:
     """What stands between the lines of one stream and the programs."""
 
-    __slots__ = ("deliver", "joiner", "origin", "timeout_seconds", "watch")
+    __slots__ = ("deliver", "fed_at", "has_more", "joiner", "origin", "timeout_seconds", "watch")
 
     def __init__(self, joiner: RecordJoiner, origin: bytes, deliver: Deliver, watch: RecordWatch) -> None:
         self.joiner = joiner
@@ -35,19 +35,35 @@ class RecordWay:
         self.deliver = deliver
         self.watch = watch
         self.timeout_seconds = joiner.settings.record_timeout_seconds
+        self.has_more: Callable[[], bool] = has_nothing
+        """Whether more of the stream has come than was read. Who reads it may say how to find out."""
+        self.fed_at = 0.0
 
     def take(self, block: bytes) -> bytes:
         """Return the records that have ended with these lines."""
-        joined = self.joiner.feed(block, self.watch.read_clock())
+        self.fed_at = self.watch.read_clock()
+        joined = self.joiner.feed(block, self.fed_at)
         if self.joiner.begun and self.timeout_seconds:
             self.watch.add(self)
         return joined
 
-    def expire(self, now: float) -> float | None:
-        """Deliver what has waited too long; return when to look again, None if nothing is held any more."""
-        self.pass_on(self.joiner.expire(now - self.timeout_seconds))
-        begun = self.joiner.begun.values()
-        return min(record.since for record in begun) + self.timeout_seconds if begun else None
+    def expire(self, now: float) -> bool:
+        """Deliver some of what has waited too long; return whether there was any.
+
+        The next line of a record may have come, and we are late: so while more waits to be read, it is as late as it
+        was at the last read.
+        """
+        deadline = self.find_deadline()
+        if deadline is None or deadline > now:
+            return False
+        block = self.joiner.expire((self.fed_at if self.has_more() else now) - self.timeout_seconds)
+        self.pass_on(block)
+        return bool(block)
+
+    def find_deadline(self) -> float | None:
+        """Return when the oldest record has waited too long, None if none is held."""
+        oldest = next(iter(self.joiner.begun.values()), None)
+        return None if oldest is None else oldest.since + self.timeout_seconds
 
     def finish(self) -> None:
         """Deliver what is held."""
@@ -55,13 +71,19 @@ class RecordWay:
 
     def resume(self, spelled: object) -> None:
         """Go on with what the last run has held."""
-        self.pass_on(self.joiner.resume(spelled, self.watch.read_clock()))
+        self.fed_at = self.watch.read_clock()
+        self.pass_on(self.joiner.resume(spelled, self.fed_at))
         if self.joiner.begun and self.timeout_seconds:
             self.watch.add(self)
 
     def pass_on(self, block: bytes) -> None:
         if block:
             self.deliver(Batch(block, self.origin))
+
+
+def has_nothing() -> bool:
+    """Return no, for a stream of which nobody knows."""
+    return False
 
 
 @dataclass(slots=True)

@@ -211,11 +211,12 @@ def test_separator_is_as_it_is_set() -> None:
 
 
 def test_limit_on_lines_ends_no_record() -> None:
-    """Its lines go on to be thrown away, and it is counted once."""
+    """Its lines go on to be thrown away, and it is counted once; at once, as its end may never come."""
     settings = RecordSettings(record_start="^[A-Z]", max_record_lines=2)
     joiner = make(settings)
     assert joiner.feed(b"A\nb\n", 0.0) == b""
     assert joiner.feed(b"c\nd\n", 0.0) == b""
+    assert (joiner.counts.cut, joiner.counts.lines_joined) == (1, 3)
     assert joiner.feed(b"E\n", 0.0) == b"A b\n"
     assert (joiner.counts.cut, joiner.counts.lines_joined) == (1, 3)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.record_settings import RecordSettings
-from pipeline.sources.records.joiner import RecordJoiner
+from pipeline.sources.records.joiner import EXPIRE_BYTES, RecordJoiner
 from pipeline.sources.records.sorter import make_joiner
 from pipeline.telemetry import RecordCounts
 
@@ -142,6 +142,19 @@ def test_those_that_waited_too_long_end_alone() -> None:
     assert joiner.expire(1.5) == b"b[]: B\n"
     assert joiner.feed(b"a[1]: more\n", 3.0) == b""
     assert joiner.finish() == b"a[1]: A more more\n"
+
+
+def test_those_that_waited_too_long_end_in_pieces() -> None:
+    """All at once they are 64 MiB, and programs would run on that without a pause."""
+    joiner = make(START)
+    lines = [b"a[%d]: A" % number + b"x" * 60_000 for number in range(50)]
+    assert feed(joiner, lines) == []
+    pieces = []
+    while piece := joiner.expire(1.0):
+        pieces.append(piece)
+    assert b"".join(pieces) == b"".join(line + b"\n" for line in lines)
+    assert max(map(len, pieces)) < EXPIRE_BYTES + 61_000
+    assert joiner.counts.timed_out == 50
 
 
 def test_records_of_writers_become_one_where_headers_are_no_longer_asked_for() -> None:

@@ -121,6 +121,26 @@ async def test_shorter_wait_wakes_up_for_itself(autojump_clock: MockClock) -> No
         nursery.cancel_scope.cancel()
 
 
+async def test_others_work_between_late_records(autojump_clock: MockClock) -> None:
+    """Thousands of connections may have stopped in the middle of one at the same moment."""
+    watch = RecordWatch(trio.current_time)
+    collector = Collector()
+    settings = replace(SETTINGS, records=(make_rule(),))
+    for number in range(100):
+        way = open_way(settings, SourceCounts(b"/%d" % number), collector, watch)
+        assert way is not None
+        way.take(b"Boom\n")
+    delivered = {0}
+    async with trio.open_nursery() as nursery:
+        await nursery.start(expire_records, watch)
+        await trio.sleep(TIMEOUT)
+        while len(collector.lines) < 100:
+            delivered.add(len(collector.lines))
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert len(delivered) > 50
+
+
 async def test_record_may_wait_for_ever(autojump_clock: MockClock) -> None:
     """With a timeout of 0."""
     watch = RecordWatch(trio.current_time)
@@ -144,6 +164,30 @@ async def test_record_that_was_begun_before_the_start_waits_too(autojump_clock: 
         await trio.sleep(TIMEOUT * 1.2)
         assert collector.lines == [b"Boom"]
         nursery.cancel_scope.cancel()
+
+
+def test_record_waits_no_longer_than_what_was_read_tells() -> None:
+    """While more has come than was read: of a stream that is never read to its end, each read is a clock."""
+    now = 0.0
+    watch = RecordWatch(lambda: now)
+    collector = Collector()
+    rule = make_rule(record_header=r"(\w): ")
+    way = open_way(replace(SETTINGS, records=(rule,)), SourceCounts(b"/log"), collector, watch)
+    assert way is not None
+    way.has_more = lambda: True
+    way.take(b"a: Boom\n")
+    assert not way.expire(TIMEOUT * 10)
+    now = TIMEOUT * 0.9
+    way.take(b"b: Boom\n")
+    assert not way.expire(TIMEOUT * 10)
+    now = TIMEOUT
+    way.take(b"b:  at b\n")
+    assert way.expire(TIMEOUT * 10)
+    assert collector.lines == [b"a: Boom"]
+    assert not way.expire(TIMEOUT * 10)
+    way.has_more = lambda: False
+    assert way.expire(TIMEOUT * 10)
+    assert collector.lines == [b"a: Boom", b"b: Boom  at b"]
 
 
 @pytest.mark.parametrize(
