@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.errors import SettingError
 from pipeline.setting_checks import require_at_least, require_not_negative
@@ -26,6 +26,8 @@ class RecordSettings:
     record_timeout_seconds: float = 5.0
     # Who is told apart by a header is a process of a host; each costs at most one record of memory.
     max_open_records: int = 1000
+    where: str = field(default="--", compare=False)
+    """What messages about a pattern begin with, before the name of the setting."""
 
     def __post_init__(self) -> None:
         require_at_least("max_record_lines", self.max_record_lines, 2)

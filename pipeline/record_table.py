@@ -7,6 +7,8 @@ start = '^\d{4}-'
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.errors import SettingError
 from pipeline.record_settings import RecordSettings
 from pipeline.toml_tables import fill_table, require_table
@@ -37,4 +39,4 @@ def read_rule(where: str, value: object) -> RecordSettings:
     rule = fill_table(RecordSettings, where, require_table(where, value), KEYS)
     if not rule.joins:
         raise SettingError(f"{where} joins no lines: give it start, or continue.")
-    return rule
+    return replace(rule, where=f"{where}: ")

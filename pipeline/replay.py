@@ -12,7 +12,7 @@ from pipeline.bindings import Bindings
 from pipeline.formats import json, prometheus
 from pipeline.runtime import Dispatcher, LoadReport
 from pipeline.settings import ReplaySettings
-from pipeline.sources import ReplayFile
+from pipeline.sources import ReplayFile, describe_unmatched_rules
 from pipeline.telemetry import Telemetry
 from pipeline.wiring import make_loader, make_prometheus_options, make_store
 
@@ -32,8 +32,9 @@ class Replay:
         bindings = Bindings(settings.programs.bind, lambda item: (origins[item],) if item in origins else ())
         names = {*origins, *(file.name for file in self.files)}
         programs = {*loader.running, *(failure.name for failure in self.report.failures)}
-        self.unmatched = bindings.describe_unmatched(programs, names)
-        """What bindings name and is not there, a sentence each."""
+        unjoined = describe_unmatched_rules(settings.sources.records, names)
+        self.unmatched = [*bindings.describe_unmatched(programs, names), *unjoined]
+        """What bindings and rules for records name and is not there, a sentence each."""
         self.dispatcher = Dispatcher(telemetry, settings.programs.sieve, bindings.admit)
         self.dispatcher.use(loader.programs)
         self.problems: list[str] = []

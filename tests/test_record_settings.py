@@ -63,6 +63,13 @@ def test_sources_that_are_not_named_are_left_alone(folder: Path) -> None:
     assert replay(r"--record_continue=^\s", "--record_sources=other,log") == JOINED
     assert replay(r"--record_continue=^\s", f"--record_sources={folder}/l*") == JOINED
     assert replay(r"--record_continue=^\s", "--record_sources=other") == APART
+    result = invoke(
+        "replay", "--progs=p.mtail", "--logs=log", r"--record_continue=^\s", "--record_sources=other,lag,log"
+    )
+    assert result.stderr.splitlines() == [
+        "Warning: No lines of other are joined: nothing that --logs names is called other.",
+        "Warning: No lines of lag are joined: nothing that --logs names is called lag. Did you mean log?",
+    ]
 
 
 def test_tables_of_the_file_join_lines(folder: Path) -> None:
@@ -117,6 +124,18 @@ def test_mistake_in_a_table_is_told(text: str, message: str, folder: Path) -> No
     with pytest.raises(SettingError) as refusal:
         read_config(path, {})
     assert str(refusal.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize("key", ["start", "continue", "header"])
+def test_wrong_pattern_of_a_table_is_told(key: str, folder: Path) -> None:
+    """There may be many tables, in which a pattern is called as the key is, and no flag."""
+    other = "" if key == "start" else "start = 'x'\n"
+    (folder / "c.toml").write_text(f"[records.a]\nstart = 'x'\n[records.b]\n{other}{key} = '('\n")
+    result = invoke("replay", "--progs=p.mtail", "--logs=log", "--config=c.toml")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: c.toml: records.b: record_{key} '(' is no pattern: ( is not closed."
+    )
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,9 @@ class RecordRule:
 def compile_rule(settings: RecordSettings) -> RecordRule:
     """Return the rule that the settings describe; raises `SettingError` for a pattern that is none."""
     return RecordRule(
-        compile_test("record_start", settings.record_start),
-        compile_test("record_continue", settings.record_continue),
-        compile_header(settings.record_header),
+        compile_test(settings.where + "record_start", settings.record_start),
+        compile_test(settings.where + "record_continue", settings.record_continue),
+        compile_header(settings.where + "record_header", settings.record_header),
         settings.record_separator.encode("utf-8", "surrogateescape"),
         settings,
     )
@@ -105,7 +105,7 @@ def compile_test(name: str, text: str) -> LineTest | None:
         return None
     regex, plan = read_pattern(name, text)
     if plan.engine is Engine.NONE:
-        raise SettingError(f"--{name} {text!r} matches every line.")
+        raise SettingError(f"{name} {text!r} matches every line.")
     if plan.literal is not None:
         how, literal = plan.literal
         test = methodcaller(TESTS[how], literal)
@@ -119,11 +119,11 @@ def find_probes(regex: Regex) -> tuple[bytes, ...]:
     return () if any("\ufffd" in probe.decode("utf-8", "replace") for probe in probes) else probes
 
 
-def compile_header(text: str) -> Header | None:
+def compile_header(name: str, text: str) -> Header | None:
     """Return what finds the header of a line, None where there is no pattern."""
     if not text:
         return None
-    _, plan = read_pattern("record_header", text, is_header=True)
+    _, plan = read_pattern(name, text, is_header=True)
     return Header(plan.compile_ascii(), plan.compile_utf8())
 
 
@@ -137,9 +137,9 @@ def read_pattern(name: str, text: str, *, is_header: bool = False) -> tuple[Rege
             regex = parse_pattern(f"^(?:{text})")
         plan = plan_search(regex, wanted, in_line=True)
     except PatternError as error:
-        raise SettingError(f"--{name} {text!r} is no pattern: {error.message.replace('`', '')}.") from error
+        raise SettingError(f"{name} {text!r} is no pattern: {error.message.replace('`', '')}.") from error
     if plan.never:
-        raise SettingError(f"--{name} {text!r} matches no line.")
+        raise SettingError(f"{name} {text!r} matches no line.")
     return regex, plan
 
 
