@@ -114,8 +114,8 @@ class RouteSettings:
         found = SEVERITY.fullmatch(self.severity.strip().lower())
         if found is None or not (found["level"].isdigit() or found["level"] in SEVERITY_NAMES):
             raise SettingError(
-                f'severity must be a number from 0 to 7 or a name, perhaps with a comparison such as "<=4", '
-                f'not "{self.severity}".'
+                f"severity must be a number from 0 to 7 or one of {', '.join(SEVERITY_NAMES)}, perhaps with a "
+                f'comparison such as "<=4", not "{self.severity}".'
             )
         level = found["level"]
         return found["operator"] or "=", int(level) if level.isdigit() else SEVERITY_NAMES.index(level)

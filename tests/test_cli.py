@@ -206,6 +206,18 @@ def test_check_finds_conflicts() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "command", [("check", "p.mtail"), ("run", "--progs=p.mtail", "--compile_only")], ids=["check", "run"]
+)
+def test_check_looks_at_the_patterns_of_records(command: tuple[str, ...]) -> None:
+    """They are settings: what is wrong with them is found without a start."""
+    Path("p.mtail").write_text("counter a\n/a/ {\n  a++\n}\n")
+    Path("c.toml").write_text("[records.java]\nstart = '('\n")
+    result = invoke(*command, "--config=c.toml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].endswith(" '(' is no pattern: ( is not closed.")
+
+
 def test_compile_only_is_check() -> None:
     """Without --logs, and silent when all is well."""
     result = invoke("run", "--progs", "p.mtail", "--compile_only")

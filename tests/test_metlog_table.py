@@ -179,8 +179,8 @@ STORE = '[metlog.endpoint.store]\nkind = "store"\n'
         ),
         (
             '[[metlog.route]]\nto = "drop"\nseverity = 9',
-            "metlog.route 1: severity must be a number from 0 to 7 or a name, perhaps with a comparison such as "
-            '"<=4", not "9".',
+            "metlog.route 1: severity must be a number from 0 to 7 or one of emergency, alert, critical, error, "
+            'warning, notice, informational, debug, perhaps with a comparison such as "<=4", not "9".',
         ),
     ],
 )

@@ -14,7 +14,7 @@ from pipeline import __version__, settings
 from pipeline.accepted_flags import ACCEPTED_FLAGS
 from pipeline.cli.group import SPELLINGS, VERSION, main
 from pipeline.cli.programs import check_paths
-from pipeline.cli.replay import make_program_settings, make_source_settings, replay_logs, start_log
+from pipeline.cli.replay import list_record_rules, make_program_settings, make_source_settings, replay_logs, start_log
 from pipeline.errors import SettingError
 from pipeline.flags import RUN_FLAGS, TABLES
 from pipeline.held_signals import release_signals
@@ -61,7 +61,7 @@ def run(
     if one_shot and values["metlog_logs"]:
         raise SettingError("--metlog_logs is for the daemon and does not go with --one_shot.")
     if compile_only:
-        check_paths([cast("Path", values["progs"])], fill(settings.LanguageSettings, values))
+        check_paths([cast("Path", values["progs"])], fill(settings.LanguageSettings, values), list_record_rules(values))
     elif one_shot:
         replay_logs({**values, "format_name": values["one_shot_format"]})
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.settings import SourceSettings
 from pipeline.sources.intake import STDIN_NAMES, Part, Source
-from pipeline.sources.records import RecordWatch, describe_unmatched_rules
+from pipeline.sources.records import RecordWatch, check_rules, describe_unmatched_rules
 from pipeline.sources.replay import ReplayFile
 from pipeline.sources.surroundings import Surroundings
 
@@ -21,6 +21,7 @@ __all__ = [
     "ReplayFile",
     "Source",
     "Surroundings",
+    "check_rules",
     "count_listeners",
     "describe_unmatched_rules",
     "expire_records",

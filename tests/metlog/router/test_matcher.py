@@ -77,7 +77,8 @@ def test_severity_that_is_none_is_a_wrong_setting(severity: str) -> None:
     with pytest.raises(SettingError) as caught:
         RouteSettings(severity=severity, to=("x",))
     assert str(caught.value) == (
-        f'severity must be a number from 0 to 7 or a name, perhaps with a comparison such as "<=4", not "{severity}".'
+        "severity must be a number from 0 to 7 or one of emergency, alert, critical, error, warning, notice, "
+        f'informational, debug, perhaps with a comparison such as "<=4", not "{severity}".'
     )
 
 
