@@ -31,13 +31,13 @@ class Rude:
 class Masked:
     """An object that does not even say of what class it is."""
 
-    __class__ = property(Rude.fail)  # type: ignore[assignment]
+    __class__ = property(Rude.fail)
 
 
 class RudeZone(tzinfo):
     """A time zone of the application that fails."""
 
-    utcoffset = Rude.fail  # type: ignore[assignment]
+    utcoffset = tzname = dst = Rude.fail  # type: ignore[assignment]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from abc import abstractmethod
 
 from pipeline.metlog.envelope import Message, encode_message
@@ -11,6 +12,10 @@ from pipeline.metlog.senders.sender import BUSY, LARGE, LOCK_SECONDS, NO_JSON, S
 
 # What the daemon takes as a line, unless it is told otherwise (--max_line_bytes).
 MAX_BYTES = 64 * 1024
+
+# An application that waits for a minute with each message has no use for them.
+MAX_TIMEOUT_SECONDS = 60
+"""What `timeout_seconds` can be at most."""
 
 
 class ByteSender(Sender):
@@ -22,8 +27,9 @@ class ByteSender(Sender):
 
     def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS, max_bytes: int = MAX_BYTES) -> None:
         super().__init__()
-        if timeout_seconds < 0 or max_bytes < 1:
-            raise SenderError("A sender needs a timeout_seconds of 0 or more, and a max_bytes of 1 or more.")
+        if not 0 <= timeout_seconds <= MAX_TIMEOUT_SECONDS or max_bytes % 1 or max_bytes < 1:
+            most = MAX_TIMEOUT_SECONDS
+            raise SenderError(f"A sender needs a timeout_seconds from 0 to {most}, and a max_bytes of 1 or more.")
         self.patience = Patience(timeout_seconds)
         self.max_bytes = max_bytes
         self.is_sending = False
@@ -73,7 +79,7 @@ class ByteSender(Sender):
             return False
         self.is_sending = True
         try:
-            if self.transmit(data):
+            if self.transmit_anew(data):
                 self.counts.sent += 1
         except OSError as error:
             self.counts.drop_for(error)
@@ -81,6 +87,16 @@ class ByteSender(Sender):
         finally:
             self.is_sending = False
         return True
+
+    def transmit_anew(self, data: bytes) -> bool:
+        """Hand bytes over, to what is opened anew if the application has closed it: a daemon closes all that it has."""
+        try:
+            return self.transmit(data)
+        except OSError as error:
+            if error.errno not in (errno.EBADF, errno.ENOTSOCK):
+                raise
+        self.let_go()
+        return self.transmit(data)
 
     @abstractmethod
     def let_go(self) -> None:

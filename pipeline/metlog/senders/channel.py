@@ -101,7 +101,16 @@ class ChannelSender(ByteSender):
     def flush(self, timeout_seconds: float = 1.0) -> bool:
         """Write what is left of the last line, and return whether it is gone."""
         deadline = time.monotonic() + timeout_seconds
-        if self.is_sending or not self.lock.acquire(timeout=LOCK_SECONDS):
+        if not self.lock.acquire(timeout=LOCK_SECONDS):
+            return False
+        try:
+            return self.flush_alone(deadline)
+        finally:
+            self.lock.release()
+
+    def flush_alone(self, deadline: float) -> bool:
+        """Write what is left while no other thread sends, unless this is a signal handler within a message."""
+        if self.is_sending:
             return False
         self.is_sending = True
         try:
@@ -110,7 +119,6 @@ class ChannelSender(ByteSender):
             self.let_go()
         finally:
             self.is_sending = False
-            self.lock.release()
         return not self.rest
 
     def flush_rest(self, deadline: float) -> None:

@@ -8,7 +8,7 @@ import socket
 
 from pipeline.metlog.senders.byte_sender import MAX_BYTES, ByteSender
 from pipeline.metlog.senders.patience import TIMEOUT_SECONDS
-from pipeline.metlog.senders.sender import SenderError
+from pipeline.metlog.senders.sender import SenderError, close_socket
 
 # What Linux has room for (unix(7), sun_path), without the NUL at the end.
 MAX_PATH_BYTES = 107
@@ -120,6 +120,5 @@ class UnixDatagramSender(ByteSender):
 
     def let_go(self) -> None:
         """Close the socket."""
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
+        sock, self.socket = self.socket, None
+        close_socket(sock)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pipeline.metlog.envelope import Message, encode_message
 from pipeline.metlog.senders.byte_sender import MAX_BYTES, ByteSender
 from pipeline.metlog.senders.dotted import find_callable
+from pipeline.metlog.senders.sender import close_file
 
 MODE = 0o640
 """Of a file that is made, less what the process' umask takes away."""
@@ -83,9 +84,8 @@ class FileSender(ByteSender):
 
     def let_go(self) -> None:
         """Close the file."""
-        if self.file is not None:
-            self.file.close()
-            self.file = None
+        file, self.file = self.file, None
+        close_file(file)
 
 
 def open_for_appending(path: str, flags: int) -> int:

@@ -10,6 +10,7 @@ import stat
 
 from pipeline.metlog.senders.channel import ChannelSender
 from pipeline.metlog.senders.patience import TIMEOUT_SECONDS
+from pipeline.metlog.senders.sender import close_file
 
 # POSIX promises that a write of so much goes into a pipe as a whole or not at all (pipe(7), PIPE_BUF): lines of
 # several processes are never mixed. On Linux it is 4,096, the line feed included.
@@ -60,9 +61,8 @@ class PipeSender(ChannelSender):
 
     def hang_up(self) -> None:
         """Close the pipe."""
-        if self.pipe is not None:
-            self.pipe.close()
-            self.pipe = None
+        pipe, self.pipe = self.pipe, None
+        close_file(pipe)
 
 
 def open_for_writing(path: str, _: int) -> int:

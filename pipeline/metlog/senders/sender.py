@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import stat
 import threading
 import weakref
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pipeline.metlog.envelope import Message
 
@@ -92,6 +96,33 @@ class SenderCounts:
         self.sent = self.dropped = self.held = self.shortened = 0
         self.causes.clear()
         self.last_failure = ""
+
+
+class Closable(Protocol):
+    """A file, or a pipe."""
+
+    def close(self) -> None: ...
+
+
+def close_file(file: Closable | None) -> None:
+    """Close a file, whose descriptor the application may have closed already."""
+    if file is not None:
+        with suppress(OSError):
+            file.close()
+
+
+def close_socket(sock: socket.socket | None) -> None:
+    """Close a socket, unless the application has closed its descriptor, and has something else by that number."""
+    if sock is None:
+        return
+    try:
+        is_ours = stat.S_ISSOCK(os.fstat(sock.fileno()).st_mode)
+    except OSError:
+        is_ours = False
+    if is_ours:
+        sock.close()
+    else:
+        sock.detach()
 
 
 def find_cause(error: OSError) -> str:

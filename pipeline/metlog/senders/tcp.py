@@ -9,6 +9,7 @@ import socket
 from pipeline.metlog.senders.byte_sender import MAX_BYTES
 from pipeline.metlog.senders.patience import is_writable
 from pipeline.metlog.senders.resolution import Host
+from pipeline.metlog.senders.sender import close_socket
 from pipeline.metlog.senders.unix_stream import StreamSocketSender
 
 # A host of the same site answers within milliseconds, one on another continent within 0.3 s.
@@ -55,9 +56,8 @@ class TcpSender(StreamSocketSender):
     def hang_up(self) -> None:
         """Close the connection, also one that is not made yet."""
         super().hang_up()
-        if self.connecting is not None:
-            self.connecting.close()
-            self.connecting = None
+        sock, self.connecting = self.connecting, None
+        close_socket(sock)
 
 
 def begin_connection(host: Host) -> socket.socket:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pipeline.metlog.senders.byte_sender import ByteSender
 from pipeline.metlog.senders.patience import TIMEOUT_SECONDS
 from pipeline.metlog.senders.resolution import Host, HostAddress
-from pipeline.metlog.senders.sender import SenderError
+from pipeline.metlog.senders.sender import SenderError, close_socket
 
 # What UDP has room for over IPv4: 65,535 less the headers.
 MAX_BYTES = 65_507
@@ -66,7 +66,7 @@ class UdpSender(ByteSender):
     def let_go(self) -> None:
         """Close the sockets."""
         while self.sockets:
-            self.sockets.popitem()[1].close()
+            close_socket(self.sockets.popitem()[1])
 
 
 def pair_hosts(host: str | Sequence[str], port: int | str | Sequence[int | str]) -> list[Host]:

@@ -9,6 +9,7 @@ from pipeline.metlog.senders.byte_sender import MAX_BYTES
 from pipeline.metlog.senders.channel import ChannelSender
 from pipeline.metlog.senders.datagram import spell_address
 from pipeline.metlog.senders.patience import TIMEOUT_SECONDS
+from pipeline.metlog.senders.sender import close_socket
 
 
 class StreamSocketSender(ChannelSender):
@@ -33,9 +34,8 @@ class StreamSocketSender(ChannelSender):
 
     def hang_up(self) -> None:
         """Close the connection."""
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
+        sock, self.socket = self.socket, None
+        close_socket(sock)
 
 
 class UnixStreamSender(StreamSocketSender):

@@ -353,6 +353,23 @@ def test_flush_waits_no_longer_than_it_is_told(tmp_path: Path) -> None:
     assert (sender.counts.held, sender.counts.causes) == (0, {GONE: 1})
 
 
+def test_flush_waits_for_the_message_of_another_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is no reason to say that something is left."""
+    monkeypatch.setattr("pipeline.metlog.senders.channel.LOCK_SECONDS", DEADLINE_SECONDS)
+    sender = UnixStreamSender(tmp_path / "log")
+    with listening(tmp_path / "log"), sender.lock:
+        sender.is_sending = True
+        flushed: list[bool] = []
+        thread = threading.Thread(target=lambda: flushed.append(sender.flush()))
+        thread.start()
+        assert not sender.flush()  # a signal handler, within the message
+        sender.is_sending = False
+        sender.lock.release()
+        thread.join(DEADLINE_SECONDS)
+        sender.lock.acquire()
+    assert flushed == [True]
+
+
 def test_close_leaves_alone_what_another_thread_hangs_in(tmp_path: Path) -> None:
     """It could be somebody else's descriptor by the time that the thread goes on."""
     sender = UnixStreamSender(tmp_path / "log")

@@ -212,10 +212,21 @@ def test_dev_log_gets_what_syslog_writes() -> None:
     assert SyslogSender("/run/x", protocol="local").encode(message) == b"<11>shop[42]: disk full"
 
 
-@pytest.mark.parametrize("options", [{"timeout_seconds": -1.0}, {"max_bytes": 0}], ids=["timeout", "bytes"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout_seconds": -1.0},
+        {"timeout_seconds": 61},
+        {"timeout_seconds": float("nan")},
+        {"timeout_seconds": float("inf")},
+        {"max_bytes": 0},
+        {"max_bytes": 10.5},
+    ],
+    ids=range(6),
+)
 def test_wrong_options(options: dict[str, float]) -> None:
     """They are told when the sender is made."""
-    with pytest.raises(SenderError, match=r"^A sender needs a timeout_seconds of 0 or more, and a max_bytes of 1"):
+    with pytest.raises(SenderError, match=r"^A sender needs a timeout_seconds from 0 to 60, and a max_bytes of 1"):
         UnixDatagramSender("/tmp/x", **options)  # type: ignore[arg-type]
 
 
