@@ -130,6 +130,9 @@ class HttpEndpointSettings(QueueSettings):
         require_headers("headers", self.headers, ("authorization",))
         require_secret("token", self.token_variable, self.token_file)
         require_secret("password", self.password_variable, self.password_file)
+        if ":" in self.user or not self.user.isprintable():
+            # RFC 7617 section 2: what is behind a colon would be taken for the password.
+            raise SettingError("user must be printable and have no colon.")
         has_password = bool(self.password_variable or self.password_file)
         if bool(self.user) != has_password:
             raise SettingError("user and a password (password_variable or password_file) are given together.")

@@ -3,6 +3,7 @@
 - What is taken is delivered.
 - An answer that is about the request (400, 413, 422) to one of several messages is not final: it is split, until the
   message that is not wanted is alone. Requests grow again with each that is taken.
+- When time runs out before there is an answer, the next request has half as many messages: a slow server takes these.
 - One that is about us (401, 403, 404, 407), or about where we ask (300 to 399), is for the operator to mend. The
   messages wait for that, as they do for a server that is down (408, 425, 429, from 500 on, no answer).
 - Any other from 400 to 499 is final: the messages are refused.
@@ -13,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import trio
 
 from pipeline.endpoint_settings import QueueSettings
 from pipeline.errors import PushError
@@ -58,7 +61,11 @@ class HttpEndpoint(QueuedEndpoint):
         if is_compressed:
             body = await compress(cut(body))
             headers = {**headers, "content-encoding": "gzip"}
-        return await self.connection.send("POST", body=body, headers=headers)
+        try:
+            return await self.connection.send("POST", body=body, headers=headers)
+        except trio.Cancelled:
+            self.batch_messages = max(len(self.backlog.hand) // 2, 1)
+            raise
 
     def obey(self, answer: Answer, count: int) -> None:
         """Settle `count` messages as the answer says. Raises `PushError` when they are to be tried again."""

@@ -45,12 +45,12 @@ class SyslogEndpoint(QueuedEndpoint):
             await self.send_datagrams(entries)
             return
         frame = frame_octets if self.transport == "stream" else frame_line
+        await self.stream.connect()
         frames: list[bytes] = []
         for number, entry in enumerate(entries):
             frames.append(frame(self.write(entry)))
             if number % WRITTEN_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
-        await self.stream.connect()
         await self.stream.send(b"".join(frames))
         self.settle(delivered=len(entries))
 

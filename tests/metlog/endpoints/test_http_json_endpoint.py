@@ -8,12 +8,13 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+import trio
 
 from pipeline.endpoint_settings import HttpEndpointSettings
 from pipeline.errors import SettingError
 from tests.metlog.endpoints.messages import NOW, make_message, make_numbered
 from tests.metlog.endpoints.running import make, opened, send_all, write_secret
-from tests.pushers.http_peer import Reply, serving
+from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
 
 TOKEN = "a-token-of-some-length"
 
@@ -89,6 +90,7 @@ WRONG = [
     ({"format": "xml"}, "format must be one of array, lines, not 'xml'."),
     ({"compression": "br"}, "compression must be one of none, gzip, not 'br'."),
     ({"headers": (("Authorization", "x"),)}, "--headers: the header authorization is not for you to set."),
+    ({"user": "a:b", "password_variable": "P"}, "user must be printable and have no colon."),
     ({"user": "me"}, "user and a password (password_variable or password_file) are given together."),
     ({"password_variable": "P"}, "user and a password (password_variable or password_file) are given together."),
     (
@@ -159,3 +161,27 @@ async def test_answer_that_says_html_by_default_is_good(what: str) -> None:
         endpoint.take(make_numbered([1]), NOW)
         assert await endpoint.attempt() is is_good
         assert endpoint.counts.delivered == is_good
+
+
+class SlowPeer(HttpPeer):
+    """Needs more time for many messages than anybody has."""
+
+    def pass_on(self) -> Reply | Mischief:
+        return Mischief.HANG if len(json.loads(self.received[-1].body)) > 4 else Reply()
+
+
+@pytest.mark.slow  # time has to run out
+async def test_slow_server_gets_fewer_messages_at_once() -> None:
+    """Until it takes them in time; else it would get the same ones for ever."""
+    peer = SlowPeer()
+    async with opened(HttpEndpointSettings(url=peer.url)) as endpoint, trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, peer.serve, [peer.listener])
+        endpoint.take(make_numbered(range(8)), NOW)
+        endpoint.deadline = 0.2
+        assert not await endpoint.attempt()
+        endpoint.deadline = 60.0
+        assert await endpoint.attempt()
+        assert await endpoint.attempt()
+        assert [len(json.loads(received.body)) for received in peer.received] == [8, 4, 4]
+        assert endpoint.counts.delivered == 8
+        nursery.cancel_scope.cancel()
