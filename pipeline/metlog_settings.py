@@ -56,6 +56,9 @@ class StoreEndpointSettings(EndpointSettings):
     buckets: tuple[float, ...] = TIMER_BUCKETS
     # Names are what senders like, and each makes a metric; an application has some tens of them.
     max_metrics: int = 1000
+    # They choose the loggers too, and what each of 1,000 metrics may have by itself fills any memory. So many series take
+    # 25 MB, of timers 45 (measured).
+    max_series: int = 100_000
 
     def __post_init__(self) -> None:
         if not METRIC_PREFIX.fullmatch(self.prefix):
@@ -70,6 +73,7 @@ class StoreEndpointSettings(EndpointSettings):
         if any(lower >= upper for lower, upper in pairwise(self.buckets)):
             raise SettingError("buckets must rise.")
         require_at_least("max_metrics", self.max_metrics, 1)
+        require_at_least("max_series", self.max_series, 1)
 
 
 ENDPOINT_KINDS: dict[str, type[EndpointSettings]] = {

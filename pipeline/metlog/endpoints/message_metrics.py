@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.metlog_settings import StoreEndpointSettings
-from pipeline.metrics import ROUTER, Kind, Metric, Store, ValueType
+from pipeline.metrics import ROUTER, Datum, HistogramDatum, Kind, Metric, Store, ValueType
 
 MISFITS = re.compile(r"[^A-Za-z0-9_]")
 MEANINGFUL = re.compile(r"[A-Za-z0-9]")
@@ -32,6 +33,16 @@ KINDS = {"counter": Kind.COUNTER, "timer": Kind.HISTOGRAM, "gauge": Kind.GAUGE}
 """By the type of a message."""
 
 
+@dataclass(slots=True)
+class Room:
+    """How many series more the metrics of one endpoint may have. It is counted anew when there is none left."""
+
+    max_series: int
+    left: int
+    counted: int = 0
+    """When that was, in ns since 1970."""
+
+
 class MessageMetrics:
     """The metrics of all endpoints that are stores."""
 
@@ -44,6 +55,8 @@ class MessageMetrics:
         """The names of their samples."""
         self.made: Counter[str] = Counter()
         """How many of them there are of each endpoint, by its `source`."""
+        self.rooms: dict[str, Room] = {}
+        """How many series more those of each may have."""
         self.taken: frozenset[str] = frozenset()
         """Names that are not for us."""
         self.memories: list[dict[tuple[str, str], Any]] = []
@@ -109,7 +122,23 @@ class MessageMetrics:
         self.metrics[name] = metric
         self.claimed.update(samples)
         self.made[source] += 1
+        self.rooms.setdefault(source, Room(settings.max_series, settings.max_series))
         return metric
+
+    def add_series(self, metric: Metric, key: tuple[bytes, ...], now: int) -> Datum | HistogramDatum | None:
+        """Return a new series of a metric, None if a limit forbids it."""
+        room = self.rooms[metric.source]
+        if room.left <= 0 and abs(now - room.counted) >= LOOK_INTERVAL:
+            room.counted = now
+            ours = [one for one in self.metrics.values() if one.source == metric.source]
+            room.left = room.max_series - sum(len(one.data) for one in ours)
+        if room.left <= 0:
+            return None
+        series = metric.new(key, now)
+        if key not in metric.data:
+            return None
+        room.left -= 1
+        return series
 
     def restore(self, saved: Metric, settings: StoreEndpointSettings, source: str, now: int) -> bool:
         """Go on with a metric of an earlier run, if it is one that `settings` would make."""
@@ -121,6 +150,7 @@ class MessageMetrics:
         if isinstance(metric, str) or not metric.continues(saved):
             return False
         metric.adopt(saved)
+        self.rooms[metric.source].left -= len(metric.data)
         return True
 
     def forget_empty(self) -> None:

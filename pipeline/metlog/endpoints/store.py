@@ -48,7 +48,7 @@ EXPLANATIONS = {
     "rate": "its rate is not a number above 0 and up to 1",
     "name_taken": "its metric would have a name that another one has",
     "too_many_metrics": "there are as many metrics as max_metrics says",
-    "too_many_series": "its metric has --max_series_per_metric, or a label value exceeds --max_label_value_bytes",
+    "too_many_series": "max_series, --max_series_per_metric or --max_label_value_bytes forbids another series",
 }
 """Why a message is refused, by the word for it in our own metrics."""
 
@@ -126,7 +126,7 @@ class StoreEndpoint(Endpoint):
             return Refusal(metric)
         if not metric.help_text:
             metric.help_text = f"What messages of type {kind} and name {show(name)} say."
-        return PLACES[kind](metric)
+        return PLACES[kind](metric, self.metrics)
 
     @property
     def source(self) -> str:
@@ -183,13 +183,13 @@ class Refusal(Place):
 class MetricPlace(Place):
     """A metric that holds them."""
 
-    def __init__(self, metric: Metric) -> None:
+    def __init__(self, metric: Metric, metrics: MessageMetrics) -> None:
         self.metric = metric
+        self.metrics = metrics
 
     def add_series(self, key: tuple[bytes, ...], now: int) -> Datum | HistogramDatum | None:
-        """Return a new series, None if the limits of the metric forbid it."""
-        series = self.metric.new(key, now)
-        return series if key in self.metric.data else None
+        """Return a new series, None if a limit forbids it."""
+        return self.metrics.add_series(self.metric, key, now)
 
 
 class Counter(MetricPlace):

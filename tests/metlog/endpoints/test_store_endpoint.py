@@ -25,9 +25,12 @@ def make_endpoint(
     labels: tuple[str, ...] = (),
     buckets: tuple[float, ...] = TIMER_BUCKETS,
     max_metrics: int = 1000,
+    max_series: int = 100_000,
 ) -> StoreEndpoint:
     """Return an endpoint on a store of its own."""
-    settings = StoreEndpointSettings(prefix=prefix, labels=labels, buckets=buckets, max_metrics=max_metrics)
+    settings = StoreEndpointSettings(
+        prefix=prefix, labels=labels, buckets=buckets, max_metrics=max_metrics, max_series=max_series
+    )
     return StoreEndpoint("store", settings, MessageMetrics(Store() if store is None else store))
 
 
@@ -363,6 +366,30 @@ def test_series_of_a_metric_are_limited_as_those_of_programs(kind: str, name: st
     assert (metric.overflows, metric.values_too_long) == (1, 1)
 
 
+def test_series_of_all_metrics_are_limited_together() -> None:
+    """A stranger chooses names and loggers; what has expired makes room, which is looked for once a second."""
+    store = Store(lifetimes=Lifetimes.of_seconds([("a", 10.0)]))
+    endpoint = make_endpoint(store, max_series=3)
+    for name, logger in (("a", "1"), ("b", "1"), ("b", "2"), ("a", "2"), ("c", "1"), ("b", "2")):
+        send(endpoint, "gauge", "1", logger=logger, name=name)
+    kept = [("a", (b"1",)), ("b", (b"1",)), ("b", (b"2",))]
+    assert [*read_series(endpoint)] == kept
+    assert (endpoint.counts.delivered, endpoint.counts.refusals["too_many_series"]) == (4, 2)
+    store.sweep(NOW + 11 * SECOND)
+    send(endpoint, "gauge", "1", now=NOW + 11 * SECOND, logger="3", name="c")
+    send(endpoint, "gauge", "1", now=NOW + 11 * SECOND, logger="4", name="c")
+    assert [*read_series(endpoint)] == [*kept[1:], ("c", (b"3",))]
+    assert endpoint.counts.refusals["too_many_series"] == 3
+
+
+def test_label_value_that_is_too_long_takes_no_room() -> None:
+    """There is no series of it."""
+    endpoint = make_endpoint(Store(max_label_value_bytes=10), max_series=1)
+    for logger in ("long" * 10, "short"):
+        send(endpoint, "gauge", "1", logger=logger, name="n")
+    assert [*read_series(endpoint)] == [("n", (b"short",))]
+
+
 def test_series_that_expired_begins_anew() -> None:
     """Their stamps are those of reading, whatever clock the sender has."""
     store = Store(lifetimes=Lifetimes.of_seconds([("*", 10.0)]))
@@ -413,6 +440,18 @@ def test_metric_of_an_earlier_run_goes_on(kind: str, name: str) -> None:
     after = read_series(new)
     assert [*after] == [*before]
     assert (after == before) is (kind == "gauge")
+
+
+def test_series_of_an_earlier_run_take_room() -> None:
+    """Or each restart would let as many more come."""
+    old = make_endpoint()
+    for logger in ("a", "b"):
+        send(old, "counter", "5", logger=logger, name="n")
+    new = make_endpoint(max_series=3)
+    assert new.metrics.restore(save(old, "n_total"), new.settings, new.source, NOW)
+    for logger in ("c", "d"):
+        send(new, "counter", "1", logger=logger, name="n")
+    assert [*read_series(new)] == [("n_total", (logger,)) for logger in (b"a", b"b", b"c")]
 
 
 @pytest.mark.parametrize(
