@@ -56,8 +56,8 @@ class StoreEndpointSettings(EndpointSettings):
     buckets: tuple[float, ...] = TIMER_BUCKETS
     # Names are what senders like, and each makes a metric; an application has some tens of them.
     max_metrics: int = 1000
-    # They choose the loggers too: what each of 1,000 metrics may have by itself fills any memory. So many take 25 MB, of
-    # timers 45 (measured).
+    # They choose the loggers too: what each of 1,000 metrics may have by itself fills any memory.
+    # So many take 25 MB, of timers 45 (measured).
     max_series: int = 100_000
 
     def __post_init__(self) -> None:
