@@ -1,7 +1,8 @@
 """Time stamps: texts that name a moment, as RFC 3339 and RFC 3164 have them, to ns since 1970.
 
 What `strptime` makes of such a text in a program is what they make of it here: a stamp without a year is of the
-current one in the operator's zone, or of the year 0, whatever the month.
+current one in the operator's zone, or of the year 0, whatever the month. But a leap second, which it takes for none, is
+the one after it.
 """
 
 from __future__ import annotations

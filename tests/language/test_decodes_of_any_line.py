@@ -55,6 +55,7 @@ decode json {
 GUARDED = {
     "name": "decode json && defined($level) {\n  c[$level]++\n}\n",
     "names": "decode json && defined($a.level) && $a.level >= 2 {\n  c[$a.level]++\n}\n",
+    "joined names": "decode json && defined($a.level.x) {\n  c[$a.level.x]++\n}\n",
     "value": 'decode json && defined($x) && $x == "error" {\n  c["error"]++\n}\n',
     "values": 'decode json && defined($x) && ("error" == $x || $x == "/api/users") {\n  c[$x]++\n}\n',
     "pattern": 'decode json && defined($x) && $x =~ /error \\d|users/ {\n  c["found"]++\n}\n',
@@ -91,7 +92,7 @@ def spell(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
     return f'"{written}"'
 
 
-names = spell(st.sampled_from(["level", "x", "a", "status", "a.level", "type", "app"]))
+names = spell(st.sampled_from(["level", "x", "a", "status", "a.level", "level.x", "type", "app"]))
 values = st.one_of(spell(texts), numbers)
 
 
@@ -169,6 +170,9 @@ def test_sieve_keeps_back_no_line_with_an_effect(name: str, log: list[bytes]) ->
         b'{"level":404.0}',
         b'{"a":{"level":2}}',
         b'{"a.level":2}',
+        b'{"a.level":{"x":1}}',
+        b'{"a":{"level.x":1}}',
+        rb'{"\u0061.l\u0065vel.x":1}',
         b'{"x":true}',
         b'{"level":"\xff"}',
         rb'{"x":"users\ud800"}',
