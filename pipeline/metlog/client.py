@@ -14,6 +14,7 @@ import socket
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from types import MethodType
 
@@ -420,12 +421,14 @@ _RANDOM = random.Random()  # noqa: S311 - for samples, not for secrets
 def _start_all_anew() -> None:
     _RANDOM.seed()
     for client in list(_CLIENTS):
-        client._start_anew()  # noqa: SLF001 - of this module
+        with suppress(Exception):  # counts that an application has made may fail in any way
+            client._start_anew()  # noqa: SLF001 - of this module
 
 
 def _report_all_rest() -> None:
     for client in list(_CLIENTS):
-        client._report_rest()  # noqa: SLF001 - of this module
+        with suppress(Exception):
+            client._report_rest()  # noqa: SLF001 - of this module
 
 
 os.register_at_fork(after_in_child=_start_all_anew)

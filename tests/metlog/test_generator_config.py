@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import logging.config
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +36,7 @@ from pipeline.metlog.senders import (
 )
 from tests.metlog.generator_clients import read_messages
 from tests.metlog.generator_plugins import OwnSender, own_filter
+from tests.metlog.senders.peers import run_forked
 
 OWN = "tests.metlog.generator_plugins"
 
@@ -470,12 +470,14 @@ def test_holder_works_in_a_process_that_was_forked() -> None:
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    if (child := os.fork()) == 0:
+
+    def get() -> int:
         signal.alarm(20)  # it ends if it hangs
-        os._exit(0 if get_client("shop").logger == "shop" else 1)
+        return int(get_client("shop").logger == "shop")
+
+    assert run_forked(get) == 1
     done.set()
     thread.join()
-    assert os.waitpid(child, 0) == (child, 0)
 
 
 def test_configuration_of_logging_makes_handlers() -> None:

@@ -163,7 +163,8 @@ EVERY: weakref.WeakSet[Sender] = weakref.WeakSet()
 def start_all_anew() -> None:
     """Make the senders of the parent those of this process, which was forked."""
     for sender in list(EVERY):
-        sender.start_anew()
+        with suppress(Exception):  # one that failed while it was made has not all that it should have
+            sender.start_anew()
 
 
 os.register_at_fork(after_in_child=start_all_anew)

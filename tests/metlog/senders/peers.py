@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,18 @@ def read_payload(data: bytes) -> str:
     payload = json.loads(data)["payload"]
     assert isinstance(payload, str)
     return payload
+
+
+def run_forked(call: Callable[[], int]) -> int:
+    """Return what a call returns in a process that is forked, from 0 to 99. One that raises returns 111."""
+    child = os.fork()
+    if child == 0:
+        status = 111
+        try:
+            status = call()
+        finally:
+            os._exit(status)  # whatever happens: the rest of the tests is for the parent
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @contextmanager

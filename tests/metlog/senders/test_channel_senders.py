@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import socket
@@ -19,7 +18,7 @@ import pytest
 from pipeline.metlog.senders import SenderError, TcpSender, UnixStreamSender
 from pipeline.metlog.senders.sender import FULL, GONE
 from pipeline.metlog.senders.unix_stream import StreamSocketSender
-from tests.metlog.senders.peers import DEADLINE_SECONDS, listening, make_message, read_payload, read_waiting
+from tests.metlog.senders.peers import DEADLINE_SECONDS, listening, make_message, read_payload, read_waiting, run_forked
 
 LONG = "x" * 60_000
 
@@ -259,11 +258,12 @@ def test_forked_process_has_its_own_connection(place: Place) -> None:
     with serving(place) as server:
         sender.send_message(make_message("parent"))
         sender.rest = b"rest of a line\n"
-        child = os.fork()
-        if child == 0:
+
+        def send() -> int:
             sender.send_message(make_message("child"))
-            os._exit(sender.counts.sent)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+            return sender.counts.sent
+
+        assert run_forked(send) == 1
         with accept(server) as first, accept(server) as second:
             assert read_lines(first, 1) == ["parent"]
             assert read_lines(second, 1) == ["child"]

@@ -14,8 +14,15 @@ import pytest
 import trio
 
 from pipeline.metlog.senders import SenderError, UnixDatagramSender
-from pipeline.metlog.senders.sender import BUSY, FULL, GONE, LARGE, NO_JSON
-from tests.metlog.senders.peers import DEADLINE_SECONDS, bound_datagrams, make_message, read_payload, receive_all
+from pipeline.metlog.senders.sender import BUSY, FULL, GONE, LARGE, NO_JSON, start_all_anew
+from tests.metlog.senders.peers import (
+    DEADLINE_SECONDS,
+    bound_datagrams,
+    make_message,
+    read_payload,
+    receive_all,
+    run_forked,
+)
 
 
 @pytest.fixture
@@ -211,18 +218,32 @@ def test_thread_that_hangs_holds_up_no_other(path: Path) -> None:
 def test_forked_process_goes_on_by_itself(path: Path) -> None:
     """Its counts begin anew, and a lock that another thread held at the fork does not hold it."""
     sender = UnixDatagramSender(path)
+
+    def send() -> int:
+        sender.send_message(make_message("child"))
+        return sender.counts.sent * 10 + sender.counts.dropped
+
     with bound_datagrams(path) as peer:
         sender.send_message(make_message("parent"))
         with held_by_another_thread(sender):
-            child = os.fork()
-            if child == 0:
-                sender.send_message(make_message("child"))
-                os._exit(sender.counts.sent * 10 + sender.counts.dropped)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 10
+            assert run_forked(send) == 10
         sender.send_message(make_message("parent"))
         assert [read_payload(data) for data in receive_all(peer)] == ["parent", "child", "parent"]
     sender.close()
     assert sender.counts.sent == 2
+
+
+def test_sender_that_was_never_made_holds_up_no_other(path: Path) -> None:
+    """An application that has caught what was wrong with one still has a part of it when it forks."""
+    sender, kept = UnixDatagramSender(path), []
+    for _ in range(10):
+        with pytest.raises(SenderError) as caught:
+            UnixDatagramSender("")
+        kept.append(caught)
+    with bound_datagrams(path):
+        sender.send_message(make_message())
+    start_all_anew()
+    assert sender.socket is None
 
 
 @contextmanager

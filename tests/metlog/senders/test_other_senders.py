@@ -34,7 +34,7 @@ from pipeline.metlog.senders import (
 )
 from pipeline.metlog.senders.addresses import SCHEMES
 from pipeline.metlog.senders.sender import FAILED, FULL, LOOP, NO_JSON, UNWANTED
-from tests.metlog.senders.peers import DEADLINE_SECONDS, make_message, read_payload
+from tests.metlog.senders.peers import DEADLINE_SECONDS, make_message, read_payload, run_forked
 
 ROOT = Path(__file__).parents[3]
 
@@ -170,13 +170,13 @@ def test_queue_of_a_forked_process(tmp_path: Path) -> None:
     sender.send_message(make_message("parent"))
     assert slow.is_reached.wait(DEADLINE_SECONDS)
     sender.send_message(make_message("parent"))
-    child = os.fork()
-    if child == 0:
+
+    def send() -> int:
         slow.may_go.set()
         sender.send_message(make_message("child"))
-        is_done = sender.flush(DEADLINE_SECONDS)
-        os._exit(slow.counts.sent if is_done else 99)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        return slow.counts.sent if sender.flush(DEADLINE_SECONDS) else 99
+
+    assert run_forked(send) == 1
     slow.may_go.set()
     assert sender.flush(DEADLINE_SECONDS)
     assert sender.counts.sent == 2

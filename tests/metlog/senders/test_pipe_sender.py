@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.metlog.senders import PipeSender
 from pipeline.metlog.senders.sender import FAILED, FULL, GONE
-from tests.metlog.senders.peers import DEADLINE_SECONDS, make_message, read_payload, read_waiting
+from tests.metlog.senders.peers import DEADLINE_SECONDS, make_message, read_payload, read_waiting, run_forked
 
 SCRIPT = """
 import sys
@@ -154,10 +154,11 @@ def test_forked_process_opens_the_pipe_anew(path: Path) -> None:
     sender = PipeSender(path)
     with reading(path) as descriptor:
         sender.send_message(make_message("parent"))
-        child = os.fork()
-        if child == 0:
+
+        def send() -> int:
             sender.send_message(make_message("child"))
-            os._exit(sender.counts.sent)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+            return sender.counts.sent
+
+        assert run_forked(send) == 1
         assert [read_payload(line) for line in read_waiting(descriptor).splitlines()] == ["parent", "child"]
     sender.close()

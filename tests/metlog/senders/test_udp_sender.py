@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ import pytest
 
 from pipeline.metlog.senders import SenderError, UdpSender
 from pipeline.metlog.senders.sender import GONE
-from tests.metlog.senders.peers import DEADLINE_SECONDS, make_message, read_payload
+from tests.metlog.senders.peers import DEADLINE_SECONDS, make_message, read_payload, run_forked
 
 
 @contextmanager
@@ -89,12 +88,13 @@ def test_forked_process_has_its_own_sockets() -> None:
     with bound() as (sock, port):
         sender = UdpSender("127.0.0.1", port)
         sender.send_message(make_message("parent"))
-        child = os.fork()
-        if child == 0:
+
+        def send() -> int:
             assert not sender.sockets
             sender.send_message(make_message("child"))
-            os._exit(sender.counts.sent)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+            return sender.counts.sent
+
+        assert run_forked(send) == 1
         assert [read_payload(sock.recv(65536)) for _ in range(2)] == ["parent", "child"]
         sender.close()
 
