@@ -164,8 +164,8 @@ def test_killed_daemon_delivers_at_least_once(folder: Path) -> None:
         for mood in (Mood.BUSY, Mood.FORGETFUL, Mood.GOOD):
             site.audit.mood = mood
             with site.killing(*flags):
-                site.begin(ROUNDS)
                 seen = len(site.audit.kept) + site.audit.failed
+                site.begin(ROUNDS)
                 wait_until(lambda: len(site.audit.kept) + site.audit.failed > seen, "the HTTP server is asked")  # noqa: B023 - called at once
             site.wait()
         with site.running(*flags):

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from select import select
 
 import pytest
 import trio
@@ -404,8 +405,10 @@ async def test_stream_that_hangs_and_hangs_up_is_written_again(kind: str, tmp_pa
     async with opened(settings) as endpoint:
         endpoint.deadline = SHORT_DEADLINE_SECONDS
         endpoint.take(take_numbers(kind, range(1, count + 1)), NOW)
-        assert not await endpoint.attempt()
-        assert endpoint.counts.last_failure == SLOW
+        while not select([listener], [], [], 0)[0]:  # a busy machine has no time to connect, at first
+            assert not await endpoint.attempt()
+            assert endpoint.counts.last_failure == f"it did not take everything within {endpoint.deadline:g} s"
+            endpoint.deadline *= 2
         left = endpoint.counts.queued
         assert left > 0
         first, _ = await listener.accept()
