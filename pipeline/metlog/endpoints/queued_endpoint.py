@@ -76,6 +76,7 @@ class QueuedEndpoint(Endpoint):
             self.counts,
             settings.spool,
             max_bytes=settings.spool_bytes,
+            max_memory_messages=settings.queue_messages,
             max_memory_bytes=settings.queue_bytes,
             fsync=settings.spool_fsync,
         )

@@ -52,11 +52,20 @@ class Spool(Backlog):
     """A backlog in a folder, of which there is one user at a time."""
 
     def __init__(
-        self, counts: EndpointCounts, path: Path, *, max_bytes: int, max_memory_bytes: int, fsync: str
+        self,
+        counts: EndpointCounts,
+        path: Path,
+        *,
+        max_bytes: int,
+        max_memory_messages: int,
+        max_memory_bytes: int,
+        fsync: str,
     ) -> None:
+        """The limits on memory hold for what the disk does not take."""
         super().__init__(counts)
         self.folder = SpoolFolder(path)
         self.max_bytes = max_bytes
+        self.max_memory_messages = max_memory_messages
         self.max_memory_bytes = max_memory_bytes
         self.segment_bytes = min(max(max_bytes // SEGMENTS, MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES)
         self.ahead_bytes = AHEAD_BYTES
@@ -201,7 +210,7 @@ class Spool(Backlog):
 
     def trim_unwritten(self) -> None:
         """Drop the oldest that has no room in memory."""
-        while self.unwritten_bytes > self.max_memory_bytes:
+        while self.unwritten_bytes > self.max_memory_bytes or len(self.unwritten) > self.max_memory_messages:
             self.unwritten_bytes -= len(self.unwritten.popleft().line)
             self.drop(1)
 

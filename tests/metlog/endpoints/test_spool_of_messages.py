@@ -35,7 +35,14 @@ SEGMENT_BYTES = 600
 
 def make_spool(folder: Path, max_bytes: int = 10**7, fsync: str = "never") -> Spool:
     """Return a spool that is open, with small segments, of which little is in memory."""
-    spool = Spool(EndpointCounts("spooled"), folder, max_bytes=max_bytes, max_memory_bytes=2000, fsync=fsync)
+    spool = Spool(
+        EndpointCounts("spooled"),
+        folder,
+        max_bytes=max_bytes,
+        max_memory_messages=1000,
+        max_memory_bytes=2000,
+        fsync=fsync,
+    )
     spool.segment_bytes = SEGMENT_BYTES
     spool.ahead_bytes = 300
     spool.retry_seconds = 0.0
@@ -482,6 +489,19 @@ async def test_messages_that_the_disk_did_not_take_are_delivered(tmp_path: Path)
     spool.put(make_numbered([10]), NOW)
     spool.close()
     assert spool.counts.dropped == 1
+
+
+async def test_full_disk_has_so_many_messages_wait_in_memory(tmp_path: Path) -> None:
+    """However small they are: each takes more room than its line."""
+    spool = make_spool(tmp_path)
+    spool.max_memory_messages = 3
+    spool.counts.taken = 5
+    with limiting_files(0):
+        spool.put(make_numbered(range(5)), NOW)
+    assert (spool.counts.queued, spool.counts.dropped) == (3, 2)
+    assert await drain(spool) == [2, 3, 4]
+    assert_accounted(spool.counts)
+    spool.close()
 
 
 async def test_full_disk_is_left_alone_for_a_while(tmp_path: Path) -> None:
