@@ -184,11 +184,16 @@ def describe_missing_field(node: Capture, uses: Sequence[DecodeUse], scope: Scop
     fields = list(use.decoder.fields or use.columns)
     close = find_close(node.path[0], [*fields, *(name for name in scope.visible_captures() if not name.isdecimal())])
     if close:
-        return message, f"did you mean `${close}`?"
+        return message, f"did you mean `{write_field(close)}`?"
     if fields:
-        return message, f"its fields are {', '.join(f'`${field}`' for field in fields)}"
+        return message, f"its fields are {', '.join(f'`{write_field(field)}`' for field in fields)}"
     if use.decoder.has_columns:
         return message, f"name the columns, e.g. `decode {use.decoder.name} by time, status`, or read them by number"
     if not node.name:
         return message, "write its name behind the `$`"
     return message, f'a number is that of a capture group; a field of this name is written `$"{node.name}"`'
+
+
+def write_field(name: str) -> str:
+    """Return how a program reads the field of one name."""
+    return f"${name}" if re.fullmatch(r"\w+", name) else f'$"{name}"'
