@@ -118,7 +118,7 @@ class MetlogClient(OldStyle):
         self.severity = severity
         self._disabled_timers = collect_names(disabled_timers)
         self.filters: list[Filter] = list(filters or ())
-        self.timer_digits = int(min(max(timer_digits, 0), 3))
+        self.timer_digits = int(min(max(timer_digits, 0), MAX_TIMER_DIGITS))
         self._reporter.interval_seconds = report_seconds
         self.sender = NoSendSender() if sender is None else sender
 
@@ -270,13 +270,21 @@ class MetlogClient(OldStyle):
         setattr(self, name, MethodType(method, self))
 
     def replace_methods(self, methods: Iterable[tuple[Plugin, bool | str]]) -> None:
-        """Bind the methods of a configuration, in the place of those of the last one."""
+        """Bind the methods of a configuration, in the place of those of the last one; raises as `add_method` does."""
+        before, bound = self._dynamic_methods.copy(), self.__dict__.copy()
         for name in self._configured_methods:
             self._dynamic_methods.pop(name, None)
             self.__dict__.pop(name, None)
         others = set(self._dynamic_methods)
-        for method, override in methods:
-            self.add_method(method, override)
+        try:
+            for method, override in methods:
+                self.add_method(method, override)
+        except SyntaxError:
+            for name in self._dynamic_methods.keys() | before.keys():
+                self.__dict__.pop(name, None)
+            self.__dict__.update({name: bound[name] for name in before.keys() & bound.keys()})
+            self._dynamic_methods = before
+            raise
         self._configured_methods = set(self._dynamic_methods) - others
 
     # The sender
@@ -408,6 +416,9 @@ class MetlogClient(OldStyle):
         self._reporter = Reporter(self._reporter.interval_seconds)
         self._watch.start_anew()
 
+
+MAX_TIMER_DIGITS = 3
+"""Of a fraction of a millisecond: clocks know no more."""
 
 MAX_REASON = 200
 """Characters of a reason; the text of an exception may hold a whole message."""

@@ -16,20 +16,20 @@ The keys of the dict::
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import BinaryIO, TextIO, TypedDict, cast
 
-from pipeline.metlog.client import Filter, MetlogClient, Plugin
+from pipeline.metlog.client import MAX_TIMER_DIGITS, Filter, MetlogClient, Plugin
 from pipeline.metlog.config_files import read_ini, read_toml
-from pipeline.metlog.envelope import DEFAULT_SEVERITY
+from pipeline.metlog.envelope import DEFAULT_SEVERITY, SEVERITY
 from pipeline.metlog.exceptions import ConfigError
 from pipeline.metlog.harmless import Mender, write_json
 from pipeline.metlog.losses import REPORT_SECONDS, SenderLike
 from pipeline.metlog.path import resolve_name
-from pipeline.metlog.registry import CLIENT_HOLDER
+from pipeline.metlog.registry import CLIENT_HOLDER, DISABLED
 from pipeline.metlog.senders import SENDERS, NoSendSender, SenderError, open_sender
 
 Config = dict[str, object]
@@ -45,8 +45,11 @@ def client_from_dict_config(
     The configuration stays as it is, and its text is kept as `_config`. With `clear_global` the settings that all
     clients share are forgotten first.
     """
-    whole = nest_prefixes(copy.deepcopy(dict(config)))
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"A configuration is a table of settings, not {config!r}.")
+    whole = nest_prefixes(copy_tables(config))
     shared = read_table(whole, "global")
+    read_names(shared, DISABLED)
     sender = make_sender(read_table(whole, "sender"))
     filters = make_filters(whole.get("filters"))
     plugins = make_plugins(read_table(whole, "plugins"))
@@ -59,6 +62,21 @@ def client_from_dict_config(
     CLIENT_HOLDER.global_config.update(shared)
     client._config = write_json(Mender().mend(whole))  # noqa: SLF001 - metlog-py's name for what people look at
     return client
+
+
+def copy_tables(table: Mapping[str, object]) -> Config:
+    """Return a copy of a table, of those in it, and of its lists. What else is in it, such as a stream, is the same."""
+    return {key: copy_value(value) for key, value in table.items()}
+
+
+def copy_value(value: object) -> object:
+    """Return a copy of a table or list, and anything else as it is."""
+    match value:
+        case Mapping():
+            return copy_tables(value)
+        case list() | tuple():
+            return type(value)(map(copy_value, value))
+    return value
 
 
 class Settings(TypedDict):
@@ -76,10 +94,10 @@ def read_settings(config: Config) -> Settings:
     report_seconds = read_number(config, "report_seconds", REPORT_SECONDS)
     return {
         "logger": str(config.get("logger") or ""),
-        "severity": int(read_number(config, "severity", DEFAULT_SEVERITY)),
+        "severity": read_whole(config, "severity", DEFAULT_SEVERITY, SEVERITY.DEBUG),
         "disabled_timers": read_names(config, "disabled_timers"),
         "report_seconds": None if report_seconds < 0 else report_seconds,
-        "timer_digits": int(read_number(config, "timer_digits", 0)),
+        "timer_digits": read_whole(config, "timer_digits", 0, MAX_TIMER_DIGITS),
     }
 
 
@@ -189,9 +207,20 @@ def read_number(config: Config, key: str, default: float) -> float:
     if value is None:
         return default
     try:
-        return float(cast(str, value))
-    except (TypeError, ValueError):
-        raise ConfigError(f"`{key}` is a number, not {value!r}.") from None
+        number = float(cast(str, value))
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or isinstance(value, bool):
+        raise ConfigError(f"`{key}` is a number, not {value!r}.")
+    return number
+
+
+def read_whole(config: Config, key: str, default: int, most: int) -> int:
+    """Return a whole number of a configuration, from 0."""
+    number = read_number(config, key, default)
+    if number not in range(most + 1):
+        raise ConfigError(f"`{key}` is a whole number from 0 to {most}, not {config[key]!r}.")
+    return int(number)
 
 
 def dict_from_stream_config(stream: TextIO, section: str) -> Config:

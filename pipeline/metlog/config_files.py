@@ -102,6 +102,8 @@ def read_toml(source: str | Path | BinaryIO, section: str) -> dict[str, object]:
             tables = tomllib.loads(source.read_text(encoding="utf-8"))
         else:
             tables = tomllib.load(source)
+    except OSError as error:
+        raise ConfigError(f"{source} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration is not TOML: {error}.") from error
     table = tables.get(section)

@@ -23,7 +23,7 @@ def resolve_name(name: str, folder: str = "") -> object:
         module = find_ours(module)
     try:
         return getattr(import_module(module), thing)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigError(f"There is no {name!r}: {error}.") from error
 
 

@@ -8,6 +8,7 @@ import threading
 from pipeline.metlog.client import MetlogClient
 
 DEFAULT = "default"
+DISABLED = "disabled_decorators"
 
 
 class MetlogClientHolder:

@@ -34,6 +34,16 @@ def own_plugin(config: dict[str, object]) -> Callable[..., object]:
     return dummy
 
 
+def named_plugin(config: dict[str, object]) -> Callable[..., object]:
+    """Return a method of the name that is asked for."""
+
+    def method(self: MetlogClient) -> None:
+        return None
+
+    method.metlog_name = config["name"]  # type: ignore[attr-defined]
+    return method
+
+
 def own_incr(config: dict[str, object]) -> Callable[..., object]:
     """Return a method in the place of one of the client's own."""
 

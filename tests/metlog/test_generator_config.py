@@ -29,8 +29,10 @@ from pipeline.metlog.senders import (
     DebugCaptureSender,
     FileSender,
     NoSendSender,
+    QueuedSender,
     StdLibLoggingSender,
     StdOutSender,
+    StreamSender,
     UdpSender,
     UnixDatagramSender,
 )
@@ -358,9 +360,45 @@ WRONG: list[tuple[dict[str, object], str]] = [
         f"'{OWN}.no_plugin' makes no plugin: what it makes cannot be called.",
     ),
     ({"severity": "high"}, "`severity` is a number, not 'high'."),
+    ({"severity": "nan"}, "`severity` is a number, not 'nan'."),
+    ({"severity": True}, "`severity` is a number, not True."),
+    ({"severity": 8}, "`severity` is a whole number from 0 to 7, not 8."),
+    ({"severity": 6.5}, "`severity` is a whole number from 0 to 7, not 6.5."),
+    ({"timer_digits": 4}, "`timer_digits` is a whole number from 0 to 3, not 4."),
+    ({"report_seconds": float("inf")}, "`report_seconds` is a number, not inf."),
+    ({"report_seconds": 10**400}, "`report_seconds` is a number, not 1000"),
     ({"disabled_timers": 5}, "`disabled_timers` is a list of names, not 5."),
+    ({"global_disabled_decorators": 5}, "`disabled_decorators` is a list of names, not 5."),
+    ({"sender_class": "..x"}, "There is no '..x': "),
+    (5, "A configuration is a table of settings, not 5."),  # type: ignore[list-item]
     ({"sender_address": "nonsense://x"}, "'nonsense://x' is of no known kind: "),
 ]
+
+
+def test_configuration_may_hold_what_cannot_be_copied() -> None:
+    """A stream, and a sender for a queue."""
+    stream = io.TextIOWrapper(io.BytesIO())
+    sender = client_from_dict_config(
+        {"sender": {"class": "pipeline.metlog.senders.StreamSender", "args": [stream]}}
+    ).sender
+    assert isinstance(sender, StreamSender)
+    assert sender.stream is stream
+    queue = {"class": "pipeline.metlog.senders.QueuedSender", "sender": sender}
+    queued = client_from_dict_config({"sender": queue}).sender
+    assert isinstance(queued, QueuedSender)
+    assert queued.sender is sender
+
+
+def test_plugins_that_clash_leave_the_client_as_it_was() -> None:
+    """With those that it had, and none of the new ones."""
+    client = make_by("dict")
+    client.add_method(own_filter, override="kept")
+    provider = f"{OWN}.named_plugin"
+    plugins = {"a": (provider, {"name": "fresh"}), "b": (provider, {"name": "kept"})}
+    with pytest.raises(SyntaxError):
+        client_from_dict_config({"logger": "new", "plugins": plugins}, client)
+    assert (client.logger, hasattr(client, "fresh"), client.kept.__func__) == ("myapp", False, own_filter)  # type: ignore[attr-defined]
+    assert client.dummy()[1] == {"port": 8080}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("config", "message"), WRONG, ids=range(len(WRONG)))
@@ -411,6 +449,13 @@ def test_wrong_toml_is_told(text: str, message: str) -> None:
         client_from_toml(text)
     assert str(error.value).startswith(message)
     client_from_dict_config({"xyz": 5})
+
+
+def test_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """As what is wrong in it."""
+    with pytest.raises(ConfigError) as error:
+        client_from_toml(tmp_path / "missing")
+    assert str(error.value) == f"{tmp_path}/missing cannot be read: No such file or directory."
 
 
 def test_names_are_resolved() -> None:

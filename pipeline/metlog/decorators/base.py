@@ -14,10 +14,8 @@ from typing import Self, cast
 from pipeline.metlog.arguments import collect_names
 from pipeline.metlog.client import MetlogClient
 from pipeline.metlog.decorators.util import return_fq_name
-from pipeline.metlog.registry import CLIENT_HOLDER
+from pipeline.metlog.registry import CLIENT_HOLDER, DISABLED
 from pipeline.metlog.wrapping import Function, relay
-
-DISABLED = "disabled_decorators"
 
 Key = tuple[type["MetlogDecorator"], tuple[object, ...] | None, str | None]
 
