@@ -7,8 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +32,9 @@ from pipeline.settings import (
     StateSettings,
     StoreSettings,
 )
-from tests.readiness import wait_obeying
+from tests.test_daemon import running, signal_handlers
+
+__all__ = ["signal_handlers"]
 
 PROGRAM = """counter seen_total
 /./ {
@@ -41,16 +42,6 @@ PROGRAM = """counter seen_total
 }
 """
 DEADLINE_SECONDS = 30
-
-
-@pytest.fixture(autouse=True)
-def signal_handlers() -> Iterator[None]:
-    """Put the handlers back that a stop gives up."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-    before = {number: signal.getsignal(number) for number in numbers}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -66,21 +57,6 @@ def settings(tmp_path: Path) -> DaemonSettings:
         server=ServerSettings(unix_socket=tmp_path / "http"),
         metlog=MetlogSettings(metlog_logs=(f"unixgram://{tmp_path}/datagram", f"unix://{tmp_path}/stream")),
     )
-
-
-@asynccontextmanager
-async def running(settings: DaemonSettings) -> AsyncIterator[httpx.AsyncClient]:
-    """Run the daemon, give a client for its server, and stop the daemon by a signal."""
-    with ExitStack() as stack:
-        daemon = Daemon(settings)
-        daemon.prepare(stack)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
-            await wait_obeying()
-            transport = httpx.AsyncHTTPTransport(uds=str(settings.server.unix_socket))
-            async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-                yield client
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def scrape(client: httpx.AsyncClient) -> dict[str, float]:
