@@ -29,6 +29,19 @@ class BegunRecord:
     is_cut: bool = False
     """Whether some of it was thrown away."""
 
+    def extend(self, lines: Sequence[bytes], separator: bytes, settings: RecordSettings) -> None:
+        """Go on with lines: with all in one step, where the limits let them all in."""
+        kept = self.kept + len(lines)
+        if lines and not self.is_cut and kept <= settings.max_record_lines:
+            more = separator + separator.join(lines)
+            if len(self.text) + len(more) <= settings.max_record_bytes:
+                self.text += more
+                self.lines += len(lines)
+                self.kept = kept
+                return
+        for line in lines:
+            self.add(line, separator, settings)
+
     def add(self, line: bytes, separator: bytes, settings: RecordSettings) -> None:
         """Go on with a line, as far as the limits let it in; what is beyond is thrown away, as is all that follows.
 

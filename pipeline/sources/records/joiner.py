@@ -112,10 +112,8 @@ class RecordJoiner:
         if record is None:
             record = BegunRecord(bytearray(parts[0]), now)
             parts = parts[1:]
-        separator, settings = self.rule.separator, self.settings
         was_cut = record.is_cut
-        for part in parts:
-            record.add(part, separator, settings)
+        record.extend(parts, self.rule.separator, self.settings)
         record.since = now
         self.counts.lines_joined += len(parts)
         self.counts.cut += record.is_cut and not was_cut
