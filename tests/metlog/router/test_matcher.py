@@ -153,7 +153,7 @@ SEVERITIES = st.one_of(
     st.just(""),
     st.builds(
         "{}{}".format, st.sampled_from(["", "<", "<=", "=", ">=", ">"]), st.sampled_from([*range(8), *SEVERITY_NAMES])
-    ),
+    ).filter(lambda severity: severity not in ("<0", "<emergency", ">7", ">debug")),
 )
 FIELDS = st.dictionaries(
     WORDS, st.one_of(WORDS, st.none(), st.booleans(), st.integers(), st.dictionaries(WORDS, WORDS)), max_size=3
