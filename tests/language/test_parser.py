@@ -19,6 +19,7 @@ from pipeline.language.nodes import (
     Capture,
     Conditional,
     ConstDeclaration,
+    Decode,
     DecoratorDefinition,
     DecoratorUse,
     Delete,
@@ -131,6 +132,19 @@ def show(expression: Expression) -> str:
             return f"({show(left)} {operator} {show(right)})"
         case Postfix(operator=operator, operand=operand):
             return f"({show(operand)}{operator})"
+        case Decode():
+            return show_decode(expression)
+
+
+def show_decode(decode: Decode) -> str:
+    parts = ["decode", decode.decoder]
+    if decode.delimiter is not None:
+        parts.append(show(decode.delimiter))
+    if decode.columns:
+        parts += ["by", ", ".join(column.name for column in decode.columns)]
+    if decode.subject is not None:
+        parts += ["from", show(decode.subject)]
+    return f"({' '.join(parts)})"
 
 
 def show_condition(text: str) -> str:
@@ -425,6 +439,22 @@ def test_operators_group(text: str, grouped: str | None) -> None:
 )
 def test_condition_that_begins_with_a_pattern_takes_everything_to_its_right(text: str, grouped: str) -> None:
     """Other conditions group from the left (section 3.2)."""
+    assert show_condition(text) == grouped
+
+
+@pytest.mark.parametrize(
+    ("text", "grouped"),
+    [
+        ("decode json || decode logfmt", "((decode json) || (decode logfmt))"),
+        ("decode json && $a.b > 1 || /x/", "((decode json) && (($a.b > 1) || /x/))"),
+        ('decode csv ";" by a, "b c" from $x && $1 == 2', '((decode csv ";" by a, b c from $x) && ($1 == 2))'),
+        ("decode json from subst(/a/, $b, $c) && A", "((decode json from subst(/a/, $b, $c)) && A)"),
+        ("/x/ && decode json", "(/x/ && (decode json))"),
+        ("decode + 1 > from[$x]", "((decode + 1) > from[$x])"),
+    ],
+)
+def test_decode_stands_where_a_pattern_may(text: str, grouped: str) -> None:
+    """And takes all to its right likewise; without a word behind it, it is a name."""
     assert show_condition(text) == grouped
 
 
