@@ -94,6 +94,7 @@ def test_severity_that_is_none_is_a_wrong_setting(severity: str) -> None:
         (("ok", ("true",)), {"ok": True}, True),
         (("a.b", ("x",)), {"a": {"b": "x"}}, True),
         (("a.b", ("x",)), {"a.b": "x"}, True),
+        (("a.b.c", ("x",)), {"a": {"b.c": "x"}}, True),
         (("a.1", ("x",)), {"a": ["w", "x"]}, True),
         (("a", ('["w","x"]',)), {"a": ["w", "x"]}, False),  # that is a set of characters, as in fnmatch(3)
         (("load", ("0.5",)), {"load": 0.5}, True),
