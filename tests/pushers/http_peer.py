@@ -38,6 +38,21 @@ class Mischief(Enum):
     RESET = auto()
 
 
+NO_ANSWER = "it closed the connection without an answer, or its answer is not HTTP"
+
+BROKEN_ANSWERS: dict[str, tuple[Reply | Mischief, str]] = {
+    "closes": (Mischief.CLOSE_AT_ONCE, NO_ANSWER),
+    "closes unanswered": (Mischief.CLOSE_UNANSWERED, NO_ANSWER),
+    "closes in the answer": (Mischief.CLOSE_IN_ANSWER, NO_ANSWER),
+    "nonsense": (Mischief.NONSENSE, NO_ANSWER),
+    "endless headers": (Mischief.ENDLESS_HEADERS, NO_ANSWER),
+    "resets": (Mischief.RESET, "connection reset by peer"),
+    "redirects": (Reply(307, headers={"location": "http://127.0.0.1:1/"}), "it answered 307"),
+    "page": (Reply(200, b"<html>\nwelcome"), "it answered 200: <html>, which is a page for people"),
+}
+"""What a server does that is none of ours, and what is said of it by whoever sends over HTTP."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """A request, as it came."""

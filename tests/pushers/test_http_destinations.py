@@ -23,7 +23,7 @@ from pipeline.metrics import Datum, Kind, Metric, Snapshot, Store, ValueType
 from pipeline.push_settings import OtlpSettings, PushgatewaySettings, PushSettings, RemoteWriteSettings
 from pipeline.pushers import PushContext, PushTask, make_pushers
 from pipeline.pushers.remote_write import RemoteWritePusher
-from tests.pushers.http_peer import HttpPeer, Mischief, Reply, serving
+from tests.pushers.http_peer import BROKEN_ANSWERS, HttpPeer, Mischief, Reply, serving
 
 NOW = 1_700_000_000 * 10**9
 CONTEXT = PushContext("host", PrometheusOptions(), lambda: NOW)
@@ -72,20 +72,12 @@ DESTINATIONS = {
     )
 }
 
-NO_ANSWER = "it closed the connection without an answer, or its answer is not HTTP"
 SLOW = f"it did not take everything within {SHORT_DEADLINE_SECONDS} s"
 
 FAILURES: dict[str, tuple[Reply | Mischief, str]] = {
-    "closes": (Mischief.CLOSE_AT_ONCE, NO_ANSWER),
-    "closes unanswered": (Mischief.CLOSE_UNANSWERED, NO_ANSWER),
-    "closes in the answer": (Mischief.CLOSE_IN_ANSWER, NO_ANSWER),
-    "nonsense": (Mischief.NONSENSE, NO_ANSWER),
-    "endless headers": (Mischief.ENDLESS_HEADERS, NO_ANSWER),
-    "resets": (Mischief.RESET, "connection reset by peer"),
+    **BROKEN_ANSWERS,
     "hangs": (Mischief.HANG, SLOW),
     "reads nothing": (Mischief.READ_NOTHING, SLOW),
-    "redirects": (Reply(307, headers={"location": "http://127.0.0.1:1/"}), "it answered 307"),
-    "page": (Reply(200, b"<html>\nwelcome"), "it answered 200: <html>, which is a page for people"),
     "400": (Reply(400, b"not\x1b[31m like this\nat all"), "it answered 400: not\ufffd[31m like this"),
     "401": (Reply(401, b"who are you?", {"www-authenticate": "Basic"}), "it answered 401: who are you?"),
     "404": (Reply(404), "it answered 404"),

@@ -36,7 +36,7 @@ from pipeline.metlog.endpoints.queued_endpoint import QueuedEndpoint
 from pipeline.metlog.endpoints.syslog import SyslogEndpoint
 from tests.metlog.endpoints.messages import NOW, assert_accounted, make_message, make_numbered
 from tests.metlog.endpoints.running import opened, running, send_all, write_secret
-from tests.pushers.http_peer import HttpPeer, Mischief, Received, Reply, serving
+from tests.pushers.http_peer import BROKEN_ANSWERS, HttpPeer, Mischief, Received, Reply, serving
 
 SHORT_DEADLINE_SECONDS = 0.1
 """For those who hang."""
@@ -96,20 +96,12 @@ OVER_HTTP = {
     "sentry": OverHttp(make_sentry, read_envelope),
 }
 
-NO_ANSWER = "it closed the connection without an answer, or its answer is not HTTP"
 SLOW = f"it did not take everything within {SHORT_DEADLINE_SECONDS} s"
 
 TRIED_AGAIN: dict[str, tuple[Reply | Mischief, str]] = {
-    "closes": (Mischief.CLOSE_AT_ONCE, NO_ANSWER),
-    "closes unanswered": (Mischief.CLOSE_UNANSWERED, NO_ANSWER),
-    "closes in the answer": (Mischief.CLOSE_IN_ANSWER, NO_ANSWER),
-    "nonsense": (Mischief.NONSENSE, NO_ANSWER),
-    "endless headers": (Mischief.ENDLESS_HEADERS, NO_ANSWER),
-    "resets": (Mischief.RESET, "connection reset by peer"),
+    **BROKEN_ANSWERS,
     "hangs": (Mischief.HANG, SLOW),
     "reads nothing": (Mischief.READ_NOTHING, SLOW),
-    "redirects": (Reply(307, headers={"location": "http://127.0.0.1:1/"}), "it answered 307"),
-    "page": (Reply(200, b"<html>\nwelcome"), "it answered 200: <html>, which is a page for people"),
     "401": (Reply(401, b"who are you?", {"www-authenticate": "Basic"}), "it answered 401: who are you?"),
     "403": (Reply(403, KEY.encode()), "it answered 403"),
     "404": (Reply(404), "it answered 404"),
