@@ -53,7 +53,8 @@ class MessageFile:
         except FileExistsError:
             return None
         try:
-            if self.group != KEEP:  # systemd forbids the call, even if it changes nothing
+            # Our unit forbids the call, even if it changes nothing; there the folder gives the group (setgid).
+            if self.group not in (KEEP, os.fstat(descriptor).st_gid):
                 os.fchown(descriptor, KEEP, self.group)
             os.fchmod(descriptor, self.mode)
         except OSError:

@@ -88,6 +88,26 @@ async def test_new_file_has_mode_and_group(tmp_path: Path) -> None:
     assert old.stat().st_mode & 0o777 == 0o600
 
 
+async def test_group_of_the_folder_needs_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our unit forbids it (`SystemCallFilter=~@privileged`), and fails it so."""
+    group = grp.getgrnam("adm")
+    os.chown(tmp_path, -1, group.gr_gid)
+    tmp_path.chmod(0o2750)
+    monkeypatch.setattr(os, "fchown", forbid)
+    async with opened(FileEndpointSettings(path=tmp_path / "out", group=group.gr_name)):
+        pass
+    assert (tmp_path / "out").stat().st_gid == group.gr_gid
+    other = make(FileEndpointSettings(path=tmp_path / "other", group="root"))
+    with pytest.raises(SettingError, match=r"cannot be written: operation not permitted\.$"):
+        other.prepare()
+    assert not (tmp_path / "other").exists()
+
+
+def forbid(_descriptor: int, _owner: int, _group: int) -> None:
+    """Fail as a filter of system calls has it."""
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
 @pytest.mark.parametrize(
     ("make_path", "reason"),
     [
