@@ -186,7 +186,7 @@ class FifoSource(SingleSource):
                 intake.finish()
             raise
         except OSError:
-            intake.end_records()
+            intake.finish()
             raise
         self.pipes.remove(pipe)
         os.close(pipe.descriptor)

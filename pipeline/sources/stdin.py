@@ -68,7 +68,7 @@ class StdinSource(SingleSource):
             self.drain(intake)
             raise
         except OSError:
-            intake.end_records()
+            intake.finish()
             raise
         intake.finish()
 

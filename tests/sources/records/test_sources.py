@@ -380,16 +380,16 @@ async def read_fifo(descriptor: int, collector: Collector) -> None:
 
 @pytest.mark.parametrize("read", [read_stdin, read_fifo], ids=["stdin", "fifo"])
 async def test_failure_of_a_source_ends_its_records(read: Callable[[int, Collector], Awaitable[None]]) -> None:
-    """It is opened anew, or not, and does not know them then."""
+    """And the line begun: it is opened anew, or not, and does not know them then."""
     ours, theirs = os.openpty()  # who reads a terminal fails when its other end has gone
     os.set_blocking(ours, False)
-    os.write(theirs, b"Boom\n  at a\n")
+    os.write(theirs, b"Boom\n  at a\n  at b")
     os.close(theirs)
     collector = Collector()
     with pytest.raises(OSError, match="Input/output error"):
         await read(ours, collector)
     os.close(ours)
-    assert collector.lines == [b"Boom   at a"]
+    assert collector.lines == [b"Boom   at a   at b"]
 
 
 async def test_failure_of_a_datagram_socket_ends_its_records(path: Path) -> None:
