@@ -11,6 +11,7 @@ becomes `_`. A message of another type, or whose payload is no number, is refuse
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 
@@ -140,4 +141,7 @@ def spell_rate(rate: object) -> str:
         return ""
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1:
         raise RefusedError("its rate is not a number above 0 and up to 1")
-    return "" if rate == 1 else f"|@{rate!r}"
+    text = f"{Decimal(repr(rate)):f}"  # of `1e-05` statsd reads the 1 alone
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise RefusedError("its rate is too small to be written")
+    return "" if rate == 1 else f"|@{text}"

@@ -34,6 +34,8 @@ LINES = [
     ("counter", "-2.5", {"rate": 1.0}, "a.b:-2.5|c"),
     ("counter", "3", {"rate": 0.1}, "a.b:3|c|@0.1"),
     ("counter", "3", {"rate": 1}, "a.b:3|c"),
+    ("counter", "3", {"rate": 2.5e-07}, "a.b:3|c|@0.00000025"),
+    ("counter", "3", {"rate": 5e-324}, "its rate is too small to be written"),
     ("timer", "12", {"rate": 0.5}, "a.b:12|ms|@0.5"),
     ("timer", "12.75", {}, "a.b:12.75|ms"),
     ("gauge", "7", {"rate": 0.5}, "a.b:7|g"),
@@ -97,6 +99,7 @@ def test_real_statsd_adds_up_what_was_sent(statsd: Statsd, transport: str) -> No
     counters = statsd.list_numbers("counters")
     assert counters[f"{transport}.hits"] == 2000
     assert counters[f"{transport}.sampled"] == 40
+    assert counters[f"{transport}.rare"] == pytest.approx(100_000)
     assert statsd.list_numbers("gauges")[f"{transport}.level"] == -3
     assert statsd.list_members("timers")[f"{transport}.took"].count("12") == 1
     assert statsd.count_bad_lines() == 0
@@ -107,6 +110,7 @@ async def send(settings: StatsdEndpointSettings) -> None:
     messages = [make_message(type="counter", payload="2", fields={"name": "hits"}) for _ in range(1000)]
     messages[500:500] = [
         make_message(type="counter", payload="4", fields={"name": "sampled", "rate": 0.1}),
+        make_message(type="counter", payload="1", fields={"name": "rare", "rate": 1e-05}),
         make_message(type="timer", payload="12", fields={"name": "took", "rate": 0.5}),
         make_message(type="gauge", payload="8", fields={"name": "level"}),
         make_message(type="gauge", payload="-3", fields={"name": "level"}),
@@ -117,7 +121,7 @@ async def send(settings: StatsdEndpointSettings) -> None:
     async with opened(settings) as endpoint:
         endpoint.take(messages, NOW)
         await send_all(endpoint)
-        assert (endpoint.counts.delivered, endpoint.counts.refused) == (1005, 2)
+        assert (endpoint.counts.delivered, endpoint.counts.refused) == (1006, 2)
 
 
 async def test_datagram_is_sent_once_when_time_runs_out_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
