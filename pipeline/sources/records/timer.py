@@ -11,9 +11,6 @@ from pipeline.sources.records.way import RecordWatch
 LATE_SHARE = 0.05
 """So much of its time a record may wait longer: thousands of them are looked at together, and not one by one."""
 
-LOOKS_AT_ONCE = 1000
-"""After looks at so many streams other tasks get a step: some 0.5 ms."""
-
 
 async def expire_records(watch: RecordWatch, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     """Do so until cancelled. While nothing is held back there is nothing to wake up for."""
@@ -40,10 +37,8 @@ async def expire_records(watch: RecordWatch, *, task_status: trio.TaskStatus[Non
 
 async def deliver_late(watch: RecordWatch, now: float) -> None:
     """Have delivered what is due, and let others work between the batches."""
-    for number, way in enumerate(list(watch.ways), 1):
+    for way in list(watch.ways):
         while way.expire(now):
-            await trio.lowlevel.checkpoint()
-        if number % LOOKS_AT_ONCE == 0:
             await trio.lowlevel.checkpoint()
 
 

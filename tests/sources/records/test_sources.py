@@ -23,6 +23,7 @@ from pipeline.sources import Source, Surroundings
 from pipeline.sources.confirm import ConfirmingSource
 from pipeline.sources.fifo import FifoSource, HeldPipe
 from pipeline.sources.files import PathPattern, PathSource
+from pipeline.sources.intake import holds_more
 from pipeline.sources.journal import JournalSource
 from pipeline.sources.replay import ReplayFile
 from pipeline.sources.stdin import StdinSource
@@ -212,6 +213,12 @@ async def test_line_that_waits_in_standard_input_is_waited_for() -> None:
         assert collector.lines == [b"Boom   at a"]
     os.close(stdin)
     os.close(writer)
+
+
+def test_device_need_not_know_what_it_holds() -> None:
+    """Then nothing more has come, as far as anybody knows."""
+    with Path(os.devnull).open("rb") as file:
+        assert not holds_more(file.fileno())
 
 
 async def test_line_begun_that_waited_too_long_goes_on_with_its_record(
