@@ -139,6 +139,16 @@ async def test_measurements_become_series_and_programs_see_the_rest(settings: Da
     assert values['metlog_delivered_total{endpoint="programs"}'] == 1
 
 
+async def test_envelope_that_is_longer_than_a_line_may_be_is_counted(settings: DaemonSettings, tmp_path: Path) -> None:
+    """What is left of it is no JSON; the next one is none the worse."""
+    async with running(settings) as client:
+        send(tmp_path / "datagram", write("oldstyle", "x" * settings.sources.max_line_bytes), write("oldstyle"))
+        values = await scrape(client)
+    assert values[f'lines_truncated_total{{logfile="unixgram://{tmp_path}/datagram"}}'] == 1
+    assert values['metlog_invalid_total{reason="json"}'] == 1
+    assert values['metlog_delivered_total{endpoint="programs"}'] == 1
+
+
 async def test_who_has_no_router_has_none_of_its_metrics(settings: DaemonSettings) -> None:
     """Nor of its section on the page for people."""
     async with running(replace(settings, metlog=MetlogSettings())) as client:
