@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -9,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -315,6 +318,76 @@ def test_signal_ends_it_in_order(flags: list[str], status: int, senders: str) ->
     found = SUMMARY.fullmatch(told)
     assert found
     assert found.groups() == (str(Path("out").read_bytes().count(b"\n")), "0")
+
+
+@pytest.mark.slow
+def test_signal_ends_waiting_for_a_line() -> None:
+    """Which may never come; what came before is sent and told."""
+    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=make_env()) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"line\n")
+        process.stdin.flush()
+        wait_until(lambda: Path("out").exists() and Path("out").read_bytes() == b"line\n", "the line is sent")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_SECONDS) == 0
+        assert SUMMARY.fullmatch(process.stdout.read().decode())
+
+
+@pytest.mark.slow
+def test_time_ends_waiting_for_a_line() -> None:
+    """As it ends everything else."""
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "-", "--duration", "10ms"]
+    result = subprocess.run(command, stdin=reader, capture_output=True, env=make_env(), timeout=DEADLINE_SECONDS)
+    os.close(reader)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.startswith(b"0 sent in ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("senders", ["1", "2"])
+def test_signal_ends_waiting_for_room(senders: str) -> None:
+    """Which a receiver that hangs never makes; lines of a file that were not sent are a failure."""
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    Path("log").write_text("x" * 99 + "\n")
+    command = [sys.executable, "-m", "pipeline", "emit", "--to", "pipe", "--wait", "1h", "--lines", "log"]
+    command += ["--count", "100000", "--senders", senders]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=make_env()) as process:
+        assert process.stdout is not None
+        wait_until(lambda: measure_waiting(reader) > 60_000, "the pipe is full")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_SECONDS) == 1
+        assert b" sent in " in process.stdout.read()
+    os.close(reader)
+
+
+def measure_waiting(descriptor: int) -> int:
+    """Return how many bytes wait in a pipe."""
+    waiting = array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
+    return waiting[0]
+
+
+@pytest.mark.slow
+def test_file_that_was_not_sent_to_its_end_is_a_failure() -> None:
+    """It has an end, although no number of lines was asked for."""
+    Path("log").write_text("line\n" * 10_000)
+    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "log", "--rate", "1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=make_env()) as process:
+        wait_until(lambda: Path("out").exists() and Path("out").stat().st_size > 100, "lines are sent")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_SECONDS) == 1
+
+
+def test_text_that_is_no_utf8_is_sent_all_the_same() -> None:
+    """As the generator sends it."""
+    (line,) = emit("--payload", "caf\udce9", "--logger", "\udcff", "--field", "a=\udcff", "--field", "name=x")
+    message = json.loads(line)
+    assert (message["payload"], message["logger"], message["fields"]["a"]) == ("caf\ufffd", "\ufffd", "\ufffd")
 
 
 @pytest.mark.slow

@@ -7,11 +7,12 @@ once, so that the rate is kept over any time in which the receiver can keep up.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pipeline.emit_settings import STDOUT, EmitSettings
+from pipeline.emit_settings import STDIN, STDOUT, EmitSettings
 from pipeline.emitting.outcome import Outcome
 from pipeline.emitting.templates import Make
 from pipeline.metlog.senders import GONE, ByteSender
@@ -38,6 +39,10 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
+class ReadingEndedError(Exception):
+    """Nobody waits for the next line any more."""
+
+
 class Emission:
     """Sends what there is, until its end, the end of the time, or a stop."""
 
@@ -49,14 +54,41 @@ class Emission:
         self.begin = begin
         self.end = begin + round(settings.duration_seconds * 1e9) if settings.duration_seconds else None
         self.is_stopped = False
+        self.is_reading = False
+        """Whether it waits for what is to be sent, of which nobody knows when it comes."""
         self.outcome = Outcome()
 
     def stop(self) -> None:
-        """End it with the next message."""
+        """End it with the next message, which is waited for no longer. For a signal handler."""
         self.is_stopped = True
+        self.sender.patience.timeout_seconds = 0.0
+        self.end_reading()
+
+    def end_reading(self) -> None:
+        """End it if it waits for a line; raises what `run` catches then. For a signal handler."""
+        if self.is_reading:
+            raise ReadingEndedError
 
     def run(self, contents: Iterable[tuple[int, Make]], tell: Tell) -> Outcome:
         """Send, and return how it went."""
+        self.send_all(self.read(iter(contents)), tell)
+        self.finish()
+        return self.outcome
+
+    def read(self, contents: Iterator[tuple[int, Make]]) -> Iterator[tuple[int, Make]]:
+        """Yield what there is, until it is waited for no longer."""
+        with suppress(StopIteration, ReadingEndedError):
+            while True:
+                try:
+                    self.is_reading = True
+                    content = next(contents)
+                finally:
+                    self.is_reading = False
+                yield content
+        self.is_reading = False  # a signal may have come before it was said
+
+    def send_all(self, contents: Iterator[tuple[int, Make]], tell: Tell) -> None:
+        """Send until it ends, and tell how many."""
         outcome, clock = self.outcome, self.clock.monotonic
         told, next_tell = 0, clock() + TELL_NS
         for number, make in contents:
@@ -69,8 +101,6 @@ class Emission:
                 tell(outcome.taken - told)
                 told, next_tell = outcome.taken, now + TELL_NS
         tell(outcome.taken - told)
-        self.finish()
-        return outcome
 
     def wait(self, number: int) -> int:
         """Wait until a number is due, and return the time. It is the end's if that comes before."""
@@ -103,4 +133,5 @@ class Emission:
         outcome.sent, outcome.dropped, outcome.shortened = counts.sent, counts.dropped, counts.shortened
         outcome.causes, outcome.last_failure = dict(counts.causes), counts.last_failure
         # Who ends what has no end has had all that was asked for.
-        outcome.is_cut_short = self.is_stopped and (self.settings.limit is not None or self.end is not None)
+        has_end = self.settings.limit is not None or self.end is not None or self.settings.lines not in (None, STDIN)
+        outcome.is_cut_short = self.is_stopped and has_end

@@ -24,6 +24,10 @@ ENDS = (signal.SIGINT, signal.SIGTERM)
 """Signals that end it early: what was sent by then is told."""
 
 
+ALARM_SECONDS = 0.1
+"""So often it is looked, behind the end of the time, whether a line is waited for."""
+
+
 class Emitter:
     """All that is to be sent. It raises `SettingError` when it is made if there is nobody to send to."""
 
@@ -116,12 +120,17 @@ def exists(path: Path) -> bool:
 
 @contextmanager
 def stopping(emission: Emission) -> Iterator[None]:
-    """Have signals end an emission in order."""
+    """Have signals end an emission in order, and the time, too, if there is an end of it and nothing to be read."""
     before = [signal.signal(number, lambda *_: emission.stop()) for number in ENDS]
+    before_alarm = signal.signal(signal.SIGALRM, lambda *_: emission.end_reading())
+    if emission.end is not None:
+        left = (emission.end - time.monotonic_ns()) / 1e9
+        signal.setitimer(signal.ITIMER_REAL, max(left, ALARM_SECONDS), ALARM_SECONDS)
     try:
         yield
     finally:
-        for number, handler in zip(ENDS, before, strict=True):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in zip((*ENDS, signal.SIGALRM), (*before, before_alarm), strict=True):
             signal.signal(number, handler)
 
 

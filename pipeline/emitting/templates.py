@@ -13,6 +13,7 @@ from typing import BinaryIO, TypeAlias
 from pipeline.emit_settings import STDIN, EmitSettings
 from pipeline.errors import SettingError, describe_os_error
 from pipeline.metlog.envelope import ENV_VERSION, Message, Stamper
+from pipeline.metlog.harmless import mend_text
 
 PLACEHOLDER = re.compile(r"\{(n|time)\}")
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?")
@@ -51,20 +52,21 @@ def read_value(text: str) -> object:
 
 
 def make_envelopes(settings: EmitSettings, host: str, process: int) -> Make:
-    """Return what makes messages."""
+    """Return what makes messages. What an argument has that is no UTF-8 is sent as U+FFFD."""
     stamper = Stamper()
     is_measure = settings.type in MEASURES
-    payload = make_fill(settings.payload or ("1" if is_measure else "message {n}"), stamper)
-    given = dict(settings.field)
+    kind, logger = mend_text(settings.type), mend_text(settings.logger)
+    payload = make_fill(mend_text(settings.payload) or ("1" if is_measure else "message {n}"), stamper)
+    given = {mend_text(name): mend_text(text) for name, text in settings.field}
     named = {"name": "emit", **given} if is_measure else given
     fields = {name: make_fill(text, stamper) for name, text in named.items()}
     more: dict[str, object] = {} if "rate" in given or not is_measure or settings.type == "gauge" else {"rate": 1.0}
 
     def make(number: int, now: int) -> Message:
         return {
-            "type": settings.type,
+            "type": kind,
             "timestamp": stamper.write(now),
-            "logger": settings.logger,
+            "logger": logger,
             "severity": settings.severity,
             "payload": payload(number, now),
             "fields": {**{name: read_value(fill(number, now)) for name, fill in fields.items()}, **more},

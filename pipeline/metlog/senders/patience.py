@@ -13,6 +13,9 @@ import time
 TIMEOUT_SECONDS = 0.01
 """So long a message waits for room, unless the sender is told otherwise."""
 
+NAP_SECONDS = 0.1
+"""So long it is waited until it is looked whether it still should be."""
+
 PAUSE_SECONDS = 1.0
 """So long nothing is waited for, when a wait was in vain."""
 
@@ -31,13 +34,18 @@ class Patience:
         return now + self.timeout_seconds if now >= self.resume else now
 
     def wait(self, descriptor: int, deadline: float) -> bool:
-        """Return whether there is room, as soon as there is, or False at the deadline."""
-        left = deadline - time.monotonic()
-        if left <= 0:
+        """Return whether there is room, as soon as there is, or False at the deadline.
+
+        Who sets `timeout_seconds` to 0 meanwhile, as a signal handler may, ends it soon.
+        """
+        begin = now = time.monotonic()
+        if now >= deadline:
             return False
-        if is_writable(descriptor, left):
-            return True
-        self.resume = time.monotonic() + PAUSE_SECONDS
+        while now < min(deadline, begin + self.timeout_seconds):
+            if is_writable(descriptor, min(deadline - now, NAP_SECONDS)):
+                return True
+            now = time.monotonic()
+        self.resume = now + PAUSE_SECONDS
         return False
 
 
