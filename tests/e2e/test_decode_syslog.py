@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -13,7 +14,8 @@ import pytest
 
 from pipeline.decoders import DecoderOptions, Value
 from pipeline.decoders.syslog import SYSLOG, decode_syslog
-from tests.e2e.daemons import DEADLINE_SECONDS, wait_until
+from pipeline.language.field_values import field_text
+from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, wait_until
 from tests.e2e.rsyslog import run_configured
 from tests.e2e.syslog_ng import SyslogNg, running_syslog_ng
 
@@ -89,6 +91,104 @@ def test_formats_of_syslog_ng_are_read(tmp_path: Path) -> None:
         found.pop("sd", None)  # timeQuality
         expected = {key: value for key, value in WORDS.items() if key != "hostname"}
         assert found == {**expected, **others, "message": MESSAGE}, name
+
+
+# What they make of the same messages -------------------------------------------------------------
+
+TAGGED = [b"h a[1]: m", b"h a: m: n", b"h a:m", b"h a[1] m", b"h a[1]:  m", b"h a:"]
+TAGGED += [b"h.example.org b-c.d_e[x]: m", b"10.0.0.1 %ASA-6-1: m", b"h (a)[1]: m"]
+STAMPS = [b"2026-11-21T01:13:00.123456Z", b"2026-11-21T01:13:00.25+01:00"]
+OLD_STAMPS = [
+    b"Nov  1 01:13:00",
+    b"Nov 01 01:13:00",
+    b"Nov 21 2026 01:13:00",
+    b"Nov 21 01:13:00.123",
+    b"Dec 31 23:59:60",
+]
+DATA_AND_MESSAGES = [b"- m", b"-", b"- ", b'[x@1 a="1"] m', b'[x@1 a="1"]', b"[x] m"]
+DATA_AND_MESSAGES += [b'[x a="\\"\\]\\\\\\n" b=""][y_z c="2"] [m]']
+READ_ALIKE = [
+    *(b"<27>Nov 21 01:13:00 " + rest for rest in TAGGED),
+    *(b"<27>" + stamp + b" h a[1]: m" for stamp in STAMPS + OLD_STAMPS),
+    *(b"<27>1 " + STAMPS[0] + b" h a p i " + rest for rest in DATA_AND_MESSAGES),
+    *(b"<27>1 " + stamp + b" h a p i - m" for stamp in (STAMPS[1], b"-", b"2026-11-21T01:13:60Z")),
+    *(b"<%d>1 - h a p i - m" % priority for priority in (0, 7, 8, 191)),
+    *(b"<%d>Nov 21 01:13:00 h a: m" % priority for priority in (0, 191)),
+]
+"""Each has a host name and a tag, as the RFCs want them. To rsyslog a tag ends at a slash, too; syslog-ng makes tables
+of names with dots."""
+
+RSYSLOG_NAMES = {
+    "raw": "rawmsg",
+    "facility": "syslogfacility",
+    "severity": "syslogseverity",
+    "hostname": "hostname",
+    "app": "app-name",
+    "procid": "procid",
+    "msgid": "msgid",
+    "message": "msg",
+}
+"""What it calls our fields."""
+RSYSLOG_JSON = "".join(
+    f'property(outname="{name}" name="{source}" format="jsonf")\n' for name, source in RSYSLOG_NAMES.items()
+)
+SYSLOG_NG_JSON = """
+source s_port {{ network(ip("127.0.0.1") port({port}) flags(syslog-protocol, store-raw-message)); }};
+destination d_json {{ file("{folder}/json" template("$(format-json raw=$RAWMSG facility=$FACILITY_NUM
+    severity=$LEVEL_NUM hostname=$HOST app=$PROGRAM procid=$PID msgid=$MSGID message=$MESSAGE --key .SDATA.*)\\n")); }};
+log {{ source(s_port); destination(d_json); }};
+"""
+
+
+def read_json(path: Path) -> dict[bytes, dict[str, object]]:
+    """Return what a daemon has read of each of our messages."""
+    data = path.read_bytes() if path.exists() else b""
+    found = [json.loads(line) for line in data.split(b"\n")[:-1]]
+    return {one.pop("raw").rstrip("\n").encode(): one for one in found}
+
+
+def spell(line: bytes) -> dict[str, str]:
+    """Return what we read of a message, as texts; what is absent is empty."""
+    record = decode_syslog(line)
+    assert record is not None, line
+    values = ((name, record[0].get(name)) for name in RSYSLOG_NAMES if name != "raw")
+    return {name: "" if value is None else field_text(name, value).decode() for name, value in values}
+
+
+@pytest.mark.slow
+def test_rsyslog_reads_the_same(tmp_path: Path) -> None:
+    """But for the space before a message of RFC 3164, which it keeps."""
+    output = tmp_path / "json"
+    template = f'template(name="all" type="list" option.jsonf="on") {{ {RSYSLOG_JSON} }}'
+    with run_configured(tmp_path, template, f'*.* action(type="omfile" file="{output}" template="all")') as rsyslog:
+        rsyslog.send(*(line + b"\n" for line in READ_ALIKE))
+        wait_until(lambda: len(read_json(output)) == len(set(READ_ALIKE)), "rsyslogd has written all")
+    for line, found in read_json(output).items():
+        texts = {name: "" if value == "-" else str(value) for name, value in found.items()}
+        if b">1 " not in line:
+            texts["message"] = texts["message"].removeprefix(" ")
+        assert texts == spell(line), line
+
+
+@pytest.mark.slow
+def test_syslog_ng_reads_the_same(tmp_path: Path) -> None:
+    """The structured data, too."""
+    folder, port = tmp_path / "syslog-ng", find_free_port()
+    output = folder / "json"
+    syslog_ng = SyslogNg(
+        folder, {"json.conf": SYSLOG_NG_JSON.format(folder=folder, port=port)}, options="keep_hostname(yes);"
+    )
+    with running_syslog_ng(syslog_ng):
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS) as sender:
+            sender.sendall(b"".join(line + b"\n" for line in READ_ALIKE))
+        wait_until(lambda: len(read_json(output)) == len(set(READ_ALIKE)), "syslog-ng has written all")
+    for line, found in read_json(output).items():
+        data = found.pop("_SDATA", {})
+        assert found == spell(line), line
+        decoded = decode_syslog(line)
+        assert decoded is not None
+        ours = json.loads(field_text("$sd", decoded[0].get("sd") or {}))
+        assert data == {name: parameters or "" for name, parameters in ours.items()}, line
 
 
 @contextmanager
