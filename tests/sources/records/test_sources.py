@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import select
 import socket
@@ -23,7 +22,6 @@ from pipeline.sources import Source, Surroundings
 from pipeline.sources.confirm import ConfirmingSource
 from pipeline.sources.fifo import FifoSource, HeldPipe
 from pipeline.sources.files import PathPattern, PathSource
-from pipeline.sources.intake import holds_more
 from pipeline.sources.journal import JournalSource
 from pipeline.sources.replay import ReplayFile
 from pipeline.sources.stdin import StdinSource
@@ -180,47 +178,6 @@ async def test_connections_have_records_of_their_own(path: Path) -> None:
     assert sorted(collector.lines) == [b"One  a", b"Other  b"]
 
 
-@KINDS
-async def test_line_that_waits_to_be_read_is_waited_for(path: Path, kind: str) -> None:
-    """We may be late ourselves: after a freeze the record is late, and its next line is there."""
-    source = MAKERS[kind](path, None)
-    assert isinstance(source, FifoSource | UnixStreamSource | UnixDatagramSource)
-    with ExitStack() as stack:
-        async with running(source) as collector:
-            send = open_writer(path, kind, stack)
-            send(b"Boom\n")
-            await wait_all_tasks_blocked()
-            send(b"  at a\n")
-            (way,) = source.surroundings.watch.ways
-            assert not way.expire(math.inf)
-            await wait_all_tasks_blocked()
-            assert way.expire(math.inf)
-            assert collector.lines == [b"Boom   at a"]
-
-
-async def test_line_that_waits_in_standard_input_is_waited_for() -> None:
-    """As of what systemd may keep."""
-    stdin, writer = os.pipe()
-    source = StdinSource("-", JOINED, descriptor=stdin)
-    async with running(source) as collector:
-        os.write(writer, b"Boom\n")
-        await wait_all_tasks_blocked()
-        os.write(writer, b"  at a\n")
-        (way,) = source.surroundings.watch.ways
-        assert not way.expire(math.inf)
-        await wait_all_tasks_blocked()
-        assert way.expire(math.inf)
-        assert collector.lines == [b"Boom   at a"]
-    os.close(stdin)
-    os.close(writer)
-
-
-def test_device_need_not_know_what_it_holds() -> None:
-    """Then nothing more has come, as far as anybody knows."""
-    with Path(os.devnull).open("rb") as file:
-        assert not holds_more(file.fileno())
-
-
 async def test_line_begun_that_waited_too_long_goes_on_with_its_record(
     path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -266,20 +223,6 @@ async def test_record_of_a_file_goes_on_in_the_next_run(path: Path, autojump_clo
         delivered += collector.lines[:known]
         assert (source.position, len(collector.lines)) == (position, known)
     assert delivered == [b"Boom   at a   at b", b"Next"]
-
-
-async def test_line_that_waits_in_a_file_is_waited_for(path: Path, autojump_clock: trio.testing.MockClock) -> None:
-    """With thousands of files behind, the next turn of one may come late."""
-    source = follow(path)
-    write(path, b"Boom\n")
-    async with running(source) as collector:
-        await look_again()
-        write(path, b"  at a\n")
-        (way,) = source.surroundings.watch.ways
-        assert not way.expire(math.inf)
-        await look_again()
-        assert way.expire(math.inf)
-        assert collector.lines == [b"Boom   at a"]
 
 
 async def test_rotation_ends_the_record_of_the_old_file(path: Path, autojump_clock: trio.testing.MockClock) -> None:
@@ -520,26 +463,6 @@ async def test_record_whose_lines_are_confirmed_is_in_the_state(monkeypatch: pyt
         assert third.source.position is None
     for one in (first, second, third):
         one.close()
-
-
-async def test_record_waits_while_rsyslog_waits_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It sends the next line when it has the answer to the last, and that may take until the disk has room."""
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    talk = Conversation({})
-    has_room = trio.Event()
-    talk.source.surroundings.save = has_room.wait
-    async with running(talk.source) as collector:
-        assert await talk.ask() == b"OK\n"
-        os.write(talk.to_us, b"Boom\n")
-        await wait_all_tasks_blocked()
-        (way,) = talk.source.surroundings.watch.ways
-        assert not way.expire(math.inf)
-        has_room.set()
-        assert await talk.ask(b"  at a\n") == b"OK\n"
-        await wait_all_tasks_blocked()
-        assert way.expire(math.inf)
-        assert collector.lines == [b"Boom   at a"]
-    talk.close()
 
 
 @pytest.mark.parametrize("hangs_up", [False, True])
