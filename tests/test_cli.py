@@ -218,6 +218,20 @@ def test_check_looks_at_the_patterns_of_records(command: tuple[str, ...]) -> Non
     assert result.stderr.splitlines()[-1].endswith(" '(' is no pattern: ( is not closed.")
 
 
+def test_file_of_settings_is_checked_by_itself() -> None:
+    """Who reads messages alone has no program. Nothing at all to look at is wrong use."""
+    Path("c.toml").write_text('[metlog]\nsources = "-"\n')
+    result = invoke("check", "--config=c.toml")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    Path("c.toml").write_text('[[metlog.route]]\nto = "nowhere"\n')
+    result = invoke("check", "--config=c.toml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == "Error: c.toml: metlog.route 1 goes to nowhere, which is no endpoint."
+    result = invoke("check")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == "Error: Missing argument 'PATH...'."
+
+
 def test_compile_only_is_check() -> None:
     """Without --logs, and silent when all is well."""
     result = invoke("run", "--progs", "p.mtail", "--compile_only")

@@ -14,7 +14,7 @@ from pipeline.cli.group import SPELLINGS, main
 from pipeline.cli.output import count, exit_with, print_diagnostic, print_heading, print_python, show_progress
 from pipeline.cli.replay import list_record_rules
 from pipeline.flag_types import PATH
-from pipeline.flags import CHECK_FLAGS, EXPLAIN_FLAGS
+from pipeline.flags import CHECK_FLAGS, EXPLAIN_FLAGS, TABLES
 from pipeline.options import FlagCommand, fill, make_options
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     cls=FlagCommand,
     params=[
         *make_options(CHECK_FLAGS),
-        click.Argument(["paths"], nargs=-1, required=True, type=PATH, metavar="PATH..."),
+        click.Argument(["paths"], nargs=-1, type=PATH, metavar="PATH..."),
     ],
     short_help="Look for mistakes in programs.",
     epilog=SPELLINGS,
@@ -36,7 +36,8 @@ def check(*, paths: tuple[Path, ...], **values: object) -> None:
     """Compile programs without running them, and print what is wrong with them.
 
     PATH is a program or a folder of them. Errors and warnings go to standard error; the exit status is 1 if
-    there is an error. With --config, that file is looked at first, with its tables; if it is wrong, the status is 2.
+    there is an error. With --config, that file is looked at first, with its tables, and may be all that there is; if
+    it is wrong, the status is 2.
 
     \b
     Check a folder:
@@ -44,6 +45,8 @@ def check(*, paths: tuple[Path, ...], **values: object) -> None:
     Check the settings, too:
       syslog-pipeline check --config /etc/syslog-pipeline/settings.toml /etc/syslog-pipeline/programs
     """
+    if not paths and TABLES not in click.get_current_context().meta:
+        raise click.MissingParameter(param_hint="'PATH...'", param_type="argument")
     check_paths(paths, fill(settings.LanguageSettings, values), list_record_rules(values))
 
 
