@@ -3,8 +3,8 @@
 What a table says of type, logger and severity is found out once for each three of them and remembered, as
 applications send the same few again and again. What it says of fields is asked for each message.
 
-Patterns are those of fnmatch(3), without a backslash that quotes. `fnmatch.translate` writes them so that no `*` but the last is tried twice: the
-time goes with the length of the text, whatever that holds.
+Patterns are those of fnmatch(3), without a backslash that quotes. `fnmatch.translate` writes them so that no `*` but
+the last is tried twice: the time goes with the length of the text, whatever that holds.
 """
 
 from __future__ import annotations
