@@ -7,7 +7,7 @@ What JSON has stays as it is. The rest becomes what comes closest:
 - whole numbers beyond 64 bits, which others would round: their digits as text
 - tuples and sets: lists, sets in order; mappings: objects, whose keys become text
 - times: ISO 8601; enumerations: their values; everything else: what `repr` shows
-- what lies deeper than `MAX_DEPTH`, holds itself, or comes after `MAX_VALUES` values: `…`
+- what lies deeper than `MAX_DEPTH`, holds itself, or comes after `MAX_VALUES` values or `MAX_CHARACTERS`: `…`
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import enum
 import json
 import math
 from collections.abc import Iterable, Mapping, Set
+from itertools import islice
 
 # Deeper than any record that somebody reads, and far from Python's limit on recursion.
 MAX_DEPTH = 20
@@ -24,6 +25,12 @@ MAX_DEPTH = 20
 # A message is to be sent as one datagram; with so many values it no longer is. What holds the same part again and again
 # would otherwise grow without end when it is written out.
 MAX_VALUES = 10_000
+
+MAX_PLAIN = 100
+"""So many fields may be taken as they are. Of more, a text that all of them share would grow without end, too."""
+
+MAX_CHARACTERS = 16 * 1024 * 1024
+"""Of all texts in the fields of a message: far more than any receiver takes."""
 
 # Numbers that every reader of JSON with whole numbers keeps exactly.
 MIN_INT = -(2**63)
@@ -71,7 +78,7 @@ def is_plain(fields: object) -> bool:
                 return False
         elif kind is not bool:
             return False
-    return len(fields) <= MAX_VALUES
+    return len(fields) <= MAX_PLAIN
 
 
 def make_text(value: object) -> str:
@@ -93,10 +100,11 @@ def mend_text(text: str) -> str:
 class Mender:
     """Makes the values of one message harmless. `changed` tells whether that took more than a copy."""
 
-    __slots__ = ("_holders", "_values", "changed")
+    __slots__ = ("_characters", "_holders", "_values", "changed")
 
     def __init__(self) -> None:
         self.changed = False
+        self._characters = 0
         self._values = 0
         self._holders: list[int] = []
 
@@ -104,7 +112,7 @@ class Mender:
         """Return the value as JSON has it: text, a number, true, false, null, or a new object or list of such."""
         kind = type(value)
         if kind is str and is_text(value):
-            return value
+            return self._keep(value)  # type: ignore[arg-type]
         if kind is bool or value is None or (kind is float and math.isfinite(value)):  # type: ignore[arg-type]
             return value  # mypy does not narrow by `type(…) is`, which is faster than `isinstance`
         if kind is int and MIN_INT <= value <= MAX_INT:  # type: ignore[operator]
@@ -121,6 +129,14 @@ class Mender:
             plain = {name: value for name, value in plain.items() if value is not None}
         return plain
 
+    def _keep(self, text: str) -> str:
+        """Return text as it is, while there is room for it."""
+        self._characters += len(text)
+        if self._characters <= MAX_CHARACTERS:
+            return text
+        self.changed = True
+        return LEFT_OUT
+
     def _replace(self, value: object) -> object:
         """Return what comes closest. An object's own methods may fail in any way."""
         self.changed = True
@@ -134,9 +150,9 @@ class Mender:
             case enum.Enum():
                 return self.mend(value.value)
             case str():
-                return mend_text(str.__str__(value))
+                return self._keep(mend_text(str.__str__(value)))
             case bytes() | bytearray() | memoryview():
-                return bytes(value).decode("utf-8", "replace")
+                return self._keep(bytes(value).decode("utf-8", "replace"))
             case int():
                 return write_int(int(value))
             case float():
@@ -165,7 +181,7 @@ class Mender:
             if self._is_full():
                 plain[LEFT_OUT] = LEFT_OUT
                 break
-            plain[name if type(name) is str and is_text(name) else self._name(name)] = self.mend(value)
+            plain[self._keep(name) if type(name) is str and is_text(name) else self._name(name)] = self.mend(value)
         return plain
 
     def _mend_list(self, values: Iterable[object]) -> list[object]:
@@ -192,8 +208,8 @@ class Mender:
 
 
 def sort(values: Set[object]) -> list[object]:
-    """Return a set in an order that is the same at every run."""
-    return sorted(values, key=lambda value: (type(value).__name__, repr(value)))
+    """Return a set in an order that is the same at every run; of a larger one than is sent, a part."""
+    return sorted(islice(values, MAX_VALUES + 1), key=lambda value: (type(value).__name__, repr(value)))
 
 
 def write_int(number: int) -> int | str:

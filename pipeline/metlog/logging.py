@@ -44,6 +44,16 @@ class MetlogHandler(logging.Handler):
             return CLIENT_HOLDER.get_client(self.given_client)
         return self.given_client or CLIENT_HOLDER.default_client
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Send a record, if the filters of the handler want it, and beside those of other threads.
+
+        With the lock of other handlers all threads would wait for one that hangs. A client needs none.
+        """
+        wanted: object = self.filter(record)  # from Python 3.12 on it may be another record
+        if wanted:
+            self.emit(wanted if isinstance(wanted, logging.LogRecord) else record)
+        return bool(wanted)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Send a record."""
         client = self.metlog_client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -88,6 +89,32 @@ def test_handler_has_formatters_and_levels(logger: logging.Logger, client: Metlo
     logger.info("hidden")
     logger.error("shown")
     assert read_message(client)["payload"] == f"[{NAME}] shown"
+
+
+def test_thread_that_hangs_holds_up_no_other(logger: logging.Logger) -> None:
+    """As the lock of other handlers would. Filters of the handler are asked, as of any other."""
+    is_reached, may_go = threading.Event(), threading.Event()
+
+    class HangingSender(DebugCaptureSender):
+        def send_message(self, message: dict[str, object]) -> None:
+            if message["payload"] == "first":
+                is_reached.set()
+                may_go.wait(60)
+            super().send_message(message)
+
+    client = MetlogClient(HangingSender(), report_seconds=None)
+    hook_logger(logger.name, client)
+    handler = logger.handlers[-1]
+    handler.addFilter(lambda record: record.msg != "unwanted")
+    threads = [threading.Thread(target=logger.error, args=(text,)) for text in ("first", "second", "unwanted")]
+    threads[0].start()
+    assert is_reached.wait(60)
+    for thread in threads[1:]:
+        thread.start()
+        thread.join(60)
+    assert [message["payload"] for message in read_messages(client)] == ["second"]
+    may_go.set()
+    threads[0].join(60)
 
 
 def test_logger_is_hooked_once(logger: logging.Logger, client: MetlogClient) -> None:

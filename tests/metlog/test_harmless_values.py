@@ -159,6 +159,37 @@ def test_parts_that_are_shared_do_not_grow_without_end() -> None:
     assert mender.changed
 
 
+def test_text_that_is_shared_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list, or many fields, may hold a long one again and again, as names and as values."""
+    monkeypatch.setattr("pipeline.metlog.harmless.MAX_CHARACTERS", 160_000)
+    text = "x" * 10_000
+    many: dict[str, object] = dict.fromkeys(map(str, range(1_000)), text)
+    for fields in ({"a": [text] * 1_000}, many, {"a": [{text: 1}] * 1_000}, {"a": [text.encode()] * 20}):
+        mender = Mender()
+        written = write_json(mender.mend_fields(fields))
+        assert 150_000 < len(written) < 180_000
+        assert LEFT_OUT in written
+        assert mender.changed
+        assert not is_plain(fields)
+
+
+def test_large_set_is_not_looked_at_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would read the rest, and to order it takes long."""
+    monkeypatch.setattr("pipeline.metlog.harmless.MAX_VALUES", 1_000)
+    looked = 0
+
+    class Number:
+        def __repr__(self) -> str:
+            nonlocal looked
+            looked += 1
+            return "n"
+
+    values = Mender().mend({Number() for _ in range(5_000)})
+    assert isinstance(values, list)
+    assert (len(values), values[-1]) == (1_001, "…")
+    assert looked < 2_500
+
+
 def test_fields_beyond_the_limit_are_left_out() -> None:
     """With a mark in their place."""
     fields = Mender().mend_fields({f"f{number}": number for number in range(MAX_VALUES + 5)})

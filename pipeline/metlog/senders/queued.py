@@ -42,7 +42,9 @@ class QueuedSender(Sender):
         if self.queue.qsize() >= self.limit:
             self.counts.drop(FULL, "the queue is full")
             return
-        self.queue.put(message)
+        # The caller, a plugin for example, may go on to use what is its own.
+        fields = message.get("fields")
+        self.queue.put({**message, "fields": fields.copy()} if isinstance(fields, dict) else message.copy())
         if self.thread is None:
             self.start()
 

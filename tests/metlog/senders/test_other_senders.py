@@ -140,6 +140,20 @@ def test_queue_in_front_of_a_sender_that_hangs() -> None:
     assert (sender.counts.sent, sender.counts.causes) == (6, {FULL: 4})
 
 
+def test_message_that_is_used_again_behind_the_queue() -> None:
+    """It is sent as it was."""
+    slow = HangingSender()
+    sender = QueuedSender(slow)
+    message = make_message("0", fields={"n": 0})
+    for number in range(3):
+        message["payload"] = str(number)
+        message["fields"]["n"] = number  # type: ignore[index]
+        sender.send_message(message)
+    slow.may_go.set()
+    assert sender.flush(DEADLINE_SECONDS)
+    assert [(kept["payload"], kept["fields"]) for kept in slow.messages] == [(str(n), {"n": n}) for n in range(3)]
+
+
 def test_queue_in_front_of_a_sender_that_raises() -> None:
     """It is counted, and the next ones are sent."""
     sender = QueuedSender(NoSendSender())
