@@ -157,6 +157,7 @@ def test_confirmed_to_rsyslogd_over_kills(folder: Path) -> None:
         messages = "".join(
             f"java.lang.Exception: boom {number}\n  at a\n  at b\nCaused by: x\n  at c\n" for number in range(traces)
         )
+        messages += "accepted\n"  # which ends the last trace at once
         command = ["logger", "--socket", str(log_socket), "--tag", "shop[4]", "--priority", "mail.info"]
         subprocess.run(command, input=messages.encode(), check=True)
         for kill in range(1, kills + 1):
