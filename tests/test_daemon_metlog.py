@@ -10,6 +10,7 @@ import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from pipeline.daemon import Daemon
-from pipeline.endpoint_settings import FileEndpointSettings
+from pipeline.endpoint_settings import FileEndpointSettings, SyslogEndpointSettings
 from pipeline.errors import SettingError
 from pipeline.metlog_settings import MetlogSettings, RouteSettings, StoreEndpointSettings
 from pipeline.record_settings import RecordSettings
@@ -74,46 +75,64 @@ def send(path: Path, *lines: bytes, kind: socket.SocketKind = socket.SOCK_DGRAM)
         sock.send(b"\n".join(lines))
 
 
-def write_all(path: str, data: bytes) -> None:
-    """Write to a pipe, or to a unix socket, and hang up."""
-    if not Path(path).is_socket():
-        with Path(path).open("wb") as pipe:
-            pipe.write(data)
-        return
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(path)
-        sock.sendall(data)
-
-
 def write(kind: str, payload: str = "1", **fields: object) -> bytes:
     """Return an envelope."""
     return json.dumps({"type": kind, "payload": payload, "logger": "app", "fields": fields}).encode()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["file", "pipe", "stream"])
-async def test_log_is_read_as_fast_as_endpoints_take_it(settings: DaemonSettings, tmp_path: Path, kind: str) -> None:
+async def test_log_is_read_as_fast_as_endpoints_take_it(settings: DaemonSettings, tmp_path: Path) -> None:
     """Where a queue has room for a few batches, and the log has many."""
     line, count = write("oldstyle", "x" * 400), 20_000
-    read_from = settings.sources.read_from
-    log = str(tmp_path / "log")
-    if kind == "file":
-        Path(log).write_bytes((line + b"\n") * count)
-        read_from = ReadFrom.START
+    log = tmp_path / "log"
+    log.write_bytes((line + b"\n") * count)
     archive = FileEndpointSettings(path=tmp_path / "archive", queue_messages=2_000)
     metlog = MetlogSettings(
-        metlog_logs=(f"unix://{log}" if kind == "stream" else log,),
-        endpoints={"archive": archive},
-        routes=(RouteSettings(to=("archive",)),),
+        metlog_logs=(str(log),), endpoints={"archive": archive}, routes=(RouteSettings(to=("archive",)),)
     )
-    sources = replace(settings.sources, read_from=read_from)
+    sources = replace(settings.sources, read_from=ReadFrom.START)
     async with running(replace(settings, metlog=metlog, sources=sources)) as client:
-        if kind != "file":
-            await trio.to_thread.run_sync(write_all, log, (line + b"\n") * count)
         with trio.fail_after(DEADLINE_SECONDS):
             while (await scrape(client))['metlog_taken_total{endpoint="archive"}'] < count:
                 pass  # a scrape waits
     assert Path(archive.path).read_bytes().count(b"\n") == count
+
+
+@pytest.mark.parametrize("kind", ["datagram", "stream", "pipe"])
+async def test_slow_endpoint_holds_up_no_socket_and_no_pipe(
+    settings: DaemonSettings, tmp_path: Path, kind: str
+) -> None:
+    """What others wait for is counted at once, although more than half of its queue is taken."""
+    where = tmp_path / kind
+    slow = SyslogEndpointSettings(socket=tmp_path / "slow", queue_messages=300, batch_messages=1)
+    metlog = MetlogSettings(
+        metlog_logs=(*settings.metlog.metlog_logs, str(tmp_path / "pipe")),
+        endpoints={"slow": slow},
+        routes=(RouteSettings(type=("oldstyle",), to=("slow",)), RouteSettings(to=("store",))),
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(slow.socket))
+        async with running(replace(settings, metlog=metlog)) as client:
+            with trio.fail_after(DEADLINE_SECONDS), open_writer(where) as writer:
+                writer.write(b"\n".join([write("oldstyle")] * 280) + b"\n")
+                writer.flush()
+                while (values := await scrape(client))['metlog_taken_total{endpoint="slow"}'] < 280:
+                    pass  # a scrape waits
+                writer.write(write("counter", name="n") + b"\n")
+                writer.flush()
+                while 'n_total{logger="app",prog="metlog"}' not in (values := await scrape(client)):
+                    receiver.recv(10_000)  # it is slow, and not dead
+            receiver.close()  # now it is, and the end does not wait for it
+            assert values['metlog_queued{endpoint="slow"}'] > 150
+
+
+def open_writer(path: Path) -> BinaryIO:
+    """Return what writes to a pipe, or to a unix socket of either kind."""
+    if path.is_fifo():
+        return path.open("wb")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if path.name == "datagram" else socket.SOCK_STREAM) as sock:
+        sock.connect(str(path))
+        return sock.makefile("wb")
 
 
 async def test_measurements_become_series_and_programs_see_the_rest(settings: DaemonSettings, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class DatagramSource(SocketSource):
                 await trio.lowlevel.wait_readable(sock)
                 burst.receive(sock)
                 self.pass_on(burst, intake, drops)
-                await yield_after(burst.size, self.surroundings.wait_room)
+                await yield_after(burst.size)
         except trio.Cancelled:
             self.end(receiver)
             remaining = MAX_DRAIN_BYTES

@@ -170,12 +170,12 @@ class FifoSource(SingleSource):
         """Read a pipe until cancelled, or when it has been retired, until its end."""
         intake = self.make_intake(deliver)
         intake.resume(self.surroundings.descriptors.rest_of(pipe.descriptor))
-        seconds, wait_room = self.settings.partial_line_timeout_seconds, self.surroundings.wait_room
+        seconds = self.settings.partial_line_timeout_seconds
         try:
             with pipe.reading:
-                await read_to_end(pipe.descriptor, intake, wait_room, partial_seconds=seconds)
+                await read_to_end(pipe.descriptor, intake, partial_seconds=seconds)
             self.stop_writing(pipe)
-            await read_to_end(pipe.descriptor, intake, wait_room, partial_seconds=seconds)
+            await read_to_end(pipe.descriptor, intake, partial_seconds=seconds)
             intake.finish()
             self.surroundings.descriptors.forget(identify_descriptor(pipe.descriptor))
         except trio.Cancelled:

@@ -135,9 +135,7 @@ class StreamSource(SocketSource):
         intake.resume(self.surroundings.descriptors.rest_of(connection.fileno()))
         with connection:
             try:
-                await read_to_end(
-                    connection.fileno(), intake, self.surroundings.wait_room, idle_seconds=self.idle_seconds
-                )
+                await read_to_end(connection.fileno(), intake, idle_seconds=self.idle_seconds)
                 intake.finish()
             except trio.Cancelled:
                 self.end_connection(connection, intake)

@@ -41,6 +41,8 @@ class Surroundings:
     watch: RecordWatch = field(default_factory=RecordWatch)
     """Whom to tell of records that wait for their next line."""
     wait_room: WaitRoom | None = None
-    """To be awaited after each batch; None where nothing of it waits."""
+    """To be awaited after each batch by a source that can be read later as well: by files, the journal and standard
+    input. Who writes to a pipe or a socket would wait, or lose what has nothing to do with who is slow, and to the
+    watchdog the source would be stuck. None where nothing of it waits."""
     keeps_state: bool = False
     """Whether what `position` returns goes over to the next run, also that of sources that cannot be read again."""

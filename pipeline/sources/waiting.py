@@ -19,12 +19,7 @@ as many lines passed (measured, 2 cores)."""
 
 
 async def read_to_end(
-    descriptor: int,
-    intake: Intake,
-    wait_room: WaitRoom | None,
-    *,
-    partial_seconds: float = 0.0,
-    idle_seconds: float = 0.0,
+    descriptor: int, intake: Intake, *, partial_seconds: float = 0.0, idle_seconds: float = 0.0
 ) -> None:
     """Feed what comes from a non-blocking descriptor, until its end; leaves the last line unended.
 
@@ -39,7 +34,7 @@ async def read_to_end(
         with suppress(BlockingIOError):
             if not (size := intake.read(descriptor)):
                 return
-            await yield_after(size, wait_room)
+            await yield_after(size)
         if partial_seconds and intake.framer.rest and not await wait_readable(descriptor, partial_seconds):
             intake.end_line()
         if not idle_seconds:

@@ -3,8 +3,7 @@
 The router hands over the messages of a batch within the task of the source, so `take` never waits. What cannot be
 passed on at once waits in the endpoint's own queue, which has a limit; what finds no room is counted. A destination
 that is dead holds up neither lines nor scrapes nor the other endpoints. One that is slower than a log is read from a
-disk, and takes what it is given, has the sources of messages wait (`wait_room`), so that the kernel's buffers or the
-file keep the rest.
+disk, and takes what it is given, has that log wait (`wait_room`); sockets and pipes never do.
 """
 
 from __future__ import annotations
