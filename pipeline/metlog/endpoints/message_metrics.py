@@ -29,6 +29,22 @@ HISTOGRAM_ENDINGS = ("_bucket", "_count", "_sum", "_created")
 COUNTER_ENDINGS = ("", "_created")
 """What OpenMetrics puts behind the name of a counter without its `_total`."""
 
+PROMETHEUS_NAMES = frozenset(
+    {
+        "ALERTS",
+        "ALERTS_FOR_STATE",
+        "scrape_body_size_bytes",
+        "scrape_duration_seconds",
+        "scrape_sample_limit",
+        "scrape_samples_post_metric_relabeling",
+        "scrape_samples_scraped",
+        "scrape_series_added",
+        "scrape_timeout_seconds",
+        "up",
+    }
+)
+"""What Prometheus writes itself, beside what it scrapes: a gauge `up` of a stranger would set off alerts."""
+
 KINDS = {"counter": Kind.COUNTER, "timer": Kind.HISTOGRAM, "gauge": Kind.GAUGE}
 """By the type of a message."""
 
@@ -68,7 +84,7 @@ class MessageMetrics:
     def refresh(self) -> None:
         """Take note of what the programs show now, and hide what it covers; it is called when that may have changed."""
         others = [metric for metric in self.store if metric.program != ROUTER and not metric.hidden]
-        self.taken = frozenset(name for metric in others for name in list_names(metric))
+        self.taken = PROMETHEUS_NAMES.union(name for metric in others for name in list_names(metric))
         for name, metric in self.metrics.items():
             metric.hidden = not self.taken.isdisjoint(list_samples(metric.kind, name))
         self.clear_memories()

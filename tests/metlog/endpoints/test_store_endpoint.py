@@ -234,6 +234,18 @@ def test_metrics_of_programs_keep_their_names(name: str, kind: Kind, message_kin
     assert endpoint.counts.refusals["name_taken"] == 1
 
 
+@pytest.mark.parametrize(("kind", "name"), [("gauge", "up"), ("timer", "scrape_duration"), ("gauge", "ALERTS")])
+def test_what_prometheus_says_itself_is_not_for_strangers(kind: str, name: str) -> None:
+    """Who sends that the daemon is not up, would set off an alert. With a prefix it means something else."""
+    endpoint = make_endpoint()
+    send(endpoint, kind, "0", name=name)
+    assert read_series(endpoint) == {}
+    assert endpoint.counts.refusals["name_taken"] == 1
+    endpoint = make_endpoint(prefix="app_")
+    send(endpoint, kind, "0", name=name)
+    assert endpoint.counts.delivered == 1
+
+
 def test_name_that_a_program_hides_is_free() -> None:
     """Nobody sees it."""
     store = Store()
