@@ -7,7 +7,6 @@ works again, told in a message of type `metlog.dropped`.
 
 from __future__ import annotations
 
-import atexit
 import os
 import random
 import socket
@@ -48,6 +47,7 @@ from pipeline.metlog.losses import (
 )
 from pipeline.metlog.old_style import OldStyle, spell
 from pipeline.metlog.senders import NoSendSender
+from pipeline.metlog.senders.sender import ENDINGS
 from pipeline.metlog.timers import NoTimer, Timer
 
 __all__ = ["SEVERITY", "Filter", "MetlogClient"]
@@ -443,4 +443,4 @@ def _report_all_rest() -> None:
 
 
 os.register_at_fork(after_in_child=_start_all_anew)
-atexit.register(_report_all_rest)
+ENDINGS.append(_report_all_rest)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
-import weakref
 from queue import SimpleQueue
 
 from pipeline.metlog.envelope import Message
-from pipeline.metlog.senders.sender import FAILED, FULL, Sender, SenderError
+from pipeline.metlog.senders.sender import EXIT_SECONDS, FAILED, FULL, Sender, SenderError
 
 LIMIT = 10_000
 """How many messages wait at most, unless the sender is told otherwise."""
-
-EXIT_SECONDS = 1.0
-"""So long the end of the application waits for what is still to be sent."""
 
 
 class QueuedSender(Sender):
@@ -35,7 +30,6 @@ class QueuedSender(Sender):
         # Of a kind that a signal handler may put something into, too.
         self.queue: SimpleQueue[Message | threading.Event] = SimpleQueue()
         self.thread: threading.Thread | None = None
-        atexit.register(flush_at_exit, weakref.ref(self))
 
     def send_message(self, message: Message) -> None:
         """Put a message into the queue."""
@@ -90,9 +84,3 @@ def pass_on(queue: SimpleQueue[Message | threading.Event], sender: Sender) -> No
             sender.send_message(item)
         except Exception as error:  # noqa: BLE001 - a formatter of the application may fail in any way
             sender.counts.drop(FAILED, str(error))
-
-
-def flush_at_exit(reference: weakref.ref[QueuedSender]) -> None:
-    """Send what is in the queue of a sender that is still there."""
-    if (sender := reference()) is not None:
-        sender.flush(EXIT_SECONDS)

@@ -7,13 +7,17 @@ awaited. After a fork the child has connections and counts of its own.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import socket
 import stat
+import sys
 import threading
+import time
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -160,11 +164,41 @@ EVERY: weakref.WeakSet[Sender] = weakref.WeakSet()
 """Those of this process."""
 
 
+ENDINGS: list[Callable[[], object]] = []
+"""What is done at the end of a process, behind the senders' own."""
+
+EXIT_SECONDS = 1.0
+"""So long the end of a process waits for what is still to be sent."""
+
+
 def start_all_anew() -> None:
     """Make the senders of the parent those of this process, which was forked."""
     for sender in list(EVERY):
         with suppress(Exception):  # one that failed while it was made has not all that it should have
             sender.start_anew()
+    if "multiprocessing.util" in sys.modules:
+        from multiprocessing import util
+
+        # A process of multiprocessing runs nothing of `atexit`, and forgets what is to be done at its end until here.
+        util.register_after_fork(end_process, arrange_end)
+
+
+def arrange_end(end: Callable[[], object]) -> None:
+    """Have a process of multiprocessing end as others do."""
+    from multiprocessing import util
+
+    util.Finalize(None, end, exitpriority=0)
+
+
+def end_process() -> None:
+    """Pass on what senders hold, as far as there is time, and do what else is to be done."""
+    deadline = time.monotonic() + EXIT_SECONDS
+    for sender in list(EVERY):
+        with suppress(Exception):  # as above
+            sender.flush(max(deadline - time.monotonic(), 0.0))
+    for call in ENDINGS:
+        call()
 
 
 os.register_at_fork(after_in_child=start_all_anew)
+atexit.register(end_process)

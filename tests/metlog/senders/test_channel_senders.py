@@ -353,6 +353,28 @@ def test_flush_waits_no_longer_than_it_is_told(tmp_path: Path) -> None:
     assert (sender.counts.held, sender.counts.causes) == (0, {GONE: 1})
 
 
+@pytest.mark.slow
+def test_rest_of_a_line_is_sent_at_the_end_of_the_application(tmp_path: Path) -> None:
+    """If the receiver goes on to read."""
+    script = """
+import sys
+from pipeline.metlog.senders import UnixStreamSender
+sender = UnixStreamSender(sys.argv[1], timeout_seconds=0)
+while not sender.counts.held:
+    sender.send_message({"payload": "x" * 60000})
+sys.stdout.write("held\\n")
+sys.stdout.flush()
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "log")]
+    with listening(tmp_path / "log") as server, subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with accept(server) as peer:
+            peer.settimeout(DEADLINE_SECONDS)
+            data = b"".join(iter(lambda: peer.recv(65536), b""))
+    assert data.endswith(b"\n")
+
+
 def test_flush_waits_for_the_message_of_another_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is no reason to say that something is left."""
     monkeypatch.setattr("pipeline.metlog.senders.channel.LOCK_SECONDS", DEADLINE_SECONDS)

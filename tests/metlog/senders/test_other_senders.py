@@ -177,6 +177,28 @@ def test_queue_is_emptied_at_the_end_of_the_application(tmp_path: Path) -> None:
     assert [read_payload(line) for line in lines] == [str(number) for number in range(500)]
 
 
+@pytest.mark.slow
+def test_queue_is_emptied_at_the_end_of_a_process_of_multiprocessing(tmp_path: Path) -> None:
+    """Which runs nothing of `atexit`. What was lost is told there, too."""
+    script = """
+import multiprocessing, sys
+from pipeline.metlog.client import MetlogClient
+from pipeline.metlog.senders import DebugCaptureSender, FileSender, NoSendSender, QueuedSender
+client = MetlogClient(QueuedSender(FileSender(sys.argv[1])))
+lost = MetlogClient(NoSendSender(), report_seconds=3600)
+def send():
+    for number in range(200):
+        client.incr("x")
+        lost.incr("x")
+processes = [multiprocessing.get_context("fork").Process(target=send) for _ in range(2)]
+[process.start() for process in processes]
+[process.join() for process in processes]
+"""
+    told = subprocess.run([sys.executable, "-c", script, tmp_path / "log"], check=True, stderr=subprocess.PIPE).stderr
+    assert len((tmp_path / "log").read_bytes().splitlines()) == 400
+    assert told.count(b"metlog: 199 messages were lost") == 2
+
+
 def test_queue_of_a_forked_process(tmp_path: Path) -> None:
     """It has a thread of its own, and what waited is sent once."""
     slow = HangingSender()
