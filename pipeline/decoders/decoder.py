@@ -55,6 +55,8 @@ class Decoder:
     """Whether the name of a field that is there stands in the text; for the sieve."""
     spells_values: bool = False
     """Whether texts of fields stand in the text, but for those that are `derived`; for the sieve."""
+    sure: frozenset[str] = frozenset()
+    """The first names of fields that every record has, as texts; for the sieve."""
     derived: frozenset[str] = frozenset()
     """The first names of fields that are made of something else in the text."""
     escapes: tuple[bytes, ...] = ()

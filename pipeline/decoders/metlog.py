@@ -105,6 +105,7 @@ METLOG: Final = Decoder(
     help="an envelope of metlog",
     fields=FIELDS,
     texts=str,
+    sure=frozenset({"type", "logger", "payload"}),
     spells_values=True,
     escapes=JSON.escapes,
     read_time=read_time,

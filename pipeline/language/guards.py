@@ -296,7 +296,8 @@ class GuardFinder:
     def is_present(self, node: Capture, known: frozenset[Fact]) -> bool:
         """Whether a field is surely there."""
         use = self.checked.fields[node][-1]
-        return use in known and PresentField(use, node.path) in known
+        is_sure = len(node.path) == 1 and node.path[0] in use.decoder.sure
+        return use in known and (is_sure or PresentField(use, node.path) in known)
 
     def harmless_type(self, node: Expression, known: frozenset[Fact]) -> Type | None:
         """Return the type of a value whose evaluation changes nothing and cannot fail; None if it is no such one."""

@@ -25,6 +25,11 @@ def test_type_alone_is_an_envelope() -> None:
     assert METLOG.make(OPTIONS)(b'{"type":"t"}') == (DEFAULTS,)
 
 
+def test_what_is_sure_is_a_text_in_any_record() -> None:
+    """To read it cannot fail, even where it is a default."""
+    assert {name for name, value in DEFAULTS.items() if isinstance(value, str)} == METLOG.sure
+
+
 def test_field_of_another_name_is_left_out() -> None:
     """However many fields there are."""
     others = (
