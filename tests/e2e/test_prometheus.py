@@ -164,6 +164,13 @@ def run_troubled(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     (folder / "app.log").write_text("Nov 21 01:13:00 host app: begins\n")
     sources = (f"{folder}/log.fifo", f"unix://{folder}/stream.sock", f"unixgram://{folder}/dgram.sock")
     flags = ("--progs", f"{folder}/programs", "--logs", ",".join((*sources, f"{folder}/app.log")), "--read_from=start")
+    # Lines of the file are joined, and messages come as well.
+    more = (
+        f"--record_sources={folder}/app.log",
+        "--record_start=^[A-Z]",
+        f"--metlog_logs=unixgram://{folder}/metlog.sock",
+        f"--config={write_routes(folder)}",
+    )
     limits = (
         "--max_series_per_metric=10",
         "--max_label_value_bytes=100",
@@ -174,8 +181,29 @@ def run_troubled(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     # The kernel takes what is pushed: nobody need read it.
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         push = ("--metric_push_interval=1s", f"--graphite_host_port=127.0.0.1:{receiver.getsockname()[1]}")
-        with run_pipeline(folder, *flags, *limits, *state, *push) as process:
+        with run_pipeline(folder, *flags, *more, *limits, *state, *push) as process:
             yield process
+
+
+def write_routes(folder: Path) -> Path:
+    """Return a file of settings with a route to a file that has a spool, and one to the metrics."""
+    path = folder / "settings.toml"
+    path.write_text(
+        f"""
+        [metlog.endpoint.archive]
+        kind = "file"
+        path = "{folder}/archive.json"
+        spool = "{folder}/spool"
+
+        [[metlog.route]]
+        type = "counter"
+        to = "store"
+
+        [[metlog.route]]
+        to = "archive"
+        """
+    )
+    return path
 
 
 @contextmanager
@@ -213,6 +241,13 @@ def write_trouble(folder: Path) -> None:
     lines += ["trouble id " + "x" * 200, "trouble id " + "y" * 2000, *["trouble at noon"] * 5]
     with (folder / "log.fifo").open("w") as pipe:
         pipe.write("".join(f"Nov 21 01:13:00 host e2e: {line}\n" for line in lines))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        for message in (
+            b'{"type":"counter","payload":"many","fields":{"name":"n"}}',
+            b'{"type":"note"}',
+            b"no envelope",
+        ):
+            sender.sendto(message, str(folder / "metlog.sock"))
 
 
 def name_own_metrics() -> set[str]:

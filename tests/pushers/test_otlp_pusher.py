@@ -515,10 +515,10 @@ async def test_receiver_may_answer_what_it_likes() -> None:
 
 async def test_page_of_somebody_else_is_a_failure() -> None:
     """Such as that of a network which asks for a password first: it has taken nothing."""
-    html = Reply(200, b"\n welcome", {"content-type": "text/HTML; charset=utf-8"})
+    html = Reply(200, b"\n welcome <br>", {"content-type": "text/HTML; charset=utf-8"})
     async with serving(Reply(200, b" <html>welcome"), html) as peer, pushing(peer.url) as push:
         await push("it answered 200: <html>welcome, which is a page for people")
-        await push("it answered 200: welcome, which is a page for people")
+        await push("it answered 200: welcome <br>, which is a page for people")
         assert push.task.counts.spooled_bytes > 0
 
 
