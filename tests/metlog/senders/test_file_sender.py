@@ -161,7 +161,7 @@ def test_pretty_lines(tmp_path: Path) -> None:
     [
         ("json.nothing", "There is no formatter 'json.nothing': module 'json' has no attribute 'nothing'."),
         ("no_such_module.f", "There is no formatter 'no_such_module.f': No module named 'no_such_module'."),
-        ("dumps", "There is no formatter 'dumps': Empty module name."),
+        ("dumps", "There is no formatter 'dumps': module 'pipeline.metlog' has no attribute 'dumps'."),
         ("json.__name__", "'json.__name__' cannot be called, so it is no formatter."),
     ],
 )
