@@ -23,7 +23,7 @@ from pipeline.sources.journal_query import parse_query
 from pipeline.sources.records import Spelled
 from pipeline.sources.single_source import SingleSource
 from pipeline.sources.surroundings import Surroundings
-from pipeline.sources.waiting import wait_readable
+from pipeline.sources.waiting import wait_readable, yield_after
 
 if TYPE_CHECKING:
     from pipeline.sources.journal_reader import JournalReader
@@ -122,8 +122,7 @@ class JournalSource(SingleSource):
             while True:
                 if self.read(reader, intake):
                     await trio.lowlevel.checkpoint()
-                    if self.surroundings.wait_room is not None:
-                        await self.surroundings.wait_room()
+                    await yield_after(0, self.surroundings.wait_room)
                 else:
                     await wait_readable(reader.fileno(), reader.timeout_seconds)
                     reader.process()
