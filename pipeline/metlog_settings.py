@@ -7,12 +7,12 @@ and raises `SettingError`, whose text begins with the key; who reads the file sa
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
-from pathlib import Path
 
 from pipeline.endpoint_settings import (
     EndpointSettings,
@@ -153,11 +153,11 @@ class MetlogSettings:
         self.check_paths()
 
     def check_paths(self) -> None:
-        """Raise `SettingError` when two endpoints would write the same file."""
-        writers: dict[Path, str] = {}
+        """Raise `SettingError` when two endpoints would write the same file, however its path is spelled."""
+        writers: dict[str, str] = {}
         for name, settings in self.endpoints.items():
             for key, path in settings.list_paths():
-                place = path.absolute()
+                place = os.path.realpath(path)
                 if place in writers:
                     raise SettingError(f"endpoint.{name}.{key} and endpoint.{writers[place]} are the same path.")
                 writers[place] = f"{name}.{key}"

@@ -224,10 +224,13 @@ class DaemonSettings:
         self.check_state_file()
 
     def check_state_file(self) -> None:
-        """Raise `SettingError` when the state file is something else as well, which it would take the place of."""
+        """Raise `SettingError` when the state file is something else as well, which it would take the place of.
+
+        Links are followed, since another spelling is no other file.
+        """
         if self.state.state_file is None:
             return
-        place = self.state.state_file.absolute()
+        place = os.path.realpath(self.state.state_file)
         logs = [(log, "--logs") for log in self.sources.logs] + [
             (log, "--metlog_logs") for log in self.metlog.metlog_logs
         ]
@@ -237,7 +240,7 @@ class DaemonSettings:
         for endpoint, settings in self.metlog.endpoints.items():
             others |= {str(path): f"metlog.endpoint.{endpoint}.{key}" for key, path in settings.list_paths()}
         for path, name in others.items():
-            if Path(path).absolute() == place:
+            if os.path.realpath(path) == place:
                 raise SettingError(f"--state_file and {name} are the same path.")
 
 

@@ -191,11 +191,14 @@ def test_what_is_wrong_is_said_in_one_sentence(text: str, message: str) -> None:
     assert str(caught.value) == f"c.toml: {message}"
 
 
-def test_two_endpoints_on_one_file_are_wrong() -> None:
+@pytest.mark.parametrize("spelling", ["x", "./x", "../{folder}/x", "link/x"])
+def test_two_endpoints_on_one_file_are_wrong(spelling: str, tmp_path: Path) -> None:
     """Their lines would mix, and who drops the oldest would drop the other's."""
-    file = 'kind = "file"\npath = "/var/log/x"\n'
+    (tmp_path / "link").symlink_to(tmp_path)
+    paths = {"a": f"{tmp_path}/x", "b": f"{tmp_path}/{spelling.format(folder=tmp_path.name)}"}
+    tables = (f'[metlog.endpoint.{name}]\nkind = "file"\npath = "{path}"\n' for name, path in paths.items())
     with pytest.raises(SettingError) as caught:
-        read(f"[metlog.endpoint.a]\n{file}[metlog.endpoint.b]\n{file}")
+        read("".join(tables))
     assert str(caught.value) == "c.toml: metlog.endpoint.b.path and endpoint.a.path are the same path."
 
 

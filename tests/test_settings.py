@@ -169,6 +169,7 @@ def test_positions_need_a_state_file() -> None:
     [
         (("log", "/x/state"), None, "--state_file and /x/state of --logs are the same path."),
         (("unix:///x/state",), None, "--state_file and unix:///x/state of --logs are the same path."),
+        (("/x/../x/state",), None, "--state_file and /x/../x/state of --logs are the same path."),
         (("log",), Path("/x/state"), "--state_file and --unix_socket are the same path."),
     ],
 )

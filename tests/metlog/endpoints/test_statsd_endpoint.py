@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.endpoint_settings import StatsdEndpointSettings
 from pipeline.metlog.endpoints.statsd import RefusedError, StatsdEndpoint
@@ -69,6 +72,29 @@ def test_prefix_and_logger_stand_before_the_name() -> None:
     """In this order."""
     settings = StatsdEndpointSettings(address="localhost:8125", prefix="site.", logger=True)
     assert write("counter", "1", settings) == "site.shop.a.b:1|c"
+
+
+NUMBERS = st.floats().map(repr) | st.integers().map(str)
+
+
+@given(
+    kind=st.sampled_from(["counter", "timer", "gauge"]),
+    name=st.text(st.characters(), min_size=1, max_size=20),
+    payload=NUMBERS | st.text(st.characters(), max_size=20),
+    rate=st.none() | st.floats() | st.integers() | st.text(max_size=5),
+)
+def test_message_of_any_text_adds_nothing_but_itself(kind: str, name: str, payload: str, rate: object) -> None:
+    """It is one line with one name and one number, two of a gauge below zero; or it is refused."""
+    text = write(kind, payload, StatsdEndpointSettings(address="localhost:8125"), name=name, rate=rate)
+    if not text.startswith(("it ", "its ")):
+        lines = text.split("\n")
+        assert len(lines) == 1 or (kind == "gauge" and lines[0].endswith(":0|g") and len(lines) == 2)
+        for line in lines:
+            spelled, number = line.split(":")
+            assert re.fullmatch(r"[!-~]+", spelled)
+            assert len(spelled) == len(name)
+            assert not set(spelled) & set("|@#;")
+            assert re.fullmatch(r"-?[0-9.]+(e[+-]?[0-9]+)?\|(c|ms|g)(\|@[0-9.]+)?", number), line
 
 
 async def test_refused_messages_do_not_hold_up_others() -> None:
