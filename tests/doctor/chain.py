@@ -25,8 +25,8 @@ UNITS = ("syslog-pipeline.service", "syslog-pipeline.socket", "syslog-pipeline-h
 PATIENCE = "20s"
 """For what must come; on a machine that does much else it takes its time."""
 
-IMPATIENCE = "500ms"
-"""For what never comes."""
+IMPATIENCE = "5s"
+"""For what never comes, where something else must: a daemon that has to wait for its turn still answers in time."""
 
 Findings = list[dict[str, object]]
 

@@ -53,6 +53,7 @@ def test_words_for_people(chain: Chain) -> None:
     command = [sys.executable, "-m", "pipeline", "doctor", "--config", str(chain.folder / "settings.toml")]
     command += ["--log_socket", str(chain.syslog / "log.sock"), "--syslog_config", str(chain.syslog / "rsyslog.conf")]
     command += ["--nginx_config", str(chain.web.folder / "nginx.conf"), "--root", str(chain.folder / "root")]
+    command += ["--timeout", PATIENCE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     lines = done.stdout.splitlines()
     assert f"ok          Settings: {chain.folder}/settings.toml is right." in lines

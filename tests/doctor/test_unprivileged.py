@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from tests.doctor.chain import Chain, Told
+from tests.doctor.chain import PATIENCE, Chain, Told
 
 NOBODY = 65534
 
@@ -29,6 +29,7 @@ def ask_as_nobody(chain: Chain) -> Told:
         "nginx_config": chain.web.folder / "nginx.conf",
         "ca": chain.web.ca_file,
         "root": chain.folder / "root",
+        "timeout": PATIENCE,
     }
     command = [sys.executable, "-c", DROP, "doctor", "--json", *(f"--{name}={value}" for name, value in flags.items())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
