@@ -39,9 +39,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the package in it; the libraries are those of this one."""
     folder = tmp_path_factory.mktemp("installed")
     for name in SOURCES:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / name, folder / "source" / name)
+        if (ROOT / name).is_dir():
+            # What Python compiles comes and goes there, while other tests run.
+            shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / "source" / name)
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, folder / "source")
     (wheel,) = folder.glob("*.whl")
