@@ -1,4 +1,4 @@
-"""What every test may rely on: `--update-expected`, that no test is skipped, and that no property is timed."""
+"""What every test may rely on: `--update-expected`, a clock, that no test is skipped, and that no property is timed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import logging
 from collections.abc import Generator, Iterator
 
 import pytest
+import trio
 from hypothesis import HealthCheck, settings
+from trio.testing import MockClock
+
+from tests.patient_threads import PatientThreads
 
 # On a busy machine any example may wait for its turn: how long it took says nothing about what it tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_expected(request: pytest.FixtureRequest) -> bool:
     """Whether this run rewrites expected results instead of comparing them."""
     return bool(request.config.getoption("--update-expected"))
+
+
+@pytest.fixture
+def patient_clock(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> MockClock:
+    """Give a clock that jumps when neither a task nor a thread has anything to do."""
+    monkeypatch.setattr(trio.to_thread, "run_sync", PatientThreads(autojump_clock).run)
+    return autojump_clock
 
 
 @pytest.fixture(autouse=True)
