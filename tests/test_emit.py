@@ -13,7 +13,7 @@ import sys
 import termios
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pipeline.emit_settings import EmitSettings
 from pipeline.emitting.emission import Clock, Emission
 from pipeline.emitting.outcome import Durations, Outcome
-from pipeline.emitting.templates import list_contents, read_value
+from pipeline.emitting.templates import Make, list_contents, read_value
 from pipeline.metlog.senders import FileSender
 from tests.e2e.daemons import DEADLINE_SECONDS, ROOT, fetch_metrics, find_free_port, run_pipeline, wait_until
 from tests.e2e.pages import follow, open_shell, read_steps
@@ -228,6 +228,21 @@ def test_rare_messages_are_waited_for_in_short_naps() -> None:
     assert clock.slept == 20
 
 
+def test_stop_behind_a_line_does_not_wait_for_the_next() -> None:
+    """A signal that comes before the next one is waited for would else be lost, and standard output may be gone."""
+    emission = Emission(make_settings(), FileSender("out"), 0, Time().make_clock())
+
+    def come_slowly() -> Iterator[tuple[int, Make]]:
+        yield 1, lambda _number, _now: b"line"
+        pytest.fail("the next line is waited for")
+
+    def stop(_done: int) -> None:
+        emission.stop()
+
+    emission.clock = replace(emission.clock, monotonic=iter(range(0, 10**12, 10**9)).__next__)
+    assert emission.run(come_slowly(), stop).sent == 1
+
+
 @given(st.lists(st.integers(0, 10**12), min_size=1))
 def test_quantiles_are_close(durations: list[int]) -> None:
     """Within 4 %, of any number of durations, which take little room."""
@@ -285,6 +300,7 @@ def test_how_many_there_will_be(changes: dict[str, object], wanted: int | None) 
 
 def test_rate_that_is_not_reached_is_told() -> None:
     """No machine sends a thousand million messages per second."""
+    Path("out").touch()  # a machine that is busy for 10 ms sends none
     result = invoke("emit", "--to", "file://out", "--rate", "1000000000", "--duration", "10ms")
     sent = Path("out").read_bytes().count(b"\n")
     assert result.exit_code == 1
@@ -376,7 +392,7 @@ def measure_waiting(descriptor: int) -> int:
 def test_file_that_was_not_sent_to_its_end_is_a_failure() -> None:
     """It has an end, although no number of lines was asked for."""
     Path("log").write_text("line\n" * 10_000)
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "log", "--rate", "1000"]
+    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "log", "--rate", "100"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=make_env()) as process:
         wait_until(lambda: Path("out").exists() and Path("out").stat().st_size > 100, "lines are sent")
         process.send_signal(signal.SIGTERM)

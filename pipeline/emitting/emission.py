@@ -81,6 +81,8 @@ class Emission:
             while True:
                 try:
                     self.is_reading = True
+                    if self.is_stopped:
+                        return  # before it was said that it waits, so that nothing has ended it
                     content = next(contents)
                 finally:
                     self.is_reading = False
