@@ -49,14 +49,14 @@ def read_counts(counting: Counting) -> dict[str, int]:
     return {host: int(count) for host, count in COUNTED.findall(page)}
 
 
-def wait_counted(instances: dict[int, Counting], count: int) -> dict[str, int]:
-    """Return which instance counts each host's messages, when so many of each have been counted by these instances."""
+def wait_counted(instances: dict[int, Counting], hosts: list[str], count: int) -> dict[str, int]:
+    """Return which instance counts each host's messages, when so many of each of `hosts` have been counted by these."""
     homes: dict[str, int] = {}
 
     def is_counted() -> bool:
         counts = {number: read_counts(counting) for number, counting in instances.items()}
-        homes.update({host: number for number, hosts in counts.items() for host in hosts})
-        return all(counts[homes[host]][host] >= count for host in homes) and bool(homes)
+        homes.update({host: number for number, counted in counts.items() for host in counted})
+        return all(host in homes and counts[homes[host]][host] >= count for host in hosts)
 
     wait_until(is_counted, f"{count} messages of each host are counted")
     return homes
@@ -68,15 +68,16 @@ def test_messages_are_spread_by_host_and_counted_exactly(folder: Path) -> None:
         away = stack.enter_context(ExitStack())
         instances = {number: start_instance(away if number == 2 else stack, folder, number) for number in INSTANCES}
         send_all(syslog_ng, range(MESSAGES // 2))
-        homes = wait_counted(instances, MESSAGES // 2)
+        homes = wait_counted(instances, HOSTS, MESSAGES // 2)
         assert set(homes) == set(HOSTS)
         assert set(homes.values()) == set(INSTANCES)
 
         away.close()
         send_all(syslog_ng, range(MESSAGES // 2, MESSAGES))
-        wait_counted({number: counting for number, counting in instances.items() if number != 2}, MESSAGES)
+        others = {number: counting for number, counting in instances.items() if number != 2}
+        wait_counted(others, [host for host in HOSTS if homes[host] != 2], MESSAGES)
         instances[2] = start_instance(stack, folder, 2)
-        wait_counted(instances, MESSAGES)
+        wait_counted(instances, HOSTS, MESSAGES)
 
         found = {number: read_counts(counting) for number, counting in instances.items()}
         assert found == {number: {host: MESSAGES for host in HOSTS if homes[host] == number} for number in INSTANCES}
