@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.daemons import DEADLINE_SECONDS, fetch_metrics, run_pipeline, wait_until
-from tests.e2e.monitoring import Monitor, serve_prometheus, wait_data
+from tests.e2e.monitoring import Monitor, serve_prometheus
 
 pytestmark = pytest.mark.slow
 
@@ -144,13 +144,40 @@ def run_proxy(http_socket: Path) -> Iterator[tuple[Asked, int]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Scraped:
+    """What a Prometheus had at the moment of a scrape. One of those that follow may come late, and leave no values."""
+
+    monitor: Monitor
+    moment: str
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the series that an expression gave then."""
+        result = self.monitor.ask("/api/v1/query", query=expression, time=self.moment)["result"]
+        assert isinstance(result, list)
+        return result
+
+
+def wait_scraped(monitor: Monitor) -> Scraped:
+    """Return what a Prometheus has as soon as it has scraped."""
+    expression = "timestamp(requests_total)"
+    found: list[dict[str, Any]] = []
+
+    def has_scraped() -> bool:
+        found.extend(monitor.query(expression))
+        return bool(found)
+
+    wait_until(has_scraped, "Prometheus has scraped")
+    return Scraped(monitor, found[0]["value"][1])
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A daemon that has read all lines, and who scrapes it."""
 
     asked: Asked
-    native: Monitor
+    native: Scraped
     """Keeps native histograms, and asks for messages."""
-    plain: Monitor
+    plain: Scraped
     """Asks for OpenMetrics."""
     began: float
     """When the daemon was started, in seconds since 1970."""
@@ -179,15 +206,13 @@ def site() -> Iterator[Site]:
             config.parent.mkdir()
             config.write_text(SCRAPE_CONFIG.format(port=port))
             monitors.append(stack.enter_context(serve_prometheus(config, *features)))
-        for monitor in monitors:
-            wait_data(monitor, "up == 1")
-            wait_data(monitor, "requests_total")
-        yield Site(asked, monitors[0], monitors[1], began)
+        native, plain = map(wait_scraped, monitors)
+        yield Site(asked, native, plain, began)
 
 
-def read_values(monitor: Monitor, expression: str, *names: str) -> dict[tuple[str, ...], float]:
+def read_values(scraped: Scraped, expression: str, *names: str) -> dict[tuple[str, ...], float]:
     """Return the values of an expression by some labels."""
-    rows = monitor.query(expression)
+    rows = scraped.query(expression)
     return {tuple(row["metric"].get(name, "") for name in names): float(row["value"][1]) for row in rows}
 
 
@@ -206,16 +231,16 @@ def test_numbers_are_the_same_in_either_form(site: Site) -> None:
     """Names, labels and values of all that is a number, whatever lines hold."""
     # Of what is not a number the text is compared. The texts have a zero without its sign.
     expected = {(name,): repr(float(value)) for name, value in ODD.items()} | {("invalid \ufffd",): "7.0"}
-    for monitor, zero in ((site.native, "-0.0"), (site.plain, "0.0")):
-        found = {name: repr(value) for name, value in read_values(monitor, "odd_value", "name").items()}
+    for scraped, zero in ((site.native, "-0.0"), (site.plain, "0.0")):
+        found = {name: repr(value) for name, value in read_values(scraped, "odd_value", "name").items()}
         assert found == expected | {("zero",): zero}
-        assert read_values(monitor, "requests_total", "code", "prog") == {("200", "forms.mtail"): len(SECONDS)}
-        assert read_values(monitor, "plain", "code") == {("200",): len(SECONDS)}
+        assert read_values(scraped, "requests_total", "code", "prog") == {("200", "forms.mtail"): len(SECONDS)}
+        assert read_values(scraped, "plain", "code") == {("200",): len(SECONDS)}
 
 
-def read_names(monitor: Monitor) -> set[str]:
+def read_names(scraped: Scraped) -> set[str]:
     """Return the names of all that was scraped."""
-    return set(monitor.ask("/api/v1/label/__name__/values"))
+    return set(scraped.monitor.ask("/api/v1/label/__name__/values"))
 
 
 def test_native_histogram_can_be_asked(site: Site) -> None:
@@ -265,8 +290,8 @@ def test_buckets_by_bounds_are_kept_where_native_ones_are_not(site: Site) -> Non
 
 def test_exemplars_are_found_again(site: Site) -> None:
     """Of counters and of buckets, in either form."""
-    for monitor in (site.native, site.plain):
-        found = read_exemplars(monitor, "requests_total")
+    for scraped in (site.native, site.plain):
+        found = read_exemplars(scraped, "requests_total")
         assert found == {("requests_total", ""): (f"{TRACE}99", 1.0)}
     found = read_exemplars(site.plain, "request_seconds_bucket")
     bounds = {"0.1": 0.1, "1": 1, "10": 10, "+Inf": math.inf}
@@ -283,16 +308,16 @@ def test_trace_of_any_characters_is_taken(site: Site) -> None:
     in_text = {name: trace.replace("\0", "\ufffd") for name, trace in ODD_TRACES.items()}
     # This Prometheus keeps the escapes of an exemplar as they stand there.
     in_text["escapes"] = in_text["escapes"].replace("\\", "\\\\").replace('"', '\\"')
-    for monitor, expected in ((site.native, ODD_TRACES), (site.plain, in_text)):
-        rows = monitor.ask("/api/v1/query_exemplars", query="odd_traces_total", start="0", end="4e9")
+    for scraped, expected in ((site.native, ODD_TRACES), (site.plain, in_text)):
+        rows = scraped.monitor.ask("/api/v1/query_exemplars", query="odd_traces_total", start="0", end="4e9")
         found = {row["seriesLabels"]["name"]: row["exemplars"][-1]["labels"]["trace_id"] for row in rows}
         assert found == expected
 
 
-def read_exemplars(monitor: Monitor, name: str) -> dict[tuple[str, str], tuple[str, float]]:
+def read_exemplars(scraped: Scraped, name: str) -> dict[tuple[str, str], tuple[str, float]]:
     """Return trace and value of the newest exemplar of each series, by name and bound."""
     parameters = {"query": name, "start": "0", "end": "4e9"}
-    rows: list[dict[str, Any]] = monitor.ask("/api/v1/query_exemplars", **parameters)
+    rows: list[dict[str, Any]] = scraped.monitor.ask("/api/v1/query_exemplars", **parameters)
     return {
         (row["seriesLabels"]["__name__"], row["seriesLabels"].get("le", "")): (
             row["exemplars"][-1]["labels"]["trace_id"],
@@ -313,5 +338,5 @@ def test_start_is_told_as_a_series_of_its_own(site: Site) -> None:
 def test_types_are_those_of_the_metrics(site: Site) -> None:
     """As Prometheus tells them to who writes a query."""
     names = ("requests_total", "request_seconds", "odd_value", "plain")
-    types = [site.native.ask("/api/v1/metadata", metric=name)[name][0]["type"] for name in names]
+    types = [site.native.monitor.ask("/api/v1/metadata", metric=name)[name][0]["type"] for name in names]
     assert types == ["counter", "histogram", "gauge", "counter"]
