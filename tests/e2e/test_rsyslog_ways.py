@@ -79,6 +79,7 @@ def stop_in_the_middle(held: Held, folder: Path, snippet: str, route: str) -> No
             lambda: is_spooled(folder, b"e2e %s %d" % (route.encode(), MESSAGES - 2 * CHECKPOINT)),
             "messages wait on disk",
         )
+        wait_until(lambda: is_full(held.fifo), "the pipe is full")
         held.manager.start()
         held.counting.wait_counted(route, MESSAGES)
 
@@ -137,6 +138,9 @@ def test_rsyslogd_ends_while_the_pipe_is_full(held: Held, folder: Path) -> None:
         held.counting.wait_counted("end", FIRST)
         held.manager.stop()
         rsyslog.send_numbers("end", range(FIRST, MESSAGES))
+        rsyslog.send_numbers("behind", range(2 * CHECKPOINT))
+        # Those behind them may still be in the memory of rsyslogd, which has no time for all of it at its end.
+        wait_until(lambda: is_spooled(folder, b"e2e end %d" % (MESSAGES - 1)), "all messages wait on disk")
         wait_until(lambda: is_full(held.fifo), "the pipe is full")
     with run_configured(folder, snippet) as rsyslog:
         rsyslog.send_numbers("last", range(1))
