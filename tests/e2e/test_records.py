@@ -35,6 +35,8 @@ REPEATED = r"(?:\s+at a)+(?:\s+at b)+(?: Caused by: x)+(?:\s+at c)+"
 """The lines of a trace; as rsyslog sends them again that were counted and not confirmed."""
 
 SETTINGS = r"""
+record_timeout = "0"
+
 [records.traces]
 header = '[A-Z][a-z]{2} [ \d]\d [\d:]{8} (\S+ [^ :]+): '
 start = '^[\w.]+Exception'
@@ -121,7 +123,7 @@ def test_file_written_line_by_line_over_kills(folder: Path) -> None:
     """What had begun is in the state of the same moment as the position and the values."""
     log = folder / "app.log"
     log.touch()
-    manager = make_manager(folder, log, "--read_positions", "--state_interval=50ms", "--record_timeout=0")
+    manager = make_manager(folder, log, "--read_positions", "--state_interval=50ms")
     lines = [b"Nov 21 01:13:00 web1 shop[4]: java.lang.Exception: boom %d\n" % number for number in range(3)]
     rest = [
         b"Nov 21 01:13:00 web1 shop[4]: " + text for text in (b"  at a\n", b"  at b\n", b"Caused by: x\n", b" at c\n")

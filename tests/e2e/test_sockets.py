@@ -45,7 +45,7 @@ def counting(port: int) -> Iterator[Counting]:
     """Our daemon with a source of each kind of socket. Socket paths must be short."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as name:
         logs = f"unix://{name}/stream.sock,tcp://127.0.0.1:{port},udp://127.0.0.1:{port}"
-        with run_counting(Path(name), "--logs", logs) as counting:
+        with run_counting(Path(name), "--logs", logs, "--partial_line_timeout", "0") as counting:
             yield counting
 
 
