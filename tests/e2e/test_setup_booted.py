@@ -137,6 +137,7 @@ def logging_on(machine: Machine, route: str) -> Iterator[None]:
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(machine.run, "/opt/python/bin/python3", "-c", LOG_ON.format(route=route, socket=LOG_SOCKET))
         try:
+            wait_until(lambda: count_logged(machine, route), "the program logs")
             yield
         finally:
             stop.touch()
@@ -144,10 +145,15 @@ def logging_on(machine: Machine, route: str) -> Iterator[None]:
     stop.unlink()
 
 
+def count_logged(machine: Machine, route: str) -> int:
+    """Return how many messages of a way rsyslog has written to its own log."""
+    return (machine.root / "var/log/all").read_text().count(f" e2e {route} ")
+
+
 def assert_as_in_log(machine: Machine, route: str) -> None:
     """What rsyslog took, and wrote to its own log too, is counted once. A message of another way comes after it."""
     assert_counted(machine, f"after{route}", "/metrics")
-    taken = (machine.root / "var/log/all").read_text().count(f" e2e {route} ")
+    taken = count_logged(machine, route)
     assert taken > PIECE
     assert read_counter(machine, route, "/metrics") == [taken]
 

@@ -111,10 +111,16 @@ def probe(machine: Machine, unit: str) -> dict[str, str]:
     unit = re.sub(r"^ExecStart=.*$", f"ExecStart={command} /opt/checkout/tests/e2e/probe.py", unit, flags=re.MULTILINE)
     (machine.root / "run/systemd/system/probe.service").write_text(unit)
     machine.ctl("daemon-reload")
+    before = len(list_printed(machine))
     machine.ctl("start", "probe.service")
-    printed = next(line for line in reversed(machine.log_of("probe.service").splitlines()) if line.startswith("{"))
-    results: dict[str, str] = json.loads(printed)
+    wait_until(lambda: len(list_printed(machine)) > before, "the journal has the results")
+    results: dict[str, str] = json.loads(list_printed(machine)[-1])
     return results
+
+
+def list_printed(machine: Machine) -> list[str]:
+    """Return what the runs of that have printed, as far as the journal has it, which may be later."""
+    return [line for line in machine.log_of("probe.service").splitlines() if line.startswith("{")]
 
 
 def test_only_groups_and_root_may_connect(machine: Machine) -> None:
@@ -198,7 +204,9 @@ def test_socket_for_messages_is_passed(machine: Machine) -> None:
         machine.ctl("restart", SERVICE)
         machine.run(*nobody, *emit, "--rate", "0", "--type", "counter", "--field", "name=sold", "--logger", "e2e")
         wait_page(machine.root / FOLDER / "metrics.sock", 'sold_total{logger="e2e",prog="metlog"} 600')
-        lines = (machine.root / "var/lib/syslog-pipeline/messages.json").read_text().splitlines()
+        messages = machine.root / "var/lib/syslog-pipeline/messages.json"
+        wait_until(lambda: messages.exists() and messages.read_text().count("\n") >= 100, "all messages are written")
+        lines = messages.read_text().splitlines()
         assert [json.loads(line)["payload"] for line in lines] == [f"number {number}" for number in range(100)]
         assert stat.filemode((machine.root / FOLDER / "metlog.sock").stat().st_mode) == "srw-rw-rw-"
     finally:
@@ -216,7 +224,8 @@ def test_the_network_is_open_with_the_drop_in(machine: Machine, counting: Counti
     try:
         add_drop_in(machine, SERVICE, "logs", logs)
         machine.ctl("restart", SERVICE, status=1)
-        assert "tcp://127.0.0.1:5514 cannot be bound: address family not supported" in machine.log_of(SERVICE)
+        told = "tcp://127.0.0.1:5514 cannot be bound: address family not supported"
+        wait_until(lambda: told in machine.log_of(SERVICE), "the reason is in the journal")
         add_drop_in(machine, SERVICE, "network", read_shipped("network.conf"))
         machine.ctl("restart", SERVICE)
         machine.run(*send)

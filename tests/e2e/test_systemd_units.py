@@ -169,7 +169,7 @@ def test_the_watchdog_bites(machine: Machine) -> None:
     finally:
         remove_drop_ins(machine, SERVICE)
         machine.ctl("restart", SERVICE)
-    assert "Watchdog timeout" in machine.log_of(SERVICE)
+    wait_until(lambda: "Watchdog timeout" in machine.log_of(SERVICE), "the reason is in the journal")
 
 
 def test_a_reload_takes_up_programs(machine: Machine, counting: Counting) -> None:
@@ -238,7 +238,7 @@ def test_a_plain_file_is_not_taken_for_the_pipe(machine: Machine, counting: Coun
     (machine.root / PIPE).touch()
     machine.ctl("start", SERVICE, status=1)
     said = "Failed to open FIFO /run/syslog-pipeline/log.fifo: File exists"
-    assert said in machine.log_of("syslog-pipeline.socket")
+    wait_until(lambda: said in machine.log_of("syslog-pipeline.socket"), "the reason is in the journal")
     (machine.root / PIPE).unlink()
     machine.ctl("start", SERVICE, "rsyslog.service")
     log(machine, "plain", 100)
