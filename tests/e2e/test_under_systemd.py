@@ -385,16 +385,28 @@ def read_bytes(folder: Path) -> int:
 
 def test_signals_at_the_start_wait_for_the_daemon(fresh: Path) -> None:
     """Those that come as soon as our code runs, long before the daemon is ready, are obeyed when it is."""
-    manager = Manager(fresh, make_command(fresh, f"{fresh}/pipe"))
+    settings = fresh / "settings.toml"
+    os.mkfifo(settings)  # the daemon waits for its settings until somebody has opened and closed it
+    manager = Manager(fresh, make_command(fresh, f"{fresh}/pipe", flags=("--config", str(settings))))
     with managing(manager):
         process = manager.start(ready=False)
         wait_until(lambda: are_held(process), "signals are held")
         assert not (fresh / "pipe").exists()
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM):
             os.kill(process, number)
+        wait_until(lambda: is_handed_over(settings), "the daemon reads its settings")
         assert manager.process is not None
         assert manager.process.wait(DEADLINE_SECONDS) == 0, manager.log.read_text()
     assert "INFO SIGTERM received." in manager.log.read_text()
+
+
+def is_handed_over(pipe: Path) -> bool:
+    """Whether somebody reads a pipe, who then has found it empty."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def are_held(process: int) -> bool:
