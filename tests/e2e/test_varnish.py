@@ -145,7 +145,7 @@ def test_scrapers_share_a_page(keeping: Varnish) -> None:
         after = keeping.count("cache_hit", "cache_miss", "backend_req")
         return [new - old for new, old in zip(after, before, strict=True)]
 
-    wait_until(lambda: sum(count_since()[:2]) >= len(headers) + 1, "all are counted")
+    wait_until(lambda: sum(count_since()) >= len(headers) + 2, "all are counted")
     assert count_since() == [len(headers), 1, 1]
 
 
@@ -167,21 +167,27 @@ def test_page_is_compressed_for_those_who_take_it(keeping: Varnish) -> None:
     assert gzip.decompress(body) == plain.content
 
 
-def test_only_our_pages_are_served(keeping: Varnish) -> None:
+def test_only_our_pages_are_served(counting: Counting) -> None:
     """What else is asked for never reaches our daemon, and whether it is well is asked each time."""
-    assert [keeping.client.get(path).status_code for path in PAGES] == [200] * len(PAGES)
-    (before,) = keeping.count("backend_req")
-    url = str(keeping.client.base_url)
+    # It is a varnish of its own, as what another one was asked before may be counted late.
+    with run_varnish(counting.folder, "only", ttl="1h") as varnish:
+        ask_for_anything(varnish)
+        wait_until(lambda: varnish.count("backend_req")[0] >= len(PAGES) + 3, "all are counted")
+        assert varnish.count("backend_req") == [len(PAGES) + 3]
+
+
+def ask_for_anything(varnish: Varnish) -> None:
+    """Ask for our pages, for what is denied, and three times whether our daemon is ready."""
+    assert [varnish.client.get(path).status_code for path in PAGES] == [200] * len(PAGES)
+    url = str(varnish.client.base_url)
     for path in DENIED:
         command = ["curl", "--silent", "--path-as-is", "--output", "/dev/null", "--write-out", "%{http_code}"]
         told = subprocess.run([*command, f"{url.rstrip('/')}{path}"], check=True, capture_output=True, text=True)
         assert (path, told.stdout) == (path, "404")
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PURGE", "BAN"):
-        assert {keeping.client.request(method, path).status_code for path in PAGES} == {405}
+        assert {varnish.client.request(method, path).status_code for path in PAGES} == {405}
     for _ in range(3):
-        assert keeping.client.get("/-/ready").text == "syslog-pipeline is ready.\n"
-    wait_until(lambda: keeping.count("backend_req")[0] >= before + 3, "all are counted")
-    assert keeping.count("backend_req") == [before + 3]
+        assert varnish.client.get("/-/ready").text == "syslog-pipeline is ready.\n"
 
 
 def test_server_tells_no_version(keeping: Varnish) -> None:
