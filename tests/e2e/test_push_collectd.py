@@ -173,6 +173,7 @@ def test_collectd_comes_later(tmp_path: Path) -> None:
         with collectd.run():
             expected = {"counter-lines_total": "1", "counter-words_total-word-again": "1"}
             wait_until(partial(has_values, collectd, expected), "collectd has the values")
+            wait_until(lambda: read_own(tmp_path).get("push_last_success_timestamp_seconds"), "collectd has answered")
     log = (tmp_path / "pipeline.out").read_text()
     assert f"WARNING Push to collectd at {collectd.socket} failed: no such file or directory. The next push" in log
     assert log.count(" works again, after ") == 1

@@ -170,8 +170,8 @@ def deaf_port() -> Iterator[int]:
 @pytest.mark.slow
 def test_destination_that_hangs_holds_nothing_up(deaf_port: int, tmp_path: Path) -> None:
     """Lines are counted and scrapes answered meanwhile; the end is not put off beyond its time, and says so."""
-    flags = ("--metric_push_interval", "100ms", "--shutdown_timeout", "2s", "--graphite_host_port")
-    with run_pushing(tmp_path, *flags, f"127.0.0.1:{deaf_port}") as fifo:
+    flags = ("--metric_push_interval", "100ms", "--metric_push_write_deadline", "1h", "--shutdown_timeout", "2s")
+    with run_pushing(tmp_path, *flags, "--graphite_host_port", f"127.0.0.1:{deaf_port}") as fifo:
         fifo.write_bytes(b"word x\n" * 20_000)
         wait_until(
             lambda: '\nlines_total{prog="pushed.mtail"} 20000\n' in fetch_metrics(tmp_path / HTTP_SOCKET),

@@ -85,15 +85,17 @@ def test_gateway_comes_and_goes(tmp_path: Path) -> None:
     with run_pipeline(tmp_path, *flags):
         for number in (1, 2):
             (tmp_path / "log.fifo").write_bytes(b"word again\n")
-            failures = read_own(tmp_path)["push_failures_total", "pushgateway"]
-            wait_until(partial(has_more_failures, tmp_path, failures), "pushes fail")
+            before = read_own(tmp_path)
+            wait_until(partial(has_more, tmp_path, "push_failures_total", before), "pushes fail")
             with run_gateway(tmp_path, port) as gateway:
                 wait_until(partial(has_value, gateway, "again", number), "the gateway has the value")
+                last_success = "push_last_success_timestamp_seconds"
+                wait_until(partial(has_more, tmp_path, last_success, before), "the gateway has answered")
     log = (tmp_path / "pipeline.out").read_text()
     assert "/metrics/job/logs failed: connection refused. The next push is in 0.1 s." in log
     assert log.count(" works again, after ") == 2
 
 
-def has_more_failures(folder: Path, before: float) -> bool:
-    """Whether a push has failed since there were `before`."""
-    return read_own(folder)["push_failures_total", "pushgateway"] > before
+def has_more(folder: Path, name: str, before: dict[tuple[str, str], float]) -> bool:
+    """Whether a number about the pushes to the gateway has grown since."""
+    return read_own(folder).get((name, "pushgateway"), 0) > before.get((name, "pushgateway"), 0)

@@ -88,7 +88,7 @@ def has_pushed(folder: Path, before: float) -> bool:
 
 def read_times(monitor: Monitor) -> list[float]:
     """Return when the samples of a series are of."""
-    return [float(value[0]) for value in monitor.query("lines_total[1m]")[0]["values"]]
+    return [float(value[0]) for value in monitor.query("lines_total[1h]")[0]["values"]]
 
 
 @pytest.mark.slow

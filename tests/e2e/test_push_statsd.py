@@ -97,9 +97,10 @@ def test_statsd_adds_up_what_we_count(statsd: Statsd, tmp_path: Path, way: str) 
         wait_until(lambda: statsd.list_numbers("counters") == counters, "statsd has added up all")
         wait_pushes(tmp_path, 2)
         own = read_own(tmp_path)
+    gauges = spell_names(GAUGES, ascii_only=True)
+    wait_until(lambda: statsd.list_numbers("gauges") == gauges, "statsd has all gauges")
+    wait_until(lambda: statsd.list_members("timers") == {f"{START}took.name.some": "[ 20 ]"}, "statsd has the timer")
     assert statsd.list_numbers("counters") == counters
-    assert statsd.list_numbers("gauges") == spell_names(GAUGES, ascii_only=True)
-    assert statsd.list_members("timers") == {f"{START}took.name.some": "[ 20 ]"}
     assert statsd.count_bad_lines() == 0
     assert own["push_failures_total"] == 0
     log = (tmp_path / "pipeline.out").read_text()

@@ -189,7 +189,7 @@ async def test_native_histograms_that_are_switched_off_hold_nothing_up(tmp_path:
         async with pushing(find_url(monitor), store=store, now=time.time_ns() - 5 * SECOND) as push:
             for number in (1, 2):
                 await push()
-                assert monitor.read("count_over_time(hits_total[1m])") == {"web1": number}
+                assert monitor.read("count_over_time(hits_total[1h])") == {"web1": number}
                 assert monitor.read("sizes_count") == {"web1": 0.0}
                 assert push.task.last_series == 5
                 assert push.pusher.problems == (
