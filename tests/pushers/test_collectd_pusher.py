@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from pipeline.metrics import Kind, Metric
 from pipeline.push_settings import CollectdSettings, PushSettings
@@ -218,7 +218,7 @@ async def test_peer_that_hangs_up_is_a_failure(tmp_path: Path) -> None:
     assert (task.failure, task.counts.series) == ("", 2)
 
 
-async def test_peer_that_says_nothing_meets_the_deadline(tmp_path: Path) -> None:
+async def test_peer_that_says_nothing_meets_the_deadline(tmp_path: Path, autojump_clock: MockClock) -> None:
     """It has taken the commands, or not even the connection."""
     path = tmp_path / "c"
     async with listen_unix(path, backlog=0), pushing_to(path, make_counter(), deadline=0.1) as task:

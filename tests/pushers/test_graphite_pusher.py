@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from pipeline.errors import PushError
 from pipeline.metrics import Metric
@@ -128,10 +129,12 @@ async def test_refusal_is_a_failure() -> None:
     assert (task.failure, task.failures_in_a_row, task.counts.failures) == ("", 0, 1)
 
 
-async def test_peer_that_reads_nothing_meets_the_deadline() -> None:
+async def test_peer_that_reads_nothing_meets_the_deadline(mock_clock: MockClock) -> None:
     """More than its kernel takes for it: the push fails in time, and the connection is given up."""
     listener, port = listen()
     async with listener, pushing_to(port, make_long_counter(), deadline=0.2) as task:
+        await task.pusher.connect()
+        mock_clock.autojump_threshold = 0  # time passes when nothing more is taken, and not before
         await task.push()
         assert task.failure == "it did not take everything within 0.2 s"
         assert isinstance(task.pusher, GraphitePusher)
@@ -152,11 +155,12 @@ async def test_peer_that_closes_in_the_middle_is_a_failure() -> None:
 
 async def test_slow_resolver_keeps_one_thread_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pushes fail in time while it is waited for, and do not add threads."""
-    answered, asked = trio.Event(), []
+    answered, is_asked, asked = trio.Event(), trio.Event(), []
     token = trio.lowlevel.current_trio_token()
 
     def ask(_self: Resolver) -> list[tuple[object, ...]]:
         asked.append(1)
+        token.run_sync_soon(is_asked.set)
         trio.from_thread.run(answered.wait, trio_token=token)
         return []
 
@@ -166,6 +170,7 @@ async def test_slow_resolver_keeps_one_thread_at_most(monkeypatch: pytest.Monkey
             await task.push()
         assert task.failure == "it could not be reached within 0.02 s"
         assert task.counts.failures == 3
+        await is_asked.wait()
         assert len(asked) == 1
         answered.set()
 

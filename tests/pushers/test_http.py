@@ -173,13 +173,14 @@ async def test_server_that_knows_no_tls_is_told_of() -> None:
 
 async def test_slow_resolver_keeps_one_thread_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for the same host again adds none."""
-    answered, asked = trio.Event(), []
+    answered, is_asked, asked = trio.Event(), trio.Event(), []
     token = trio.lowlevel.current_trio_token()
 
     def ask(_host: object, _port: object, family: int, kind: int, protocol: int, flags: int) -> list[object]:
         if flags & socket.AI_NUMERICHOST:  # Trio asks this first, and waits for it
             raise socket.gaierror(socket.EAI_NONAME, "not a number")
         asked.append(1)
+        token.run_sync_soon(is_asked.set)
         trio.from_thread.run(answered.wait, trio_token=token)
         raise socket.gaierror(socket.EAI_AGAIN, "not now")
 
@@ -189,6 +190,7 @@ async def test_slow_resolver_keeps_one_thread_at_most(monkeypatch: pytest.Monkey
         with trio.move_on_after(0.05) as scope:
             await post(connection)
         assert scope.cancelled_caught
+    await is_asked.wait()
     assert len(asked) == 1
     answered.set()
     with pytest.raises(PushError, match=r"^the host has no address$"):

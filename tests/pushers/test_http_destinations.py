@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
@@ -125,18 +126,20 @@ async def pushing(
 )
 @every_destination
 async def test_failure_is_counted_and_told_and_the_next_push_goes_well(
-    destination: Destination, what: str, caplog: pytest.LogCaptureFixture
+    destination: Destination, what: str, caplog: pytest.LogCaptureFixture, mock_clock: MockClock
 ) -> None:
     """Once in the log, with the reason, and once that it works again."""
     caplog.set_level(logging.INFO)
     step, told = FAILURES[what]
     async with serving(step, step, destination.good) as peer, pushing(destination, peer.url) as task:
         patience = task.deadline
-        task.deadline = SHORT_DEADLINE_SECONDS if told == SLOW else patience
+        if told == SLOW:
+            task.deadline = SHORT_DEADLINE_SECONDS
+            mock_clock.autojump_threshold = SHORT_DEADLINE_SECONDS  # time passes when nothing has happened for so long
         for number in (1, 2):
             await task.push()
             assert (task.failure, task.failures_in_a_row) == (told, number)
-        task.deadline = patience
+        task.deadline, mock_clock.autojump_threshold = patience, math.inf
         await task.push()
         assert (task.failure, task.failures_in_a_row) == ("", 0)
         assert (task.counts.pushes, task.counts.failures, task.counts.last_success) == (3, 2, NOW)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from pipeline.errors import PushError
 from pipeline.metrics import Metric
@@ -201,11 +201,12 @@ async def test_host_without_an_address_is_a_failure(monkeypatch: pytest.MonkeyPa
 
 async def test_slow_resolver_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """And has one thread wait for it, however many pushes there are."""
-    answered, asked = trio.Event(), []
+    answered, is_asked, asked = trio.Event(), trio.Event(), []
     token = trio.lowlevel.current_trio_token()
 
     def ask(_self: Resolver) -> list[object]:
         asked.append(1)
+        token.run_sync_soon(is_asked.set)
         trio.from_thread.run(answered.wait, trio_token=token)
         return []
 
@@ -214,6 +215,7 @@ async def test_slow_resolver_meets_the_deadline(monkeypatch: pytest.MonkeyPatch)
         for _ in range(3):
             await task.push()
         assert task.failure == "it could not be reached within 0.02 s"
+        await is_asked.wait()
         assert len(asked) == 1
         answered.set()
 
@@ -274,7 +276,7 @@ async def test_unix_socket_that_comes_back_gets_what_was_missed(tmp_path: Path) 
 
 
 @pytest.mark.slow
-async def test_unix_socket_that_reads_nothing_meets_the_deadline(tmp_path: Path) -> None:
+async def test_unix_socket_that_reads_nothing_meets_the_deadline(tmp_path: Path, autojump_clock: MockClock) -> None:
     """What it did not take is told to who reads again."""
     path, count = tmp_path / "s", 30_000
     metric = make_counter(count)
