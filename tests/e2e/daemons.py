@@ -95,8 +95,14 @@ def run_rsyslog(folder: Path, rest: str) -> Iterator[Path]:
     log_socket = folder / "log.sock"
     conf = folder / "rsyslog.conf"
     conf.write_text(RSYSLOG_CONF.format(folder=folder, rest=rest))
-    command = ["rsyslogd", "-n", "-f", str(conf), "-i", str(folder / "rsyslog.pid")]
-    with running(command, folder / "rsyslog.out", ready=lambda: answers(log_socket, socket.SOCK_DGRAM)):
+    pid_file = folder / "rsyslog.pid"
+    command = ["rsyslogd", "-n", "-f", str(conf), "-i", str(pid_file)]
+
+    def is_ready() -> bool:
+        """Whether all its inputs are open: it writes its number behind that."""
+        return pid_file.exists() and bool(pid_file.read_text())
+
+    with running(command, folder / "rsyslog.out", ready=is_ready):
         yield log_socket
 
 

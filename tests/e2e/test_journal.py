@@ -18,7 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.daemons import DAEMON_PATH, answers, running, wait_until
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, answers, running, wait_until
+from tests.notify_socket import listening
 
 JOURNALD_PATH = f"{DAEMON_PATH}:/usr/lib/systemd:/lib/systemd"
 
@@ -74,12 +75,15 @@ class Site:
 
     @contextmanager
     def run_journald(self) -> Iterator[None]:
-        """Run journald until the block ends."""
-        with running(
-            self.enter("systemd-journald"),
-            self.folder / "journald.out",
-            ready=lambda: answers(self.run / "systemd/journal/socket", socket.SOCK_DGRAM),
-            environment={"PATH": JOURNALD_PATH},
+        """Run journald until the block ends. It says itself when all its sockets are open, and signals obeyed."""
+        with (
+            listening() as notify,
+            running(
+                self.enter("systemd-journald"),
+                self.folder / "journald.out",
+                ready=lambda: any("READY" in message for message in notify.receive()),
+                environment={"PATH": JOURNALD_PATH, "NOTIFY_SOCKET": notify.address},
+            ),
         ):
             yield
 
@@ -103,12 +107,12 @@ class Site:
             )
         try:
             transport = httpx.HTTPTransport(uds=str(http))
-            with httpx.Client(transport=transport, base_url="http://x") as client:
+            with httpx.Client(transport=transport, base_url="http://x", timeout=DEADLINE_SECONDS) as client:
                 if not before:
                     wait_until(lambda: process.poll() is not None or answers(http, socket.SOCK_STREAM), "it is ready")
                 yield client
             process.send_signal(stop)
-            assert process.wait(60) == (0 if stop is signal.SIGTERM else -stop)
+            assert process.wait(DEADLINE_SECONDS) == (0 if stop is signal.SIGTERM else -stop)
         finally:
             if process.poll() is None:
                 process.kill()

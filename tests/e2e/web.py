@@ -201,7 +201,12 @@ def make_nginx_command(folder: Path, *options: str) -> list[str]:
 
 @contextmanager
 def serving(web: Web) -> Iterator[None]:
-    """Run nginx with what `render_nginx` wrote."""
+    """Run nginx with what `render_nginx` wrote. When it has written its number, all is open, and signals are obeyed."""
     command = make_nginx_command(web.folder, "-g", "daemon off;")
-    with running(command, web.folder / "nginx.out", ready=lambda: is_open(web.port), stop=signal.SIGQUIT):
+    pid_file = web.folder / "nginx.pid"
+
+    def is_ready() -> bool:
+        return is_open(web.port) and pid_file.exists()
+
+    with running(command, web.folder / "nginx.out", ready=is_ready, stop=signal.SIGQUIT):
         yield
