@@ -73,8 +73,11 @@ class Receiver:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                """Take a request."""
-                body = self.rfile.read(int(self.headers["content-length"]))
+                """Take a request, if it came as a whole: whoever sends it may be killed in the middle."""
+                length = int(self.headers["content-length"])
+                if len(body := self.rfile.read(length)) < length:
+                    self.close_connection = True
+                    return
                 status = receiver.take(Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 if status is None:
                     self.close_connection = True
