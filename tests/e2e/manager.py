@@ -114,6 +114,7 @@ class Manager:
         assert self.process is not None
         process = self.process
         wait_until(lambda: process.poll() is not None or any(map(is_wanted, self.messages)), what)
+        self.hear_all()  # it may have said it at its very end
         found = [message for message in list(self.messages) if is_wanted(message)]
         assert found, f"the service ended before {what}: {self.log.read_text()}"
         return found[0]

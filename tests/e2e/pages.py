@@ -222,7 +222,8 @@ def follow_command(command: Command, shell: Shell, *, may_fail: bool, slowly: bo
         f"and the page shows:\n{command.shown}"
     )
     for address in ADDRESS.findall(printed):
-        assert httpx.get(address, follow_redirects=True, trust_env=False).status_code == httpx.codes.OK, address
+        answer = httpx.get(address, follow_redirects=True, trust_env=False, timeout=DEADLINE_SECONDS)
+        assert answer.status_code == httpx.codes.OK, address
 
 
 def is_shown(printed: str, shown: str) -> bool:

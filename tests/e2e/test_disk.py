@@ -33,9 +33,9 @@ class Disk:
 
     @property
     def flags(self) -> list[str]:
-        """Read it, and write the state at the start, once a minute, and at the end."""
+        """Read it, and write the state at the start and at the end."""
         spec = f"journal://{self.folder}/log.journal" if self.kind == "journal" else f"{self.folder}/log"
-        return ["--logs", spec, "--state_file", f"{self.folder}/state"]
+        return ["--logs", spec, "--state_file", f"{self.folder}/state", "--state_interval", "1h"]
 
     def write(self, route: str, count: int) -> None:
         """Append numbered lines, or entries."""

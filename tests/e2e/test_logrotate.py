@@ -12,10 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.e2e.counting import PROGRAM, Counting, log_messages, run_counting
+from tests.e2e.counting import PROGRAM, Counting, log_messages, run_counting, scraping
 from tests.e2e.daemons import DAEMON_PATH, run_pipeline, run_rsyslog, wait_until
 
 pytestmark = pytest.mark.slow
@@ -134,13 +133,12 @@ def writing(folder: Path) -> Iterator[Writer]:
 @contextmanager
 def killing(folder: Path, *flags: str) -> Iterator[Counting]:
     """Run our daemon until the block ends, and have it end in no order at all."""
-    transport = httpx.HTTPTransport(uds=str(folder / "metrics.sock"))
     with (
         suppress(KilledError),
         run_pipeline(folder, "--progs", str(PROGRAM), *flags) as process,
-        httpx.Client(transport=transport, base_url="http://localhost") as client,
+        scraping(folder) as counting,
     ):
-        yield Counting(folder, client)
+        yield counting
         process.kill()
         raise KilledError
 
