@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
@@ -39,6 +40,7 @@ from pipeline.settings import (
 )
 from pipeline.sources.fifo import FifoSource
 from pipeline.state_file import hold_state
+from tests.e2e.daemons import DEADLINE_SECONDS
 from tests.readiness import wait_obeying
 
 PROGRAM = """counter lines_total
@@ -264,7 +266,14 @@ async def read_page(client: httpx.AsyncClient, path: str = "/") -> str:
     return " ".join(html.unescape(re.sub("<[^>]*>", " ", text)).split())
 
 
-async def test_status_pages_show_failures(settings: DaemonSettings, tmp_path: Path) -> None:
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock on the wall: however busy the machine is, no second passes until a page is made."""
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+
+
+async def test_status_pages_show_failures(settings: DaemonSettings, tmp_path: Path, still_clock: None) -> None:
     """Of a program that does not load, and of one that fails on a line."""
     (tmp_path / "progs" / "q.mtail").write_text("counter x /\n")
     async with running(settings) as client:
@@ -279,7 +288,9 @@ async def test_status_pages_show_failures(settings: DaemonSettings, tmp_path: Pa
     assert "counter x / error" in broken
 
 
-async def test_page_of_a_program_shows_what_it_counts(settings: DaemonSettings, tmp_path: Path) -> None:
+async def test_page_of_a_program_shows_what_it_counts(
+    settings: DaemonSettings, tmp_path: Path, still_clock: None
+) -> None:
     """Its newest series first."""
     async with running(settings) as client:
         (tmp_path / "log.fifo").write_text("word a\nword b\nword b\n")
@@ -620,10 +631,10 @@ def test_second_daemon_on_a_state_does_not_start(settings: DaemonSettings, tmp_p
 
 @pytest.mark.slow
 def test_second_signal_ends_at_once(tmp_path: Path) -> None:
-    """A client that takes nothing would otherwise hold the end up for seconds."""
+    """A client that takes nothing would otherwise hold the end up, as long as is set."""
     (tmp_path / "p.mtail").write_text("counter c by n\n/(.*)/ {\n  c[$1]++\n}\n")
     command = [sys.executable, "-m", "pipeline", "run", "--progs", f"{tmp_path}/p.mtail"]
-    command += ["--logs", f"{tmp_path}/fifo", "--unix_socket", f"{tmp_path}/http"]
+    command += ["--logs", f"{tmp_path}/fifo", "--unix_socket", f"{tmp_path}/http", "--shutdown_timeout", "1h"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         next(line for line in process.stderr if line.startswith("INFO Ready."))
@@ -635,5 +646,5 @@ def test_second_signal_ends_at_once(tmp_path: Path) -> None:
             process.terminate()
             next(line for line in process.stderr if line.startswith("INFO All sources are closed."))
             process.terminate()
-            process.wait(timeout=5)
+            process.wait(timeout=DEADLINE_SECONDS)
     assert process.returncode == -signal.SIGTERM

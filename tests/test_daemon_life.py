@@ -28,7 +28,9 @@ from pipeline.settings import (
     StateSettings,
     StoreSettings,
 )
+from pipeline.sources.intake import STDIN
 from pipeline.state_file import read_state
+from tests.metlog.senders.peers import run_forked
 from tests.notify_socket import NotifySocket, listening
 from tests.readiness import wait_obeying
 
@@ -60,13 +62,13 @@ def settings(tmp_path: Path) -> DaemonSettings:
 
 
 @contextmanager
-def passing(descriptor: int, place: int = FIRST_PASSED) -> Iterator[None]:
-    """Put a descriptor where systemd does; what was there, of the process of this test, is back at the end."""
-    before = os.dup(place)
-    os.dup2(descriptor, place)
+def reading(descriptor: int) -> Iterator[None]:
+    """Have a descriptor as standard input; what that was is back at the end."""
+    before = os.dup(STDIN)
+    os.dup2(descriptor, STDIN)
     os.close(descriptor)
     yield
-    os.dup2(before, place)
+    os.dup2(before, STDIN)
     os.close(before)
 
 
@@ -160,7 +162,7 @@ async def test_end_of_all_sources_is_the_end_of_readiness(settings: DaemonSettin
     """Here the only one is a file on standard input; the state of the end is still to be written."""
     server = ServerSettings(unix_socket=tmp_path / "http")
     state = StateSettings(state_file=tmp_path / "state", state_interval_seconds=0.0)
-    with passing(os.open(tmp_path / "p.mtail", os.O_RDONLY), place=0), ExitStack() as stack:
+    with reading(os.open(tmp_path / "p.mtail", os.O_RDONLY)), ExitStack() as stack:
         daemon = Daemon(replace(settings, sources=SourceSettings(logs=("-",)), server=server, state=state))
         daemon.prepare(stack)
         async with trio.open_nursery() as nursery:
@@ -223,13 +225,20 @@ def test_what_belongs_to_nothing_is_closed_with_a_warning(
 ) -> None:
     """As a socket of a unit that no setting names."""
     os.mkfifo(tmp_path / "other")
-    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", "1")
     monkeypatch.setenv("LISTEN_FDNAMES", "lines")
-    with passing(os.open(tmp_path / "other", os.O_RDWR)), ExitStack() as stack:
-        Daemon(settings).prepare(stack)
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(FIRST_PASSED)
-    assert caplog.messages == [
-        f"What systemd passed as lines ({tmp_path}/other) belongs to nothing that is set. It is closed."
-    ]
+
+    def start() -> int:
+        os.environ["LISTEN_PID"] = str(os.getpid())
+        os.dup2(os.open(tmp_path / "other", os.O_RDWR), FIRST_PASSED)
+        with ExitStack() as stack:
+            Daemon(settings).prepare(stack)
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(FIRST_PASSED)
+        assert caplog.messages == [
+            f"What systemd passed as lines ({tmp_path}/other) belongs to nothing that is set. It is closed."
+        ]
+        return 0
+
+    # In a process of its own: in this one, pytest-xdist may be told by that number at any time what is to be run next.
+    assert run_forked(start) == 0
