@@ -146,8 +146,13 @@ def reading_rsyslogd(folder: Path) -> Iterator[None]:
     template = "|".join(f"%{name}%" for name in PROPERTIES)
     (folder / "conf").write_text(RSYSLOG_CONF.format(folder=folder, template=template))
     command = ["rsyslogd", "-n", "-f", str(folder / "conf"), "-i", str(folder / "pid")]
-    with running(command, folder / "said", ready=lambda: answers(folder / "stream", socket.SOCK_STREAM)):
+    with running(command, folder / "said", ready=lambda: answers_on_both(folder)):
         yield
+
+
+def answers_on_both(folder: Path) -> bool:
+    """Return whether the daemon has opened all that it reads."""
+    return answers(folder / "datagram", socket.SOCK_DGRAM) and answers(folder / "stream", socket.SOCK_STREAM)
 
 
 SYSLOG_NG_CONF = """
