@@ -25,11 +25,11 @@ class NoJsonError(MtailError):
     """A value is infinite or not a number, which JSON cannot hold: mtail prints nothing."""
 
 
-def run_mtail(program: Path, logs: Sequence[Path]) -> tuple[Outcome, int]:
-    """Return what mtail makes of it, and when it began: nanoseconds since 1970.
+def run_mtail(program: Path, logs: Sequence[Path]) -> tuple[Outcome, Sequence[int]]:
+    """Return what mtail makes of it, and the times that it may have been when it did: nanoseconds since 1970.
 
-    The run is repeated until it begins and ends within one second of the clock, so that `timestamp()`
-    had one value that another run can be given.
+    They are of different seconds, which `timestamp()` has. The run is repeated until it begins and ends within
+    one second of the clock, but for one that takes long.
     """
     while True:
         begin = time.time_ns()
@@ -43,9 +43,10 @@ def run_mtail(program: Path, logs: Sequence[Path]) -> tuple[Outcome, int]:
         rejection = REJECTION.search(done.stderr)
         if rejection is None:
             raise MtailError(done.stderr)
-        return Outcome(rejection=rejection[1]), begin
+        return Outcome(rejection=rejection[1]), [begin]
     metrics = read_metrics(done.stdout, range(begin, end + 1))
-    return Outcome(metrics, done.stderr.count(": Runtime error: ")), begin
+    times = [begin, *range((begin // SECOND + 1) * SECOND, end + 1, SECOND)]
+    return Outcome(metrics, done.stderr.count(": Runtime error: ")), times
 
 
 def make_command(program: Path, logs: Sequence[Path]) -> list[str]:
