@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -328,6 +329,7 @@ def test_signal_ends_it_in_order(flags: list[str], status: int, senders: str) ->
         [*command, "--senders", senders], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=make_env(), text=True
     ) as process:
         wait_until(lambda: Path("out").exists() and Path("out").stat().st_size > 10_000, "messages are sent")
+        wait_until(lambda: is_obeying(process, senders), "all senders are at work")
         process.send_signal(signal.SIGINT)
         told, wrong = process.communicate(timeout=DEADLINE_SECONDS)
     assert (wrong, process.returncode) == ("", status)
@@ -375,10 +377,25 @@ def test_signal_ends_waiting_for_room(senders: str) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=make_env()) as process:
         assert process.stdout is not None
         wait_until(lambda: measure_waiting(reader) > 60_000, "the pipe is full")
+        wait_until(lambda: is_obeying(process, senders), "all senders are at work")
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_SECONDS) == 1
         assert b" sent in " in process.stdout.read()
     os.close(reader)
+
+
+def is_obeying(process: subprocess.Popen[Any], senders: str) -> bool:
+    """Return whether all its processes have been started, and know what to do at a signal."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    wanted = 0 if senders == "1" else int(senders)
+    return len(children) == wanted and all(catches_sigterm(pid) for pid in (str(process.pid), *children))
+
+
+def catches_sigterm(pid: str) -> bool:
+    """Return whether a process has a handler for it (proc_pid_status(5))."""
+    found = re.search(r"^SigCgt:\s(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found
+    return bool(int(found[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def measure_waiting(descriptor: int) -> int:
@@ -428,6 +445,7 @@ def test_sender_that_is_killed_is_a_failure() -> None:
         [*command, "--senders", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=make_env(), text=True
     ) as process:
         wait_until(lambda: Path("out").exists() and Path("out").stat().st_size > 10_000, "messages are sent")
+        wait_until(lambda: is_obeying(process, "2"), "both senders are at work")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGKILL)
         os.kill(int(children[1]), signal.SIGINT)
