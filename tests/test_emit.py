@@ -26,9 +26,10 @@ from pipeline.emitting.emission import Clock, Emission
 from pipeline.emitting.outcome import Durations, Outcome
 from pipeline.emitting.templates import Make, list_contents, read_value
 from pipeline.metlog.senders import FileSender
-from tests.e2e.daemons import DEADLINE_SECONDS, ROOT, fetch_metrics, find_free_port, run_pipeline, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, ROOT, fetch_metrics, run_pipeline, wait_until
 from tests.e2e.pages import follow, open_shell, read_steps
 from tests.metlog.senders.peers import receive_all
+from tests.ports import find_port
 from tests.test_cli import invoke, make_env, run, run_on_terminal
 
 SECOND = 1_000_000_000
@@ -529,7 +530,7 @@ def test_each_kind_of_source_gets_each_line(folder: Path) -> None:
     Path("count.mtail").write_text(PROGRAM)
     os.mkfifo("pipe")
     Path("file").touch()
-    tcp, udp = find_free_port(), find_free_port()
+    tcp, udp = find_port(), find_port()
     addresses = {
         "pipe": "pipe",
         "unix": "unix://stream",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.daemons import DEADLINE_SECONDS, HTTP_SOCKET, find_free_port, is_open, run_pipeline, running, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, HTTP_SOCKET, is_open, run_pipeline, running, wait_until
+from tests.ports import find_port
 
 OUR_LINES = re.compile(r"^syslog_pipeline_lines_total (\S+)$", re.MULTILINE)
 
@@ -47,7 +48,7 @@ def run_pair(
     programs: Path, folder: Path, *flags: str, our_flags: Sequence[str] = (), their_flags: Sequence[str] = ()
 ) -> Iterator[Pair]:
     """Run both until the block ends, on a log that is empty, with the same flags, and some of their own."""
-    log, port = folder / "log", find_free_port()
+    log, port = folder / "log", find_port()
     log.touch()
     common = ["--progs", str(programs), *flags]
     command = [

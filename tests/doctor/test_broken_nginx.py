@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.chain import BASIC_AUTH, NGINX_USER, Chain, sign_server
-from tests.e2e.daemons import find_free_port
 from tests.e2e.web import Web, prepare_nginx, render_nginx, serving, write_nginx_conf
+from tests.ports import find_port
 
 
 def prepare_other(chain: Chain, folder: Path, sockets: Path | None = None, *, days: int = 30) -> Web:
@@ -32,7 +32,7 @@ def test_nginx_that_does_not_run(chain: Chain, tmp_path: Path) -> None:
 
 def test_nginx_that_has_not_read_our_part(chain: Chain) -> None:
     """It runs, but nobody listens on that port."""
-    told = chain.ask(url=f"https://localhost:{find_free_port()}")
+    told = chain.ask(url=f"https://localhost:{find_port()}")
     told.assert_only("nginx", "nginx runs, but nobody listens at ", "nginx -t && systemctl reload nginx")
 
 
@@ -76,7 +76,7 @@ def test_server_between_nginx_and_the_daemon(chain: Chain, open_folder: Path) ->
     between.mkdir()
     web = prepare_other(chain, open_folder, open_folder)
     (between / "pass.conf").write_text(
-        f"server {{ listen unix:{open_folder}/metrics.sock; listen 127.0.0.1:{(port := find_free_port())};"
+        f"server {{ listen unix:{open_folder}/metrics.sock; listen 127.0.0.1:{(port := find_port())};"
         f" location / {{ proxy_pass http://unix:{chain.http_socket}; }} }}\n"
     )
     write_nginx_conf(between, "pass.conf", user=NGINX_USER)

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.daemons import find_free_port, is_open, running
+from tests.e2e.daemons import is_open, running
+from tests.ports import find_port
 
 CONF = """[cache]
 STORAGE_DIR = {folder}
@@ -63,7 +64,7 @@ class Carbon:
         """Run it until the block ends."""
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
         conf = self.folder / "carbon.conf"
-        ports = {"line_port": self.port, "pickle_port": find_free_port(), "query_port": find_free_port()}
+        ports = {"line_port": self.port, "pickle_port": find_port(), "query_port": find_port()}
         conf.write_text(CONF.format(folder=self.folder, **ports))
         (self.folder / "storage-schemas.conf").write_text(SCHEMAS)
         command = ["carbon-cache", f"--config={conf}", f"--pidfile={self.folder}/pid"]
@@ -90,4 +91,4 @@ class Carbon:
 def make_carbon(folder: Path) -> Carbon:
     """Return a carbon that keeps its files in `folder` and does not run yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Carbon(folder, find_free_port())
+    return Carbon(folder, find_port())

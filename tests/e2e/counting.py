@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.daemons import HTTP_SOCKET, answers, run_pipeline, wait_until
+from tests.e2e.daemons import HTTP_SOCKET, answers, run_pipeline, wait_count, wait_until
 
 PROGRAM = Path(__file__).parent / "count.mtail"
 
@@ -39,7 +39,7 @@ class Counting:
 
     def wait_counted(self, route: str, count: int) -> None:
         """Return when at least `count` messages have been counted."""
-        wait_until(lambda: self.read_counter("messages", route) >= count, f"{count} messages by {route}")
+        wait_count(lambda: self.read_counter("messages", route), count, f"{count} messages by {route}")
 
     def assert_exact(self, route: str, count: int) -> None:
         """Nothing was lost, doubled, or put out of order."""

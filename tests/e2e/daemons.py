@@ -45,6 +45,19 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def wait_count(read: Callable[[], float], count: float, what: str) -> None:
+    """Return as soon as `read` gives at least `count`; fail with `what` when it does not grow in time.
+
+    So that many may come, however slow they do on a busy machine.
+    """
+    seen, end = read(), time.monotonic() + DEADLINE_SECONDS
+    while seen < count:
+        assert time.monotonic() < end, f"waited {DEADLINE_SECONDS:.0f} s for more than {seen:g}: {what}"
+        time.sleep(POLL_SECONDS)
+        if (found := read()) > seen:
+            seen, end = found, time.monotonic() + DEADLINE_SECONDS
+
+
 @contextmanager
 def running(
     command: list[str],
@@ -129,14 +142,6 @@ def fetch_metrics(http_socket: Path) -> str:
                 return response.read().decode()
         except (OSError, HTTPException):
             return ""
-
-
-def find_free_port() -> int:
-    """Return a TCP port of the loopback address that nobody listens on."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-        return port
 
 
 def is_open(port: int) -> bool:

@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 
 from pipeline.shipped import find_shipped, render_shipped
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, running, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, running, wait_until
 from tests.e2e.web import PASSWORD, Web
+from tests.ports import find_port
 
 BASIC_AUTH = "docs/prometheus/prometheus-basic-auth.yml"
 CLIENT_CERTIFICATE = "docs/prometheus/prometheus-client-certificate.yml"
@@ -99,7 +100,7 @@ def run_alertmanager(folder: Path, webhook_port: int) -> Iterator[Monitor]:
     """Run Alertmanager with our route, which waits for no more than a second."""
     route = render_shipped(ALERTMANAGER, {"localhost:9095": f"127.0.0.1:{webhook_port}"})
     (folder / "alertmanager.yml").write_text(re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", route))
-    port = find_free_port()
+    port = find_port()
     command = [
         "prometheus-alertmanager",
         f"--config.file={folder}/alertmanager.yml",
@@ -151,7 +152,7 @@ def serve_prometheus(config: Path, *features: str, port: int = 0) -> Iterator[Mo
 
     It has a port that is free, unless one is given.
     """
-    port = port or find_free_port()
+    port = port or find_port()
     command = [
         "prometheus",
         f"--config.file={config}",

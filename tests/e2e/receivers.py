@@ -18,7 +18,7 @@ from uuid import UUID
 
 from sentry_sdk.envelope import Envelope
 
-from tests.e2e.daemons import find_free_port
+from tests.ports import find_port
 
 # https://develop.sentry.dev/sdk/foundations/transport/event-payloads/
 SENTRY_LEVELS = ("fatal", "error", "warning", "info", "debug")
@@ -51,7 +51,7 @@ class Request:
 class Receiver:
     """A server at a port that stays its own. It is there while `serving`."""
 
-    port: int = field(default_factory=find_free_port)
+    port: int = field(default_factory=find_port)
     mood: Mood = Mood.GOOD
     kept: list[Request] = field(default_factory=list)
     failed: int = 0

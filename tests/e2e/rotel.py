@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.daemons import find_free_port, is_open, running
+from tests.e2e.daemons import is_open, running
+from tests.ports import find_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,12 @@ def run_rotel(folder: Path, again: Rotel | None = None) -> Iterator[Rotel]:
     assert package is not None
     assert package.origin is not None
     log = folder / "rotel.out"
-    receiver = again or Rotel(find_free_port(), find_free_port(), log)
+    receiver = again or Rotel(find_port(), find_port(), log)
     command = [
         str(Path(package.origin).with_name("rotel-agent")),
         "start",
         f"--otlp-http-endpoint=127.0.0.1:{receiver.port}",
-        f"--otlp-grpc-endpoint=127.0.0.1:{find_free_port()}",
+        f"--otlp-grpc-endpoint=127.0.0.1:{find_port()}",
         "--exporter=otlp",
         "--otlp-exporter-protocol=http",
         f"--otlp-exporter-endpoint=http://127.0.0.1:{receiver.sink_port}",

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pipeline.shipped import render_shipped
 from tests.e2e.counting import PROGRAM, Counting, scraping
-from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, RSYSLOG_CONF, find_free_port, is_open, running, wait_until
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, RSYSLOG_CONF, is_open, running, wait_until
 from tests.e2e.manager import Manager, managing
+from tests.ports import find_port
 
 FIFO = "/run/syslog-pipeline/log.fifo"
 """What stands in the files for the pipe."""
@@ -70,7 +71,7 @@ def check_config(conf: Path) -> None:
 
 def configure(folder: Path, snippets: Iterable[str]) -> tuple[list[str], int]:
     """Write a configuration, which rsyslogd must find nothing to say of; return the command and the port."""
-    port = find_free_port()
+    port = find_port()
     conf = folder / "rsyslog.conf"
     rest = "\n".join((INPUT.format(port=port), *snippets))
     conf.write_text(RSYSLOG_CONF.format(folder=folder, rest=rest))

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.daemons import DEADLINE_SECONDS, ROOT, find_free_port, is_open, running
+from tests.e2e.daemons import DEADLINE_SECONDS, ROOT, is_open, running
+from tests.ports import find_port
 
 STATSD = ROOT / ".cache" / "node" / "node_modules" / "statsd" / "stats.js"
 
@@ -92,4 +93,4 @@ def unescape(text: str) -> str:
 
 def make_statsd(folder: Path) -> Statsd:
     """Return a statsd that keeps its files in `folder` and does not run yet."""
-    return Statsd(folder, find_free_port(), find_free_port())
+    return Statsd(folder, find_port(), find_port())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.shipped import substitute
-from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, ROOT, SYSLOG_NG, wait_until
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, ROOT, SYSLOG_NG, wait_count, wait_until
 
 DEBIAN_CONF = """
 @version: 3.38
@@ -108,7 +108,7 @@ class SyslogNg:
 
     def wait_taken(self, route: str, count: int) -> None:
         """Return when it has taken so many messages of a way from those who sent them."""
-        wait_until(lambda: self.read_log().count(f" e2e {route} ") >= count, f"syslog-ng has {count} messages")
+        wait_count(lambda: self.read_log().count(f" e2e {route} "), count, f"syslog-ng has {count} messages")
 
     def wait_logged(self, text: str) -> None:
         """Return when it has logged this of itself."""

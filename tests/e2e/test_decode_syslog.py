@@ -15,9 +15,10 @@ import pytest
 from pipeline.decoders import DecoderOptions, Value
 from pipeline.decoders.syslog import SYSLOG, decode_syslog
 from pipeline.language.field_values import field_text
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, wait_until
 from tests.e2e.rsyslog import run_configured
 from tests.e2e.syslog_ng import SyslogNg, running_syslog_ng
+from tests.ports import find_port
 
 MESSAGE = b'hello: [x] "\xc3\xa9\xff"'
 SENT = (
@@ -173,7 +174,7 @@ def test_rsyslog_reads_the_same(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_syslog_ng_reads_the_same(tmp_path: Path) -> None:
     """The structured data, too."""
-    folder, port = tmp_path / "syslog-ng", find_free_port()
+    folder, port = tmp_path / "syslog-ng", find_port()
     output = folder / "json"
     syslog_ng = SyslogNg(
         folder, {"json.conf": SYSLOG_NG_JSON.format(folder=folder, port=port)}, options="keep_hostname(yes);"

@@ -22,7 +22,7 @@ import pytest
 from pipeline.life import is_readable
 from pipeline.shipped import substitute
 from tests.e2e.counting import PROGRAM, Counting, make_messages, run_counting
-from tests.e2e.daemons import DAEMON_PATH, ROOT, wait_until
+from tests.e2e.daemons import DAEMON_PATH, ROOT, wait_count, wait_until
 from tests.e2e.manager import Manager, managing
 from tests.e2e.web import (
     AUTHORIZATION,
@@ -171,7 +171,7 @@ def test_messages_are_counted_by_those_who_may_know(client: httpx.Client, counti
         found = re.search(rf'^e2e_messages_total{{.*route="{route}"}} (\d+)$', page, re.MULTILINE)
         return int(found[1]) if found else 0
 
-    wait_until(lambda: read_counted() >= MESSAGES, "all messages are counted")
+    wait_count(read_counted, MESSAGES, "all messages are counted")
     assert read_counted() == MESSAGES
 
 

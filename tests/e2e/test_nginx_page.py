@@ -12,9 +12,10 @@ import pytest
 
 from pipeline.shipped import substitute
 from tests.e2e.counting import run_counting
-from tests.e2e.daemons import ROOT, find_free_port
+from tests.e2e.daemons import ROOT
 from tests.e2e.pages import Command, Shell, Step, follow, open_shell, read_steps
 from tests.e2e.web import Authority, Certificate, Web, serving, write_nginx_conf
+from tests.ports import find_port
 
 PAGE = ROOT / "docs" / "nginx.md"
 
@@ -81,7 +82,7 @@ def prepare_shell(shell: Shell, folder: Path, port: int) -> None:
 )
 def test_page_leads_to_an_answer(folder: Path, file: str, heading: str) -> None:
     """Files copied, certificates signed, a password made; nginx runs as on Debian, and the socket has its group."""
-    port, run = find_free_port(), folder / "run/syslog-pipeline"
+    port, run = find_port(), folder / "run/syslog-pipeline"
     folder.chmod(0o755)
     rights = ("--unix_socket_group", "www-data") if os.geteuid() == 0 else ()
     *copy, check = read_section("Which file", folder, file)

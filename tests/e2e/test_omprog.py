@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.shipped import render_shipped
 from tests.e2e.counting import PROGRAM, log_messages
-from tests.e2e.daemons import ROOT, answers, fetch_metrics, run_rsyslog, wait_until
+from tests.e2e.daemons import ROOT, answers, fetch_metrics, run_rsyslog, wait_count
 
 MESSAGES = 200_000
 MESSAGES_WHILE_KILLED = {"on": 20_000, "off": 300}
@@ -49,7 +49,7 @@ class Site:
 
     def wait_counted(self, count: int) -> None:
         """Return when at least so many messages have been counted."""
-        wait_until(lambda: self.read_counter("e2e_messages_total") >= count, f"{count} messages are counted")
+        wait_count(lambda: self.read_counter("e2e_messages_total"), count, f"{count} messages are counted")
 
     def assert_exact(self, count: int) -> None:
         """Nothing was lost, doubled, or put out of order."""
@@ -66,7 +66,7 @@ class Site:
 
     def wait_numbers(self, count: int) -> None:
         """Return when so many different messages have been counted."""
-        wait_until(lambda: len(self.read_counts()) >= count, f"{count} messages are counted")
+        wait_count(lambda: len(self.read_counts()), count, f"{count} messages are counted")
 
     def write_command(self) -> Path:
         """Write what stands in for the command: it notes its process id and becomes our daemon."""

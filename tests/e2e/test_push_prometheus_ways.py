@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemons import HTTP_SOCKET, fetch_metrics, find_free_port, run_pipeline, wait_until
+from tests.e2e.daemons import HTTP_SOCKET, fetch_metrics, run_pipeline, wait_until
+from tests.ports import find_port
 from tests.pushers.awkward import spell_sample
 from tests.pushers.gateway import Gateway, run_gateway
 
@@ -79,7 +80,7 @@ def has_pushed_to_all(folder: Path) -> bool:
 @pytest.mark.slow
 def test_gateway_comes_and_goes(tmp_path: Path) -> None:
     """It forgets everything when it goes, and has it again when it is back; what failed meanwhile is counted."""
-    port = find_free_port()
+    port = find_port()
     flags = [*write_program(tmp_path), "--metric_push_interval=100ms", "--pushgateway_job=logs"]
     flags += [f"--pushgateway_url=http://127.0.0.1:{port}", "--pushgateway_grouping=none"]
     with run_pipeline(tmp_path, *flags):

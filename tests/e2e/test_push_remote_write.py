@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemons import HTTP_SOCKET, fetch_metrics, find_free_port, run_pipeline, wait_until
+from tests.e2e.daemons import HTTP_SOCKET, fetch_metrics, run_pipeline, wait_until
 from tests.e2e.monitoring import Monitor, serve_prometheus
+from tests.ports import find_port
 
 PROGRAM = """counter lines_total
 counter words_total by word
@@ -97,7 +98,7 @@ def test_lines_become_series_of_prometheus(tmp_path: Path) -> None:
     (tmp_path / "all.mtail").write_text(PROGRAM)
     config = tmp_path / "prometheus.yml"
     config.write_text("global: {scrape_interval: 1h}\n")
-    port = find_free_port()
+    port = find_port()
     flags = [
         *("--progs", str(tmp_path / "all.mtail"), "--logs", str(tmp_path / "log.fifo")),
         *("--metric_push_interval", "100ms", "--constant_labels", "site=north"),

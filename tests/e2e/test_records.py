@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemons import DAEMON_PATH, ROOT, fetch_metrics, wait_until
+from tests.e2e.daemons import DAEMON_PATH, ROOT, fetch_metrics, wait_count, wait_until
 from tests.e2e.manager import Manager, managing
 from tests.e2e.pages import follow, open_shell, read_steps
 from tests.e2e.rsyslog import render_pipe, run_configured
@@ -103,7 +103,7 @@ def test_traces_of_several_programs_through_rsyslogd(folder: Path) -> None:
         manager.start()
         with run_configured(folder, render_pipe(fifo)) as rsyslog:
             rsyslog.send(*lines[:middle])
-            wait_until(lambda: len(read_counts(folder)) >= len(apps) * (traces // 2), "half of the traces are counted")
+            wait_count(lambda: len(read_counts(folder)), len(apps) * (traces // 2), "half of the traces are counted")
             wait_until(lambda: read_own(folder, "syslog_pipeline_records_open") == len(apps), "traces have begun")
             manager.stop()
             rsyslog.send(
@@ -111,7 +111,7 @@ def test_traces_of_several_programs_through_rsyslogd(folder: Path) -> None:
             )
             manager.start()
             expected = {(app, number): 1 for app in apps for number in range(traces)}
-            wait_until(lambda: len(read_counts(folder)) == len(expected), "all traces are counted")
+            wait_count(lambda: len(read_counts(folder)), len(expected), "all traces are counted")
             assert read_counts(folder) == expected
             wait_until(lambda: read_own(folder, "syslog_pipeline_records_open") == 0, "none waits any more")
             assert read_own(folder, "others_total") == traces * 5 + len(apps)

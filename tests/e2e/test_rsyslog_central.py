@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.shipped import render_shipped
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, is_open, wait_until
 from tests.e2e.rsyslog import Held, Rsyslog, hold_pipeline, render_pipe, run_configured
 from tests.e2e.syslog_ng import SyslogNg, make_lines, render, running_syslog_ng, send
 from tests.e2e.web import Certificate, make_authority
+from tests.ports import find_port
 
 LOG_HOST = "loghost.example.net"
 FIRST = 2_000
@@ -65,7 +66,7 @@ def site() -> Iterator[Site]:
             Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix))) for prefix in ("pki-", "rc-", "rc-")
         )
         certificates = make_certificates(pki)
-        ports = {kind: find_free_port() for kind in PORTS}
+        ports = {kind: find_port() for kind in PORTS}
         held = stack.enter_context(hold_pipeline(ours))
         receivers = [render_receiver(kind, ports[kind], certificates) for kind in PORTS]
         rsyslog = stack.enter_context(run_configured(central, render_pipe(held.fifo), *receivers))

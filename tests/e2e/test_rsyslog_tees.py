@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.shipped import render_shipped
-from tests.e2e.daemons import find_free_port, wait_until
+from tests.e2e.daemons import wait_until
 from tests.e2e.rsyslog import Held, hold_pipeline, render_pipe, run_configured
 from tests.e2e.tee_receivers import Received, receiving_gelf_tcp, receiving_gelf_udp, receiving_logstash
+from tests.ports import find_port
 
 MESSAGES = 20_000
 
@@ -62,7 +63,7 @@ def render_tee(name: str, port: int, more: dict[str, str] | None = None) -> str:
 
 def test_documents_are_whole_whatever_messages_hold(folder: Path) -> None:
     """Of both tees beside each other, at the size that rsyslog lets messages have as it comes. None is left out."""
-    ports = [find_free_port(), find_free_port()]
+    ports = [find_port(), find_port()]
     tees = [
         render_tee("rsyslog/logstash.conf", ports[0]),
         render_tee("rsyslog/graylog.conf", ports[1], {'module(load="mmutf8fix")': ""}),
@@ -93,7 +94,7 @@ def test_receiver_that_comes_late_holds_nothing_up(
     held: Held, folder: Path, name: str, receiving: Receiving, text_field: str
 ) -> None:
     """All is counted while the receiver is away; then it gets everything, each document by the rules."""
-    port = find_free_port()
+    port = find_port()
     route = Path(name).stem
     with run_configured(folder, render_pipe(held.fifo), render_tee(name, port)) as rsyslog:
         rsyslog.send(ODD)
@@ -111,7 +112,7 @@ def test_receiver_that_comes_late_holds_nothing_up(
 
 def test_logstash_gets_the_fields_of_the_common_schema(held: Held, folder: Path) -> None:
     """Host, process, facility and severity are where its dashboards look for them."""
-    port = find_free_port()
+    port = find_port()
     with receiving_logstash(port) as received:
         with run_configured(folder, render_pipe(held.fifo), render_tee("rsyslog/logstash.conf", port)) as rsyslog:
             rsyslog.send(ODD)
@@ -136,7 +137,7 @@ def test_logstash_gets_the_fields_of_the_common_schema(held: Held, folder: Path)
 
 def test_graylog_takes_datagrams_too(held: Held, folder: Path) -> None:
     """With the two changes that the file names it is GELF UDP. A message without text is not sent."""
-    port = find_free_port()
+    port = find_port()
     change = {'protocol="tcp"': 'protocol="udp"', 'TCP_FrameDelimiter="0"': ""}
     tee = render_tee("rsyslog/graylog.conf", port, change)
     with receiving_gelf_udp(port) as received:

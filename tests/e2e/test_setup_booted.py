@@ -15,7 +15,7 @@ from tests.e2e.booted import DEBIAN_UNITS, Machine, booting
 from tests.e2e.booted_syslog_ng import FILES as FILES_OF_SYSLOG_NG
 from tests.e2e.booted_syslog_ng import LOG_SOCKET as LOG_SOCKET_OF_SYSLOG_NG
 from tests.e2e.booted_syslog_ng import install_syslog_ng
-from tests.e2e.daemons import wait_until
+from tests.e2e.daemons import wait_count, wait_until
 
 MESSAGES = 5_000
 
@@ -124,7 +124,7 @@ def read_counter(machine: Machine, route: str, page: str) -> list[int]:
 def assert_counted(machine: Machine, route: str, page: str, log_socket: str = LOG_SOCKET) -> list[int]:
     """Wait until all messages of a way are counted; none is twice. Return how many are on each page."""
     log_messages(machine, route, log_socket)
-    wait_until(lambda: sum(read_counter(machine, route, page)) >= MESSAGES, f"the messages by {route}")
+    wait_count(lambda: sum(read_counter(machine, route, page)), MESSAGES, f"the messages by {route}")
     counts = read_counter(machine, route, page)
     assert sum(counts) == MESSAGES
     return counts

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.counting import Counting, log_messages, make_messages, run_counting
-from tests.e2e.daemons import find_free_port, run_rsyslog, wait_until
+from tests.e2e.daemons import run_rsyslog, wait_until
+from tests.ports import find_port
 
 MESSAGES = 200_000
 DATAGRAMS = 50_000
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    return find_free_port()
+    return find_port()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.counting import make_messages, run_counting, scraping, starting
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, wait_count
+from tests.ports import find_port
 
 KINDS = ("pipe", "unix", "unixgram", "tcp", "udp")
 
@@ -78,7 +79,7 @@ class Place:
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """A pipe, or a socket of each kind, in a folder whose path is short."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as name:
-        yield Place(request.param, Path(name), find_free_port())
+        yield Place(request.param, Path(name), find_port())
 
 
 @contextmanager
@@ -160,7 +161,7 @@ def test_nobody_reads_and_nothing_is_lost_unseen(place: Place) -> None:
         process.send_signal(signal.SIGCONT)
         writer.setblocking(True)
         writer.sendall(sent[-1])
-        wait_until(lambda: counting.read_counter("messages", "full") + count_dropped() >= len(sent), "all is counted")
+        wait_count(lambda: counting.read_counter("messages", "full") + count_dropped(), len(sent), "all is counted")
         assert counting.read_counter("messages", "full") + count_dropped() == len(sent)
         assert (count_dropped() > 0) == (place.kind == "udp")
 

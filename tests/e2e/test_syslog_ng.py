@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.counting import Counting, run_counting
-from tests.e2e.daemons import ROOT, find_free_port
+from tests.e2e.daemons import ROOT
 from tests.e2e.syslog_ng import SyslogNg, make_environment, make_lines, render, running_syslog_ng, send
 from tests.e2e.web import make_authority
+from tests.ports import find_port
 
 MESSAGES = 20_000
 
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    return find_free_port()
+    return find_port()
 
 
 @pytest.fixture(scope="module")

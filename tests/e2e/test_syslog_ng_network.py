@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.counting import PROGRAM, Counting, run_counting
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, wait_until
 from tests.e2e.syslog_ng import SyslogNg, make_lines, render, running_syslog_ng, send
 from tests.e2e.tee_receivers import Received, receiving_gelf_tcp, receiving_gelf_udp, receiving_logstash
 from tests.e2e.web import Authority, Certificate, make_authority
+from tests.ports import find_port
 
 MESSAGES = 20_000
 DATAGRAMS = 2_000
@@ -76,7 +77,7 @@ def test_tee_holds_nobody_up_and_misses_nothing(
     folder: Path, name: str, receiving: Callable[[int], AbstractContextManager[Received]], field: str
 ) -> None:
     """While nobody is there all messages are counted; who comes later gets them all, by the rules of its protocol."""
-    port = find_free_port()
+    port = find_port()
     with (
         running_syslog_ng(make_tee(folder, name, port)) as syslog_ng,
         run_counting(folder, *make_flags(folder)) as counting,
@@ -94,7 +95,7 @@ def test_tee_holds_nobody_up_and_misses_nothing(
 
 def test_graylog_over_udp(folder: Path) -> None:
     """As the file says how: a message in each datagram, while our daemon counts them too."""
-    port = find_free_port()
+    port = find_port()
     edits = {'transport("tcp")': 'transport("udp")', "$(binary 0x00)": ""}
     with (
         receiving_gelf_udp(port) as received,
@@ -148,7 +149,7 @@ class Central:
 def central() -> Iterator[Central]:
     """syslog-ng with our files for a central host."""
     with tempfile.TemporaryDirectory(prefix="sn-") as name:
-        folder, port = Path(name), find_free_port()
+        folder, port = Path(name), find_port()
         authority = make_authority(folder / "pki")
         server = authority.sign("server", "serverAuth", "subjectAltName=DNS:localhost")
         edits = {

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemons import DAEMON_PATH, ROOT, find_free_port
+from tests.e2e.daemons import DAEMON_PATH, ROOT
 from tests.e2e.pages import Command, follow, open_shell, read_steps, set_variables
+from tests.ports import find_port
 
 PAGE = ROOT / "docs" / "tutorial.md"
 COMMAND_PATH = f"{Path(sys.executable).parent}:{DAEMON_PATH}"
@@ -29,7 +30,7 @@ def folder() -> Iterator[Path]:
 
 def test_every_command_of_the_tutorial_does_what_the_page_says(folder: Path) -> None:
     """All is saved, typed and compared as it stands, but for the ports and the place of our files. Nothing is left."""
-    ports = {name: str(find_free_port()) for name in ("NGINX_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")}
+    ports = {name: str(find_port()) for name in ("NGINX_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")}
     steps = set_variables(read_steps(PAGE), {**ports, "SHIPPED": str(ROOT)})
     with open_shell(folder, {"PATH": COMMAND_PATH}) as shell:
         follow(steps, shell)

@@ -19,8 +19,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, answers, find_free_port, wait_until
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, answers, wait_count, wait_until
 from tests.e2e.manager import Manager, managing
+from tests.ports import find_port
 from tests.sources.journals import make_entry, write_journal
 
 PROGRAM = Path(__file__).parent / "count.mtail"
@@ -73,7 +74,7 @@ def read_counter(folder: Path, name: str, route: str) -> int:
 
 def wait_counted(folder: Path, route: str, count: int) -> None:
     """Return when at least so many messages of a way have been counted."""
-    wait_until(lambda: read_counter(folder, "e2e_messages_total", route) >= count, f"{count} messages by {route}")
+    wait_count(lambda: read_counter(folder, "e2e_messages_total", route), count, f"{count} messages by {route}")
 
 
 def connect(kind: socket.SocketKind, path: Path) -> socket.socket:
@@ -131,7 +132,7 @@ def course(folder: Path) -> Iterator[Path]:
 
     At every stop each stream has a line begun. Of the shares, half are written while nobody runs.
     """
-    ports = find_free_port(), find_free_port()
+    ports = find_port(), find_port()
     logs = (
         f"{folder}/pipe",
         f"unix://{folder}/stream",
@@ -196,7 +197,7 @@ def test_restarts_deliver_no_line_in_pieces(course: Path) -> None:
 
 def test_kill_loses_nothing_that_lies_in_pipes_and_sockets(fresh: Path) -> None:
     """systemd keeps them. The process that is killed has been stopped before, so that it has read none of it."""
-    address = ("127.0.0.1", find_free_port())
+    address = ("127.0.0.1", find_port())
     logs = (f"{fresh}/pipe", *(f"{kind}://127.0.0.1:{address[1]}" for kind in ("tcp", "udp")))
     logs += (f"unix://{fresh}/stream", f"unixgram://{fresh}/datagram")
     manager = Manager(fresh, make_command(fresh, *logs, flags=("--store_descriptors",)))

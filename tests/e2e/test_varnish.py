@@ -21,9 +21,10 @@ import pytest
 
 from pipeline.shipped import render_shipped, substitute
 from tests.e2e.counting import Counting, make_messages, run_counting
-from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, ROOT, find_free_port, is_open, running, wait_until
+from tests.e2e.daemons import DAEMON_PATH, DEADLINE_SECONDS, ROOT, is_open, running, wait_until
 from tests.e2e.pages import BLOCK
 from tests.e2e.web import BASIC_AUTH, prepare_nginx, render_nginx, serving
+from tests.ports import find_port
 
 PAGE = ROOT / "docs" / "nginx.md"
 """Where the command stands that runs varnishd, and what is changed in nginx's configuration."""
@@ -90,7 +91,7 @@ def read_command(folder: Path) -> list[str]:
 @contextmanager
 def run_varnish(sockets: Path, name: str, *, ttl: str = "1s") -> Iterator[Varnish]:
     """Run varnishd before what listens in `sockets`. It keeps pages for `ttl`, which is shipped as a second."""
-    folder, port = sockets / name, find_free_port()
+    folder, port = sockets / name, find_port()
     folder.mkdir()
     vcl = render_shipped(VARNISH, {"/run/syslog-pipeline/": f"{sockets}/", "beresp.ttl = 1s": f"beresp.ttl = {ttl}"})
     (folder / "varnish.vcl").write_text(vcl)

@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 
 from pipeline.shipped import render_shipped
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, running
+from tests.e2e.daemons import DEADLINE_SECONDS, is_open, running
+from tests.ports import find_port
 
 BASIC_AUTH = "nginx/basic-auth.conf"
 CLIENT_CERTIFICATE = "nginx/client-certificate.conf"
@@ -157,7 +158,7 @@ def run_nginx(folder: Path, guard: str = BASIC_AUTH, *, rate: str = FAST, user: 
 def prepare_nginx(folder: Path) -> Web:
     """Make the certificates and the password file where the configuration has them."""
     folder.mkdir()
-    web = Web(folder, find_free_port(), make_authority(folder / "tls"))
+    web = Web(folder, find_port(), make_authority(folder / "tls"))
     web.authority.sign("server", "serverAuth", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")
     (folder / "passwords").write_text(f"{USER}:{hash_password(PASSWORD)}\n")
     return web

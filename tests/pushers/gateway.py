@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.daemons import find_free_port, is_open, running
+from tests.e2e.daemons import is_open, running
 from tests.e2e.monitoring import connect
+from tests.ports import find_port
 from tests.pushers.awkward import Sample, spell_sample
 
 
@@ -58,7 +59,7 @@ class Gateway:
 @contextmanager
 def run_gateway(folder: Path, port: int = 0) -> Iterator[Gateway]:
     """Run a gateway, whose log is in `folder`, on any port if none is named."""
-    port = port or find_free_port()
+    port = port or find_port()
     command = ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-admin-api"]
     command += ["--persistence.file="]  # Debian's keeps its groups in /var/lib
     with running(command, folder / "pushgateway.out", ready=lambda: is_open(port)), connect(port) as client:

@@ -19,9 +19,9 @@ from pipeline.metrics import Datum, Exemplar, HistogramDatum, Kind, Metric, Snap
 from pipeline.push_settings import PushSettings, RemoteWriteSettings
 from pipeline.pushers import PushTask
 from pipeline.pushers.remote_write import RemoteWritePusher
-from tests.e2e.daemons import find_free_port
 from tests.e2e.monitoring import Monitor, serve_prometheus
 from tests.formats.write_messages import Series, read_requests
+from tests.ports import find_port
 from tests.pushers.awkward import NOW, Sample, list_expected, make_awkward_store, show
 from tests.pushers.by_hand import make_context, make_counter_store, make_task
 from tests.pushers.http_peer import HttpPeer, Mischief, Received, Reply, serving
@@ -222,7 +222,7 @@ async def test_series_that_is_gone_is_gone_at_once(prometheus: Monitor) -> None:
 @pytest.mark.slow
 async def test_samples_of_an_outage_are_there_afterwards(tmp_path: Path) -> None:
     """Each with its time and its value, those of pauses too, before there was any answer and between two runs."""
-    config, port = write_config(tmp_path), find_free_port()
+    config, port = write_config(tmp_path), find_port()
     expected: list[tuple[int, float]] = []
     store = make_counter_store(1)
     datum = find_datum(store)

@@ -24,8 +24,9 @@ from pipeline.formats import PrometheusOptions
 from pipeline.metrics import Datum, Kind, Metric, Store, ValueType
 from pipeline.push_settings import PushSettings, TextfileSettings
 from pipeline.pushers import PushTask
-from tests.e2e.daemons import DEADLINE_SECONDS, find_free_port, is_open, running
+from tests.e2e.daemons import DEADLINE_SECONDS, is_open, running
 from tests.e2e.monitoring import connect
+from tests.ports import find_port
 from tests.pushers.awkward import NOW, Sample, list_expected, make_awkward_store, show, spell_sample
 from tests.pushers.by_hand import make_context, make_counter_store, make_task
 
@@ -61,7 +62,7 @@ class Exporter:
 def running_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
     """The exporter of all tests."""
     folder = tmp_path_factory.mktemp("textfile")
-    port = find_free_port()
+    port = find_port()
     command = [
         "prometheus-node-exporter",
         f"--web.listen-address=127.0.0.1:{port}",

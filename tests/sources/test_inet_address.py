@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import SettingError
 from pipeline.sources import inet_address
 from pipeline.sources.inet_address import InetAddress, SocketAddress, bind_inet_socket
-from tests.sources.ports import find_port
+from tests.ports import find_port
 
 
 def bind(address: InetAddress, kind: socket.SocketKind = socket.SOCK_STREAM) -> list[SocketAddress]:

@@ -18,9 +18,9 @@ from pipeline.sources.inet_address import InetAddress
 from pipeline.sources.stream import accept_waiting
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.tcp import KEEPALIVE_SECONDS, TcpSource
+from tests.ports import find_port
 from tests.sources.collector import PATIENCE_SECONDS, SETTINGS, join_lines, number_lines, running
 from tests.sources.keeper import keeping
-from tests.sources.ports import find_port
 
 AT_ONCE = struct.pack("ii", 1, 0)
 """With this SO_LINGER a close resets the connection (socket(7))."""

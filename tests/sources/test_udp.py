@@ -17,9 +17,9 @@ from pipeline.sources.datagram import Drops
 from pipeline.sources.inet_address import InetAddress
 from pipeline.sources.surroundings import Surroundings
 from pipeline.sources.udp import UdpSource, widen_buffer
+from tests.ports import find_port
 from tests.sources.collector import SETTINGS, number_lines, running, running_prepared
 from tests.sources.keeper import keeping
-from tests.sources.ports import find_port
 
 SMALL = SourceSettings(logs=(), receive_buffer_bytes=4096)
 """A buffer that a few datagrams fill."""

@@ -36,6 +36,7 @@ from pipeline.metlog.endpoints.queued_endpoint import QueuedEndpoint
 from pipeline.metlog.endpoints.syslog import SyslogEndpoint
 from tests.metlog.endpoints.messages import NOW, assert_accounted, make_message, make_numbered
 from tests.metlog.endpoints.running import opened, running, send_all, write_secret
+from tests.ports import find_port
 from tests.pushers.http_peer import BROKEN_ANSWERS, HttpPeer, Mischief, Received, Reply, serving
 
 SHORT_DEADLINE_SECONDS = 0.1
@@ -288,9 +289,7 @@ class StatsdUdp(SocketDestination):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, socket.SOCK_DGRAM)
         self.socket.close()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = free.getsockname()
+        self.address = ("127.0.0.1", find_port())
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def appear(self) -> None:

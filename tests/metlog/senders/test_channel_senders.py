@@ -19,6 +19,7 @@ from pipeline.metlog.senders import SenderError, TcpSender, UnixStreamSender
 from pipeline.metlog.senders.sender import FULL, GONE
 from pipeline.metlog.senders.unix_stream import StreamSocketSender
 from tests.metlog.senders.peers import DEADLINE_SECONDS, listening, make_message, read_payload, read_waiting, run_forked
+from tests.ports import find_port
 
 LONG = "x" * 60_000
 
@@ -44,10 +45,7 @@ def make_unix_place(folder: Path) -> Place:
 
 
 def make_tcp_place(folder: Path) -> Place:
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = find_port()
 
     def listen() -> socket.socket:
         sock = socket.socket()
