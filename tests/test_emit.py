@@ -339,6 +339,26 @@ def test_signal_ends_it_in_order(flags: list[str], status: int, senders: str) ->
     assert found.groups() == (str(Path("out").read_bytes().count(b"\n")), "0")
 
 
+FORKED = """
+import os, runpy, signal, sys
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
+runpy.run_module("pipeline", run_name="__main__")
+"""
+"""Has each process interrupted as soon as it is there."""
+
+
+@pytest.mark.slow
+def test_signal_before_a_sender_obeys_it_is_not_lost() -> None:
+    """Whoever presses Ctrl-C at once sees how it went, and nothing of how it is done."""
+    flags = ["--to", "file://out", "--rate", "1", "--count", "1000", "--senders", "3"]
+    command = [sys.executable, "-c", FORKED, "emit", *flags]
+    ended = subprocess.run(
+        command, capture_output=True, check=False, env=make_env(), text=True, timeout=DEADLINE_SECONDS
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout.startswith("0 sent in ")
+
+
 @pytest.mark.slow
 def test_signal_ends_waiting_for_a_line() -> None:
     """Which may never come; what came before is sent and told."""

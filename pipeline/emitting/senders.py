@@ -48,7 +48,9 @@ class Emitter:
         for share in range(self.settings.senders):
             own, its = context.Pipe(duplex=False)
             process = context.Process(target=run_share, args=(self.settings, share, begin, its), daemon=True)
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
             process.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             its.close()
             self.processes.append(process)
             self.pipes.append(own)
@@ -90,11 +92,14 @@ class Emitter:
 
 
 def run_share(settings: EmitSettings, share: int, begin: int, pipe: Connection) -> None:
-    """Send the part of one process, and tell the first one."""
+    """Send the part of one process, and tell the first one. Signals are held back but while there is what they end."""
     emission = Emission(settings, make_sender(settings), begin, Clock())
     contents = list_contents(settings, share, os.uname().nodename, os.getpid())
-    with stopping(emission), suppress(BrokenPipeError):  # nobody wants to know any more
-        pipe.send(emission.run(contents, pipe.send))
+    with stopping(emission):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+        with suppress(BrokenPipeError):  # nobody wants to know any more
+            pipe.send(emission.run(contents, pipe.send))
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
 
 
 def make_sender(settings: EmitSettings) -> ByteSender:
