@@ -16,7 +16,7 @@ TESTED_BY: dict[str, tuple[str, ...]] = {
     "syslog-ng/pipe.conf": (
         "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_stop",
         "e2e/test_syslog_ng_ways.py::test_messages_are_counted_exactly_over_a_restart_by_systemd",
-        "e2e/test_syslog_ng_ways.py::test_what_waits_in_syslog_ng_outlives_it",
+        "e2e/test_syslog_ng_ways.py::test_end_costs_a_full_pipe_one_message_at_most",
         "e2e/test_syslog_ng_ways.py::test_sender_waits_when_the_disk_buffer_is_full",
         "e2e/test_syslog_ng_ways.py::test_pipe_stays_open_to_us",
         "e2e/test_syslog_ng_ways.py::test_message_is_one_line",
