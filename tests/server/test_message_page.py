@@ -16,7 +16,7 @@ from pipeline.server import (
     RouteStatus,
     Status,
 )
-from tests.server.test_html import EVIL, NOW, SECOND, Outline, read_text, show
+from tests.server.status_pages import EVIL, NOW, SECOND, Outline, read_text, show
 
 STORE = EndpointStatus("store", "our own metrics", taken=1234, rate=5.0, delivered=1230, refused=4)
 MESSAGES = MessageStatus(
