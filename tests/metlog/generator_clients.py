@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 
 from pipeline.metlog.client import MetlogClient
+from pipeline.metlog.config import client_from_dict_config
 from pipeline.metlog.senders import DebugCaptureSender
 
 Message = dict[str, object]
@@ -61,6 +62,11 @@ class DroppingSender(DebugCaptureSender):
 def make_client(logger: str = "shop", **options: object) -> MetlogClient:
     """Return a client with a ring of messages."""
     return MetlogClient(DebugCaptureSender(), logger, **options)  # type: ignore[arg-type]
+
+
+def from_config(**config: object) -> MetlogClient:
+    """Return a client of a configuration, with a ring of messages unless it says otherwise."""
+    return client_from_dict_config({"sender_class": "capture", **config})
 
 
 def read_messages(client: MetlogClient) -> list[Message]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-import logging.config
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +19,7 @@ from pipeline.metlog.config import (
 )
 from pipeline.metlog.config_files import convert
 from pipeline.metlog.exceptions import ConfigError, EnvironmentNotFoundError
-from pipeline.metlog.holder import CLIENT_HOLDER, get_client
+from pipeline.metlog.holder import CLIENT_HOLDER
 from pipeline.metlog.path import DottedNameResolver, resolve_name
 from pipeline.metlog.senders import (
     DebugCaptureSender,
@@ -37,8 +33,10 @@ from pipeline.metlog.senders import (
     UnixDatagramSender,
 )
 from tests.metlog.generator_clients import read_messages
+from tests.metlog.generator_holder import holder
 from tests.metlog.generator_plugins import OwnSender, own_filter
-from tests.metlog.senders.peers import run_forked
+
+__all__ = ["holder"]
 
 OWN = "tests.metlog.generator_plugins"
 
@@ -132,16 +130,9 @@ DICT: dict[str, object] = {
 
 
 @pytest.fixture(autouse=True)
-def holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty holder, and a variable of the environment."""
+def variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the environment."""
     monkeypatch.setenv("METLOG_TEST_SECRET", "hidden")
-    clients, config = CLIENT_HOLDER._clients, dict(CLIENT_HOLDER.global_config)
-    CLIENT_HOLDER._clients = {}
-    CLIENT_HOLDER.global_config.clear()
-    yield
-    CLIENT_HOLDER._clients = clients
-    CLIENT_HOLDER.global_config.clear()
-    CLIENT_HOLDER.global_config.update(config)
 
 
 def make_by(way: str, client: MetlogClient | None = None) -> MetlogClient:
@@ -331,50 +322,6 @@ def test_one_name_need_not_be_a_list() -> None:
     assert not client.is_active
 
 
-WRONG: list[tuple[dict[str, object], str]] = [
-    ({"sender": {"host": "x"}}, "The settings of a sender need its `class`, or are an `address` alone."),
-    ({"sender": 5}, "`sender` is a table of settings, not 5."),
-    ({"sender_class": "nowhere.Sender"}, "There is no 'nowhere.Sender': No module named 'nowhere'."),
-    ({"sender_class": f"{OWN}.Missing"}, f"There is no '{OWN}.Missing': module '{OWN}' has no attribute 'Missing'."),
-    ({"sender_class": f"{OWN}.NOT_CALLABLE"}, f"'{OWN}.NOT_CALLABLE' cannot be called, so it makes nothing."),
-    (
-        {"sender_class": f"{OWN}.no_filter"},
-        f"'{OWN}.no_filter' makes no sender: what it makes has no method send_message.",
-    ),
-    (
-        {"sender_class": "stdout", "sender_speed": 5},
-        "'stdout' does not take its settings: StdOutSender.__init__() got an unexpected keyword argument 'speed'.",
-    ),
-    ({"filters": [(f"{OWN}.no_filter", {})]}, f"'{OWN}.no_filter' makes no filter: what it makes cannot be called."),
-    ({"filters": [5]}, "A filter or plugin is a provider and its settings, not 5."),
-    (
-        {"filters": [("severity_max", {"severity": "high"})]},
-        "'severity_max' does not take its settings: invalid literal for int() with base 10: 'high'.",
-    ),
-    (
-        {"plugins": {"x": (f"{OWN}.no_filter", {})}},
-        f"'{OWN}.no_filter' does not take its settings: no_filter() takes 0 positional arguments but 1 was given.",
-    ),
-    (
-        {"plugins": {"x": (f"{OWN}.no_plugin", {})}},
-        f"'{OWN}.no_plugin' makes no plugin: what it makes cannot be called.",
-    ),
-    ({"severity": "high"}, "`severity` is a number, not 'high'."),
-    ({"severity": "nan"}, "`severity` is a number, not 'nan'."),
-    ({"severity": True}, "`severity` is a number, not True."),
-    ({"severity": 8}, "`severity` is a whole number from 0 to 7, not 8."),
-    ({"severity": 6.5}, "`severity` is a whole number from 0 to 7, not 6.5."),
-    ({"timer_digits": 4}, "`timer_digits` is a whole number from 0 to 3, not 4."),
-    ({"report_seconds": float("inf")}, "`report_seconds` is a number, not inf."),
-    ({"report_seconds": 10**400}, "`report_seconds` is a number, not 1000"),
-    ({"disabled_timers": 5}, "`disabled_timers` is a list of names, not 5."),
-    ({"global_disabled_decorators": 5}, "`disabled_decorators` is a list of names, not 5."),
-    ({"sender_class": "..x"}, "There is no '..x': "),
-    (5, "A configuration is a table of settings, not 5."),  # type: ignore[list-item]
-    ({"sender_address": "nonsense://x"}, "'nonsense://x' is of no known kind: "),
-]
-
-
 def test_configuration_may_hold_what_cannot_be_copied() -> None:
     """A stream, and a sender for a queue."""
     stream = io.TextIOWrapper(io.BytesIO())
@@ -401,63 +348,6 @@ def test_plugins_that_clash_leave_the_client_as_it_was() -> None:
     assert client.dummy()[1] == {"port": 8080}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("config", "message"), WRONG, ids=range(len(WRONG)))
-def test_wrong_configuration_is_told_in_one_sentence(config: dict[str, object], message: str) -> None:
-    """And leaves the client as it was."""
-    client = MetlogClient(DebugCaptureSender(), "old")
-    with pytest.raises(ConfigError) as error:
-        client_from_dict_config(config, client)
-    assert str(error.value).startswith(message)
-    assert str(error.value).count(". ") <= 1
-    assert (client.logger, client.is_active) == ("old", True)
-
-
-@pytest.mark.parametrize("name", ["ZmqPubSender", "ZmqHandshakePubSender"])
-def test_senders_over_zeromq_say_what_to_use(name: str) -> None:
-    """The configuration is read, and is to be changed."""
-    with pytest.raises(ConfigError, match="use UnixDatagramSender"):
-        client_from_dict_config({"sender": {"class": f"metlog.senders.zmq.{name}", "bindstrs": "tcp://localhost:1"}})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[other]", "There is no section [metlog]."),
-        ("logger = x", "The configuration cannot be read: File contains no section headers."),
-        ("[metlog]\n[metlog_filter_x]\nseverity = 4", "The section [metlog_filter_x] names no provider."),
-    ],
-)
-def test_wrong_ini_is_told(text: str, message: str) -> None:
-    """With its section."""
-    with pytest.raises(ConfigError) as error:
-        client_from_text_config(text, "metlog")
-    assert str(error.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("metlog = 5", "There is no table [metlog]."),
-        ("[metlog", "The configuration is not TOML: "),
-        ("[metlog]\nsendr = 5", "`sendr` is no setting of a client. Did you mean `sender`?"),
-        ("[metlog]\nxyz = 5", "`xyz` is no setting of a client."),
-    ],
-)
-def test_wrong_toml_is_told(text: str, message: str) -> None:
-    """A key that there is not is a mistake here; in the old forms it may be somebody else's."""
-    with pytest.raises(ConfigError) as error:
-        client_from_toml(text)
-    assert str(error.value).startswith(message)
-    client_from_dict_config({"xyz": 5})
-
-
-def test_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """As what is wrong in it."""
-    with pytest.raises(ConfigError) as error:
-        client_from_toml(tmp_path / "missing")
-    assert str(error.value) == f"{tmp_path}/missing cannot be read: No such file or directory."
-
-
 def test_names_are_resolved() -> None:
     """With a dot or a colon."""
     assert resolve_name(f"{OWN}:own_filter") is own_filter
@@ -466,75 +356,3 @@ def test_names_are_resolved() -> None:
     for name in ("", "metlog.nowhere.Thing", "Thing"):
         with pytest.raises(ConfigError):
             resolve_name(name)
-
-
-# The holder
-
-
-def test_client_of_a_name_is_always_the_same() -> None:
-    """The first one is the default."""
-    client = get_client("shop")
-    assert get_client("shop") is client
-    assert (client.logger, client.is_active) == ("shop", False)
-    get_client("till")
-    assert CLIENT_HOLDER.default_client is client
-    CLIENT_HOLDER.set_default_client_name("till")
-    assert CLIENT_HOLDER.default_client is get_client("till")
-
-
-def test_client_is_configured_under_its_name() -> None:
-    """Another logger is a mistake."""
-    client = get_client("shop", {"sender_class": "capture", "severity": 2})
-    assert (client.logger, client.severity, client.is_active) == ("shop", 2, True)
-    assert get_client("shop", {"logger": "shop"}) is client
-    with pytest.raises(ValueError, match="has its name as its logger"):
-        get_client("shop", {"logger": "till"})
-
-
-def test_client_made_elsewhere_is_kept() -> None:
-    """And forgotten, also as the default."""
-    client = MetlogClient(None, "own")
-    CLIENT_HOLDER.set_client("own", client)
-    assert get_client("own") is client
-    defaults = [CLIENT_HOLDER.default_client]
-    CLIENT_HOLDER.delete_client("own")
-    CLIENT_HOLDER.delete_client("own")
-    assert [*defaults, CLIENT_HOLDER.default_client] == [client, None]
-    assert get_client("own") is not client
-
-
-def test_holder_works_in_a_process_that_was_forked() -> None:
-    """Even if another thread was about to make a client."""
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with CLIENT_HOLDER.lock:
-            held.set()
-            done.wait()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait()
-
-    def get() -> int:
-        signal.alarm(20)  # it ends if it hangs
-        return int(get_client("shop").logger == "shop")
-
-    assert run_forked(get) == 1
-    done.set()
-    thread.join()
-
-
-def test_configuration_of_logging_makes_handlers() -> None:
-    """The class by its dotted name, and the client by its own."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "handlers": {"metlog": {"class": "pipeline.metlog.logging.MetlogHandler", "metlog_client": "shop"}},
-            "loggers": {"tests.metlog.configured": {"handlers": ["metlog"], "propagate": False}},
-        }
-    )
-    client = get_client("shop", {"sender_class": "capture"})
-    logging.getLogger("tests.metlog.configured").error("hello")
-    assert read_messages(client)[0]["payload"] == "hello"
