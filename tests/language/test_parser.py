@@ -1,150 +1,28 @@
-"""What can be written, and which nodes it becomes."""
+"""Which nodes statements and expressions become, and where in the text each stands."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import example, given
 
 from pipeline.language.automaton import KEYWORDS
 from pipeline.language.builtins import BUILTINS
-from pipeline.language.diagnostics import Diagnostic, ProgramError
 from pipeline.language.nodes import (
     Assignment,
-    Begin,
     Binary,
-    Block,
     Call,
-    Capture,
     Conditional,
     ConstDeclaration,
-    Decode,
-    DecoratorDefinition,
     DecoratorUse,
     Delete,
     ExemplarStatement,
-    Expression,
     ExpressionStatement,
-    FloatLiteral,
-    Index,
-    IntLiteral,
-    LogFilter,
     MetricDeclaration,
     Name,
-    Next,
-    PatternLiteral,
-    Postfix,
-    Statement,
-    Stop,
-    StringLiteral,
-    Unary,
 )
-from pipeline.language.parser import check_depth, parse, walk_with_depth
-from pipeline.language.source import SourceFile, Span
-from pipeline.language.tables import load_tables
+from pipeline.language.parser import parse
+from pipeline.language.source import SourceFile
 from pipeline.language.traversal import walk
-from tests.generators.program_texts import SAMPLE, program_texts
-
-
-def parse_text(text: str) -> Block:
-    return parse(SourceFile("a.mtail", text))
-
-
-def show_program(text: str) -> list[str]:
-    return [show_statement(statement) for statement in parse_text(text).statements]
-
-
-def show_statement(statement: Statement) -> str:
-    """Return the statement with parentheses around every operation, on one line."""
-    match statement:
-        case ExpressionStatement(expression=expression):
-            return show(expression)
-        case Assignment(operator=operator, target=target, value=value):
-            return f"{show(target)} {operator} {show(value)}"
-        case ExemplarStatement(change=change, labels=labels):
-            shown = ", ".join(f"{label.name}={show(label.value)}" for label in labels)
-            return f"{show_statement(change)} exemplar {shown}"
-        case Conditional(condition=condition, block=block, else_block=else_block):
-            opening = "otherwise" if condition is None else show(condition)
-            return f"{opening} {show_block(block)}" + (f" else {show_block(else_block)}" if else_block else "")
-        case MetricDeclaration():
-            return show_metric(statement)
-        case ConstDeclaration(name=name, pattern=pattern):
-            return f"const {name} {show(pattern)}"
-        case DecoratorDefinition(name=name, block=block):
-            return f"def {name} {show_block(block)}"
-        case DecoratorUse(name=name, block=block):
-            return f"@{name} {show_block(block)}"
-        case Delete(target=target, after_nanoseconds=after):
-            return f"del {show(target)}" + (f" after {after}" if after is not None else "")
-        case Begin(block=block):
-            return f"begin {show_block(block)}"
-        case LogFilter(names=names):
-            return f"log_filter {', '.join(names)}"
-        case Next() | Stop():
-            return type(statement).__name__.lower()
-        case Block():
-            return show_block(statement)
-
-
-def show_block(block: Block) -> str:
-    return "{" + "; ".join(show_statement(statement) for statement in block.statements) + "}"
-
-
-def show_metric(metric: MetricDeclaration) -> str:
-    parts = ["hidden"] if metric.hidden else []
-    parts += [metric.kind, metric.name]
-    if metric.labels:
-        parts += ["by", ", ".join(label.name for label in metric.labels)]
-    if metric.exported is not None:
-        parts += ["as", metric.exported]
-    if metric.buckets is not None:
-        parts += ["buckets", ", ".join(repr(bound) for bound in metric.buckets)]
-    if metric.limit:
-        parts += ["limit", str(metric.limit)]
-    if metric.help is not None:
-        parts += ["help", show(metric.help)]
-    if metric.unit is not None:
-        parts += ["unit", show(metric.unit)]
-    return " ".join(parts)
-
-
-def show(expression: Expression) -> str:
-    match expression:
-        case IntLiteral(value=value) | FloatLiteral(value=value):
-            return repr(value)
-        case StringLiteral(value=text):
-            return f'"{text}"'
-        case PatternLiteral(text=text):
-            return f"/{text}/"
-        case Name(name=name):
-            return name
-        case Capture(name=name):
-            return f"${name}"
-        case Index(target=target, keys=keys):
-            return f"{target.name}[{', '.join(map(show, keys))}]"
-        case Call(name=name, arguments=arguments):
-            return f"{name}({', '.join(map(show, arguments))})"
-        case Unary(operator=operator, operand=operand):
-            return f"({operator}{show(operand)})"
-        case Binary(operator=operator, left=left, right=right):
-            return f"({show(left)} {operator} {show(right)})"
-        case Postfix(operator=operator, operand=operand):
-            return f"({show(operand)}{operator})"
-        case Decode():
-            return show_decode(expression)
-
-
-def show_decode(decode: Decode) -> str:
-    parts = ["decode", decode.decoder]
-    if decode.delimiter is not None:
-        parts.append(show(decode.delimiter))
-    if decode.columns:
-        parts += ["by", ", ".join(column.name for column in decode.columns)]
-    if decode.subject is not None:
-        parts += ["from", show(decode.subject)]
-    return f"({' '.join(parts)})"
+from tests.language.shown_programs import is_valid, parse_text, show, show_program
 
 
 def show_condition(text: str) -> str:
@@ -160,114 +38,6 @@ def show_value(text: str) -> str:
     assignment = parse_text(f"g = {text}\n").statements[-1]
     assert isinstance(assignment, Assignment)
     return show(assignment.value)
-
-
-def is_valid(text: str) -> bool:
-    try:
-        parse_text(text)
-    except ProgramError:
-        return False
-    return True
-
-
-def nesting_depth(program: Block) -> int:
-    """Return the depth of the node that is nested most deeply."""
-    return max(depth for _, depth in walk_with_depth(program))
-
-
-# Newlines and comments --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "\n\n",
-        "# nothing",
-        "# nothing\n",
-        "counter a counter b /x/ { stop }",
-        "counter c counter d by k\n/x/ { stop } /y/ { del d[1] } /z/ { c++\n}\n",
-        "c++",
-        "c++ # note",
-        "c++ # note\n",
-        "c++ # note\n\n",
-        "c++ # note\n# another\nc++\n",
-        "c++ # note\n  # another\n\n  c++\n",
-        "/x/ {\n  c++ # note\n}\n",
-        "/x/ {\n  c++ # note\n\n}\n",
-        "/x/ {\n  c++ # note\n  /y/ {\n  }\n}\n",
-        "/x/ # note\n{\n}\n",
-        "/x/ # note\n&& /y/ {\n}\n",
-        "/x/ { # note\n}\n",
-        "/x/ {\n} # note\nelse # note\n{\n}\n",
-        "def d # note\n{\n}\n@d # note\n{\n}\n",
-        "otherwise # note\n{\n}\nbegin # note\n{\n}\n",
-        'counter c by a, # first\n  b # then\n  as # note\n  "d" # note\n  limit # note\n  5\n',
-        "hidden # note\n counter # note\n c\n",
-        'c["1", # one\n  "2"]++\n',
-        "c[ # note\n 1 # note\n ] # note\n [2]++\n",
-        'g = len( # note\n "x" # note\n )\n',
-        "g = 1 +\n  2\n",
-        "g =\n  1\n",
-        "g = 1 + # note\n  2\n",
-        "g = 1 + # note\n\n  2\n",
-        "g = 1 + # note\n  # another\n  2\n",
-        "g = 1 +\n  # note\n  2\n",
-        "g = ( # note\n 1 # note\n + 2 )\n",
-        "g = 1 # note\n - 2\n",
-        "$1 =~\n/x/ {\n}\n",
-        "/x/ &&\n$1 == 2 ||\n$1 < 3 {\n}\n",
-        "const X\n/x/ +\n/y/\n",
-        "const X # note\n/x/ # note\n+ # note\n/y/\n",
-        "del c[1] # note\nafter # note\n1h\n",
-        'log_filter # note\n"a", # note\n"b"\n',
-        "c++\r\n/x/ {\r\n  c++\r\n}\r\n",
-        '/x/ {\n  5\n  "x"\n  $1\n  foo\n  len("x")\n  (a + 1)\n  -5\n}\n',
-        "a # note\n-1\n",
-        "a\u00a0=\u30001\u2028\n",
-    ],
-)
-def test_text_is_valid(text: str) -> None:
-    """Newlines and comments may stand where the specification allows them (section 3.3)."""
-    assert is_valid(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "/x/ { c++ }",
-        "g = 1 +\n\n  2\n",
-        "g = 1 +\n  # note\n\n  2\n",
-        "g =\n\n1\n",
-        "/x/\n{\n}\n",
-        "/x/ {\n}\nelse {\n}\n",
-        "g = 1\n+ 2\n",
-        "g = (1\n)\n",
-        "c[1\n]++\n",
-        "c[1,\n2]++\n",
-        "counter c by a,\nb\n",
-        "counter\nc\n",
-        "g = $1 -1\n",
-        "g = 5-1\n",
-        "a b\n",
-        "g = a # note\n b\n c d\n",
-    ],
-)
-def test_text_is_invalid(text: str) -> None:
-    """Newlines end statements, and may not stand elsewhere."""
-    assert not is_valid(text)
-
-
-def test_comment_ends_a_statement_if_the_next_line_begins_one() -> None:
-    """Its newline counts where one is needed, and nowhere else (section 3.3)."""
-    assert show_program("g = a # note\n/x/ {\n}\n") == ["g = a", "/x/ {}"]
-    assert show_program("g = a # note\n+ b\n") == ["g = (a + b)"]
-    assert show_program("g = a # note\nelsewhere++\n") == ["g = a", "(elsewhere++)"]
-
-
-def test_number_sign_in_a_pattern_or_string_is_no_comment() -> None:
-    """Neither is a space at the beginning of a pattern left out."""
-    assert show_program('/ # x/ {\n}\nt = " # x"\n') == ["/ # x/ {}", 't = " # x"']
 
 
 # Statements -----------------------------------------------------------------------------------------
@@ -573,107 +343,3 @@ def test_smaller_spans_of_a_declaration() -> None:
         *(use.name_span, statement.expression.name_span),
     )
     assert [text[span.start : span.end] for span in parts if span] == ["buckets 1, 2", "X", "+", "@d", "len"]
-
-
-# Nesting --------------------------------------------------------------------------------------------
-
-
-def test_nesting_is_counted_like_upstream() -> None:
-    """The calibration of section 13: these are the deepest that 100 allows."""
-    assert nesting_depth(parse_text("/x/ {\ng = " + " + ".join(["$1"] * 96) + "\n}\n")) == 100
-    assert nesting_depth(parse_text("1 == 1 {\n" * 48 + "g = 1\n" + "}\n" * 48)) == 100
-
-
-def test_arguments_and_indexes_count_as_levels() -> None:
-    """A list of arguments is one, and so is what upstream wraps around a name."""
-    assert nesting_depth(parse_text("")) == 1
-    assert nesting_depth(parse_text("5\n")) == 3
-    assert nesting_depth(parse_text("a\n")) == 4
-    assert nesting_depth(parse_text("a[5]\n")) == 5
-    assert nesting_depth(parse_text("a[b]\n")) == 6
-    assert nesting_depth(parse_text("len(5)\n")) == 5
-    assert nesting_depth(parse_text("/x/ {\n}\n")) == 4
-
-
-def test_nesting_over_the_limit_is_an_error() -> None:
-    """It is told at the first place that is too deep."""
-    source = SourceFile("a.mtail", "g = 1 + (2 + $1)\n")
-    program = parse(source)
-    check_depth(program, source, 5)
-    with pytest.raises(ProgramError) as caught:
-        check_depth(program, source, 4)
-    assert str(caught.value) == (
-        "a.mtail:1:10: error: nesting is deeper than 4 levels\n"
-        " 1 | g = 1 + (2 + $1)\n"
-        "   |          ^\n"
-        "   = help: take it apart, or raise the limit with `--max_recursion_depth`"
-    )
-
-
-DEEP = 10_000
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "text",
-    [
-        "g = " + "(1 + " * DEEP + "1" + ")" * DEEP + "\n",
-        "g = 1" + " + 1" * DEEP + "\n",
-        "g = " + "~" * 10 * DEEP + "1\n",
-        "g" + "[a" * DEEP + "]" * DEEP + "++\n",
-        "g = " + "len(" * DEEP + "1" + ")" * DEEP + "\n",
-        "/x/ {\n" * DEEP + "}\n" * DEEP,
-    ],
-    ids=["parentheses", "sum", "complement", "indexes", "calls", "blocks"],
-)
-def test_any_depth_is_a_clean_error(text: str) -> None:
-    """Nothing before the check of the depth recurses."""
-    source = SourceFile("a.mtail", text)
-    program = parse(source)
-    with pytest.raises(ProgramError, match="nesting is deeper than 100 levels"):
-        check_depth(program, source, 100)
-
-
-@pytest.mark.parametrize("text", ["g = " + "(" * 5000, "/x/ {\n" * 5000, "g = " + "(1 + " * 5000 + "2 3"])
-def test_deep_text_with_an_error_is_a_clean_error(text: str) -> None:
-    """The explanation of a syntax error does not recurse either."""
-    assert not is_valid(text)
-
-
-# Any text -------------------------------------------------------------------------------------------
-
-
-def test_sample_is_valid() -> None:
-    """So that what is made of it is almost valid."""
-    assert len(parse_text(SAMPLE).statements) == 11
-
-
-@given(program_texts())
-@example("a = /\\\n")
-@example("x /")
-@example("/")
-@example('"')
-@example("\\")
-@example("counter c by a,\n")
-@example("by")
-def test_any_text_gives_nodes_or_diagnostics(text: str) -> None:
-    """Never another exception, and never a diagnostic without a message or outside the text."""
-    source = SourceFile("a.mtail", text)
-    diagnostics: tuple[Diagnostic, ...] = ()
-    try:
-        program = parse(source)
-    except ProgramError as error:
-        diagnostics = error.diagnostics
-    else:
-        assert program.span == Span(0, len(text))
-        assert all(node.span.start <= node.span.end <= len(text) for node, _ in walk(program))
-        return
-    assert diagnostics
-    tables = load_tables()
-    terminals = {*tables.patterns, *tables.words.values()}
-    for diagnostic in diagnostics:
-        assert diagnostic.message
-        assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(text)
-        assert diagnostic.render().startswith("a.mtail:")
-        names = terminals.intersection(re.findall(r"[A-Z_]{2,}", diagnostic.message))
-        assert not {name for name in names if name not in text}
