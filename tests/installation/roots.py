@@ -1,4 +1,4 @@
-"""Trees that look like machines, and setup run on them."""
+"""Trees that look like machines, setup run on them, and the files that it writes there."""
 
 from __future__ import annotations
 
@@ -6,11 +6,31 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 
 COMMAND = "usr/bin/syslog-pipeline"
+SNIPPET = "etc/rsyslog.d/60-syslog-pipeline.conf"
+SETTINGS = "etc/syslog-pipeline/settings.toml"
+SERVICE = "etc/systemd/system/syslog-pipeline.service"
+MANIFEST = "etc/syslog-pipeline/setup.json"
+
+SHIPPED = {
+    SNIPPET: "rsyslog/pipe.conf",
+    SETTINGS: "systemd/settings.toml",
+    "etc/default/syslog-pipeline": "systemd/environment",
+    "etc/sysusers.d/syslog-pipeline.conf": "systemd/sysusers.conf",
+    "etc/tmpfiles.d/syslog-pipeline.conf": "systemd/tmpfiles.conf",
+    SERVICE: "systemd/syslog-pipeline.service",
+    "etc/systemd/system/syslog-pipeline.socket": "systemd/syslog-pipeline.socket",
+    "etc/systemd/system/syslog-pipeline-http.socket": "systemd/syslog-pipeline-http.socket",
+    "etc/systemd/system/syslog-pipeline-hold@.service": "systemd/syslog-pipeline-hold@.service",
+    "etc/nginx/conf.d/syslog-pipeline.conf": "nginx/basic-auth.conf",
+    "etc/nginx/snippets/syslog-pipeline.conf": "nginx/locations.conf",
+    "etc/syslog-pipeline/programs/doctor.mtail": "pipeline/programs/doctor.mtail",
+}
 
 RSYSLOG_CONF = 'module(load="imuxsock" SysSock.Use="off")\n$IncludeConfig /etc/rsyslog.d/*.conf\n'
 SYSLOG_NG_CONF = """@version: 3.38
@@ -39,6 +59,12 @@ def make_root(root: Path, *programs: str) -> Path:
     return root
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A machine with rsyslog and nginx."""
+    return make_root(tmp_path / "root", "rsyslog", "nginx")
+
+
 def write(path: Path, text: str) -> None:
     """Write a file, and make its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +89,12 @@ def read_tree(root: Path) -> dict[str, bytes | None]:
     return {
         str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in sorted(root.rglob("*"))
     }
+
+
+def read_written(root: Path, before: dict[str, bytes | None]) -> dict[str, bytes]:
+    """Return the files that were not there before, without the manifest."""
+    new = read_tree(root).items() - before.items()
+    return {path: content for path, content in new if content is not None and path != MANIFEST}
 
 
 def list_files(root: Path) -> Iterator[str]:
