@@ -29,6 +29,7 @@ WORDS = (
 
 LINES = (
     *(b"word %b" % word for word in WORDS),
+    rb'{"word": "line\nmade.up:9|c\nmade.up 9 1700000000\n\nPUTVAL \"made/up/gauge-y\" N:9"}',
     *(b"word plain", b"word plain"),
     b"pair one two",
     *(b"sum whole 1e6", b"sum parts 1.5", b"sum parts 0.25", b"sum none NaN", b"sum below -7", b"sum huge 1e300"),

@@ -5,6 +5,7 @@ One daemon counts lines; two Prometheus scrape it at the same time through a pro
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import tempfile
@@ -49,6 +50,10 @@ counter odd_traces_total by name
   odd_observed[$name] = float($value)
 }
 
+decode json && defined($name) && defined($value) {
+  odd_value[$name] = $value
+}
+
 /^trace (?P<name>\\S+) is (?P<trace>.+)$/ {
   odd_traces_total[$name]++ exemplar $trace
 }
@@ -67,6 +72,9 @@ ODD = {
     'quote " backslash \\': "0.5",
     "umlaut ü €": "1.25",
 }
+
+OF_LINES = 'of\nmade_up 9\r\n# TYPE made_up counter\nmade_up{a="\\n"} 9\n'
+"""A name of several lines."""
 
 SPREADS = {
     "zero": ["0", "-0.0", "1e-300"],
@@ -197,7 +205,8 @@ def site() -> Iterator[Site]:
         lines += [f"trace {name} is {trace}\n" for name, trace in ODD_TRACES.items()]
         lines += [f"spread {name} {value}\n" for name, values in SPREADS.items() for value in values]
         with (folder / "log.fifo").open("wb") as pipe:
-            pipe.write("".join(lines).encode() + b"odd invalid \xff is 7\n")
+            pipe.write("".join(lines).encode())
+            pipe.write(json.dumps({"name": OF_LINES, "value": 3.5}).encode() + b"\nodd invalid \xff is 7\n")
         wait_until(lambda: 'name="invalid' in fetch_metrics(folder / "metrics.sock"), "all lines are read")
         asked, port = stack.enter_context(run_proxy(folder / "metrics.sock"))
         monitors = []
@@ -230,7 +239,8 @@ def test_each_gets_what_it_prefers(site: Site) -> None:
 def test_numbers_are_the_same_in_either_form(site: Site) -> None:
     """Names, labels and values of all that is a number, whatever lines hold."""
     # Of what is not a number the text is compared. The texts have a zero without its sign.
-    expected = {(name,): repr(float(value)) for name, value in ODD.items()} | {("invalid \ufffd",): "7.0"}
+    expected = {(name,): repr(float(value)) for name, value in ODD.items()}
+    expected |= {("invalid \ufffd",): "7.0", (OF_LINES,): "3.5"}
     for scraped, zero in ((site.native, "-0.0"), (site.plain, "0.0")):
         found = {name: repr(value) for name, value in read_values(scraped, "odd_value", "name").items()}
         assert found == expected | {("zero",): zero}

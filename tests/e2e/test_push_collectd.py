@@ -41,6 +41,7 @@ WORDS = {
     '" N:9_PUTVAL "made_up_gauge_x" N:9': "1",
     "%s %d %%": "1",
     "": "1",
+    'line_made.up:9|c_made.up 9 1700000000__PUTVAL "made_up_gauge_y" N:9': "1",
     "N:U:9": "1",
 }
 

@@ -37,6 +37,7 @@ WORDS = {
     '"_N:9_PUTVAL_"made_up_gauge-x"_N:9': 1.0,
     "%s_%d_%%": 1.0,
     "": 1.0,
+    'line_made_up:9|c_made_up_9_1700000000__PUTVAL_"made_up_gauge-y"_N:9': 1.0,
     "N:U:9": 1.0,
 }
 

@@ -38,6 +38,7 @@ WORDS = {
     '"_N_9_PUTVAL_"made/up/gauge-x"_N_9': 1.0,
     "%s_%d_%%": 1.0,
     "": 1.0,
+    'line_made_up_9_c_made_up_9_1700000000__PUTVAL_"made/up/gauge-y"_N_9': 1.0,
     "N_U_9": 1.0,
 }
 
