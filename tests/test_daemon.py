@@ -1,9 +1,8 @@
-"""The daemon from start to stop, on a real named pipe and real unix sockets."""
+"""The daemon from start to stop, on a real named pipe and real unix sockets, and to the next run."""
 
 from __future__ import annotations
 
 import gc
-import html
 import logging
 import os
 import re
@@ -13,111 +12,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from pipeline.batch import Batch
-from pipeline.daemon import MAX_SWEEP_SECONDS, MIN_SWEEP_SECONDS, NANOSECONDS, Daemon, find_sweep_pause, run_daemon
+from pipeline.daemon import Daemon, run_daemon
 from pipeline.errors import SettingError
-from pipeline.metrics.metric import SWEEP_STEP
-from pipeline.settings import (
-    DaemonSettings,
-    FormatSettings,
-    LanguageSettings,
-    ProgramSettings,
-    ReadFrom,
-    ServerSettings,
-    SourceSettings,
-    StateSettings,
-    StoreSettings,
-)
+from pipeline.settings import DaemonSettings, ReadFrom, ServerSettings, SourceSettings, StateSettings
 from pipeline.sources.fifo import FifoSource
 from pipeline.state_file import hold_state
 from tests.e2e.daemons import DEADLINE_SECONDS
-from tests.readiness import wait_obeying
+from tests.running_daemon import read_page, running, scrape, send, settings, signal_handlers
 
-PROGRAM = """counter lines_total
-counter words_total by word
-lines_total++
-/^word (?P<word>.*)/ {
-  words_total[$word]++
-}
-/^forget (?P<word>.*)/ {
-  del words_total[$word]
-}
-/^(?P<word>.*) for a moment$/ {
-  words_total[$word]++
-  del words_total[$word] after 1ms
-}
-/^date (?P<date>.*)/ {
-  strptime($date, "2006")
-}
-"""
-
-
-@pytest.fixture(autouse=True)
-def signal_handlers() -> Iterator[None]:
-    """Put the handlers back that a stop gives up."""
-    before = {
-        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-    }
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> DaemonSettings:
-    """One program, a pipe, a socket of each kind, and the server."""
-    (tmp_path / "progs").mkdir()
-    (tmp_path / "progs" / "p.mtail").write_text(PROGRAM)
-    return DaemonSettings(
-        programs=ProgramSettings(progs=tmp_path / "progs", language=LanguageSettings()),
-        sources=SourceSettings(
-            logs=(f"{tmp_path}/log.fifo", f"unix://{tmp_path}/stream", f"unixgram://{tmp_path}/datagram")
-        ),
-        store=StoreSettings(),
-        formats=FormatSettings(emit_prog_label=False),
-        server=ServerSettings(unix_socket=tmp_path / "http"),
-    )
-
-
-@asynccontextmanager
-async def running(settings: DaemonSettings) -> AsyncIterator[httpx.AsyncClient]:
-    """Run the daemon, give a client for its server, and stop the daemon by a signal."""
-    with ExitStack() as stack:
-        daemon = Daemon(settings)
-        daemon.prepare(stack)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
-            await wait_obeying()
-            transport = httpx.AsyncHTTPTransport(uds=str(settings.server.unix_socket))
-            async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-                yield client
-            if not daemon.stopping.cancel_called:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def scrape(client: httpx.AsyncClient) -> dict[str, float]:
-    """Return the value of each series, by name and labels."""
-    await wait_all_tasks_blocked()
-    page = (await client.get("/metrics")).raise_for_status().text
-    rows = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, _, value in rows}
-
-
-def send(kind: socket.SocketKind, path: Path, data: bytes) -> None:
-    """Send to a unix socket, and hang up."""
-    with socket.socket(socket.AF_UNIX, kind) as sock:
-        sock.connect(str(path))
-        sock.send(data)
+__all__ = ["settings", "signal_handlers"]
 
 
 async def test_lines_from_every_source_are_counted(settings: DaemonSettings, tmp_path: Path) -> None:
@@ -157,115 +69,6 @@ async def test_what_was_written_before_the_signal_is_counted(settings: DaemonSet
     assert daemon.telemetry.lines == 4
 
 
-async def test_expired_series_is_not_served(settings: DaemonSettings, tmp_path: Path) -> None:
-    """A scrape sweeps, so expiry acts on time."""
-    async with running(settings) as client:
-        (tmp_path / "log.fifo").write_text("x for a moment\nword y\n")
-        await wait_all_tasks_blocked()
-        await trio.sleep(0.002)
-        assert [name for name in await scrape(client) if name.startswith("words_total")] == ['words_total{word="y"}']
-
-
-async def test_series_whose_lifetime_is_over_is_not_served(settings: DaemonSettings, tmp_path: Path) -> None:
-    """A scrape counts what it did not find any more."""
-    store = StoreSettings(expire=(("words_*", 0.001), ("*", 3600.0)))
-    async with running(replace(settings, store=store)) as client:
-        (tmp_path / "log.fifo").write_text("word x\nword y\n")
-        await wait_all_tasks_blocked()
-        await trio.sleep(0.002)
-        lines = await scrape(client)
-        assert [name for name in lines if name.startswith("words_total")] == []
-        assert lines["lines_total"] == 2
-        assert lines['syslog_pipeline_series_expired_total{metric="words_total",prog="p.mtail"}'] == 2
-
-
-async def test_lifetime_of_no_metric_is_told_at_the_start_and_at_a_reload(
-    settings: DaemonSettings, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Once each time: a program that is not there yet may have it."""
-    store = StoreSettings(expire=(("words_*", 60.0), ("word_total", 60.0), ("x_*", 60.0)))
-    told = [
-        f"--expire does nothing for {name}: no program has a metric of that name that has labels. {suggestion}"
-        "Programs are looked at again at a reload."
-        for name, suggestion in (("word_total", "Did you mean words_total? "), ("x_*", ""))
-    ]
-    with ExitStack() as stack:
-        daemon = Daemon(replace(settings, store=store))
-        daemon.prepare(stack)
-        assert [record.getMessage() for record in caplog.records if "--expire" in record.getMessage()] == told
-        await daemon.reload()
-    assert [record.getMessage() for record in caplog.records if "--expire" in record.getMessage()] == [*told, *told]
-
-
-async def test_expired_series_stays_where_sweeping_is_off(settings: DaemonSettings, tmp_path: Path) -> None:
-    """As with mtail."""
-    store = StoreSettings(expired_metrics_gc_interval_seconds=0.0)
-    async with running(replace(settings, store=store)) as client:
-        (tmp_path / "log.fifo").write_text("x for a moment\n")
-        await wait_all_tasks_blocked()
-        await trio.sleep(0.002)
-        assert 'words_total{word="x"}' in await scrape(client)
-
-
-async def test_sweep_frees_what_nobody_scrapes(
-    settings: DaemonSettings, tmp_path: Path, autojump_clock: trio.testing.MockClock
-) -> None:
-    """A minute later at most."""
-    with ExitStack() as stack:
-        daemon = Daemon(settings)
-        daemon.prepare(stack)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
-            await wait_all_tasks_blocked()
-            (tmp_path / "log.fifo").write_text("x for a moment\n")
-            await trio.sleep(2 * MAX_SWEEP_SECONDS)
-            assert [len(metric.data) for metric in daemon.store if metric.name == "words_total"] == [0]
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def test_sweep_of_many_series_is_divided_and_does_not_pause(settings: DaemonSettings) -> None:
-    """Everything else gets its turn in between, and memory is free as soon as that can be."""
-    with ExitStack() as stack:
-        daemon = Daemon(settings)
-        daemon.prepare(stack)
-        (metric,) = (one for one in daemon.store if one.name == "words_total")
-        for number in range(3 * SWEEP_STEP):
-            metric.new((b"%d" % number,), 1)
-            metric.expire_after((b"%d" % number,), 1)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
-            sizes = set()
-            while metric.data:
-                sizes.add(len(metric.data))
-                await trio.lowlevel.checkpoint()
-            assert sizes & {SWEEP_STEP, 2 * SWEEP_STEP}  # of two steps between two looks one may be missed
-            await wait_all_tasks_blocked()
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-@pytest.mark.parametrize(
-    ("next_expiry", "interval", "pause"),
-    [
-        (None, 3600.0, MAX_SWEEP_SECONDS),
-        (None, 10.0, 10.0),
-        (5 * NANOSECONDS, 3600.0, 5.0),
-        (-5 * NANOSECONDS, 3600.0, MIN_SWEEP_SECONDS),
-        (1, 0.5, 0.5),
-        (999 * NANOSECONDS, 3600.0, MAX_SWEEP_SECONDS),
-    ],
-)
-def test_next_sweep_is_when_something_expires(next_expiry: int | None, interval: float, pause: float) -> None:
-    """Not more than once a second, and not less often than was asked for."""
-    assert find_sweep_pause(next_expiry, 0, interval) == pause
-
-
-async def read_page(client: httpx.AsyncClient, path: str = "/") -> str:
-    """Return what a reader of a page sees, in one line."""
-    await wait_all_tasks_blocked()
-    text = (await client.get(path)).raise_for_status().text.partition("<body>")[2]
-    return " ".join(html.unescape(re.sub("<[^>]*>", " ", text)).split())
-
-
 @pytest.fixture
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the clock on the wall: however busy the machine is, no second passes until a page is made."""
@@ -298,17 +101,6 @@ async def test_page_of_a_program_shows_what_it_counts(
         assert (await client.get("/program/x.mtail")).status_code == 404
     assert 'words_total word="b" 2 just now word="a" 1 just now' in text
     assert "words_total counter word line 2 2 100,000 by --max_series_per_metric" in text
-
-
-async def test_status_page_of_a_reload_that_finds_nothing_says_so(settings: DaemonSettings, tmp_path: Path) -> None:
-    """The programs run on."""
-    async with running(settings) as client:
-        (tmp_path / "progs" / "p.mtail").unlink()
-        (tmp_path / "progs").rmdir()
-        os.kill(os.getpid(), signal.SIGHUP)
-        page = await read_page(client)
-    assert "The last reload did nothing The programs in " in page
-    assert "p.mtail ✓ running" in page
 
 
 async def test_status_page_shows_what_came_from_each_source(settings: DaemonSettings, tmp_path: Path) -> None:
@@ -348,42 +140,6 @@ async def test_warnings_about_programs_are_logged(
     with ExitStack() as stack:
         Daemon(settings).prepare(stack)
     assert caplog.messages[0].startswith("p.mtail:2:")
-
-
-async def test_reload_takes_up_changes_and_keeps_values(
-    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """New and changed programs are loaded, one that is gone gets no more lines, a broken one keeps its old self."""
-    progs = tmp_path / "progs"
-    (progs / "gone.mtail").write_text("counter gone_total\ngone_total++\n")
-    (progs / "kept.mtail").write_text("counter kept_total\nkept_total++\n")
-    caplog.set_level(logging.INFO, "pipeline.daemon")
-    async with running(settings) as client:
-        (tmp_path / "log.fifo").write_text("word a\n")
-        await wait_all_tasks_blocked()
-        (progs / "p.mtail").write_text("# changed\n" + PROGRAM)
-        (progs / "new.mtail").write_text("counter new_total\nnew_total++\n")
-        (progs / "kept.mtail").write_text("counter x /\n")
-        (progs / "gone.mtail").unlink()
-        caplog.clear()
-        os.kill(os.getpid(), signal.SIGHUP)
-        await wait_all_tasks_blocked()
-        messages = [message.partition("\n")[0] for message in caplog.messages]
-        (tmp_path / "log.fifo").write_text("word a\n")
-        values = await scrape(client)
-        page = await read_page(client)
-    assert messages == [
-        "Program kept.mtail is not loaded. Its old self runs on.",
-        "Program new.mtail is loaded.",
-        "Program p.mtail is loaded.",
-        "Program gone.mtail is unloaded, with its metrics: its file is gone.",
-        "Reload: 2 loaded, 0 unchanged, 1 failed (kept), 1 removed.",
-    ]
-    assert [values.get(name) for name in ("lines_total", "gone_total", "kept_total", "new_total")] == [2, None, 2, 1]
-    assert values['syslog_pipeline_reloads_total{outcome="failure"}'] == 1
-    assert values["syslog_pipeline_config_last_reload_successful"] == 0
-    assert "kept.mtail ✗ running, the last change does not load" in page
-    assert "gone.mtail – unloaded, its file is gone" in page
 
 
 async def test_program_sees_what_it_is_bound_to(
@@ -439,57 +195,6 @@ def test_connections_beyond_the_descriptors_are_told(
     assert [message.partition(" that ")[0] for message in caplog.messages] == [
         f"--max_connections={number} is more than the {number} descriptors allow"
     ]
-
-
-async def test_reload_of_a_folder_that_is_gone_changes_nothing(
-    settings: DaemonSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It may be back soon."""
-    async with running(settings) as client:
-        (tmp_path / "progs").rename(tmp_path / "other")
-        os.kill(os.getpid(), signal.SIGHUP)
-        await wait_all_tasks_blocked()
-        (tmp_path / "log.fifo").write_text("word a\n")
-        assert (await scrape(client))["lines_total"] == 1
-    assert caplog.messages == [
-        f"The programs in {tmp_path}/progs cannot be read: no such file or directory. All programs run on as they were."
-    ]
-
-
-async def test_reload_that_succeeds_is_a_metric(settings: DaemonSettings, tmp_path: Path) -> None:
-    """The start is no reload, but a success like one."""
-    async with running(settings) as client:
-        before = await scrape(client)
-        os.kill(os.getpid(), signal.SIGHUP)
-        after = await scrape(client)
-    name = "syslog_pipeline_config_last_reload_success_timestamp_seconds"
-    assert 0 < before[name] < after[name]
-    for values, reloads in ((before, 0), (after, 1)):
-        assert values['syslog_pipeline_reloads_total{outcome="success"}'] == reloads
-        assert values['syslog_pipeline_reloads_total{outcome="failure"}'] == 0
-        assert values["syslog_pipeline_config_last_reload_successful"] == 1
-
-
-async def test_reload_that_is_wanted_during_a_reload_follows(settings: DaemonSettings, tmp_path: Path) -> None:
-    """What was not there yet when the first one looked is taken up by the second."""
-    progs = tmp_path / "progs"
-    (progs / "q.mtail").write_text("counter q_total\nq_total++\n")
-    with ExitStack() as stack:
-        daemon = Daemon(settings)
-        daemon.prepare(stack)
-        wanted = daemon.reload_wanted
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
-            await wait_all_tasks_blocked()
-            os.kill(os.getpid(), signal.SIGHUP)
-            while daemon.reload_wanted is wanted:
-                await trio.lowlevel.checkpoint()
-            (progs / "new.mtail").write_text("counter new_total\nnew_total++\n")
-            os.kill(os.getpid(), signal.SIGHUP)
-            await wait_all_tasks_blocked()
-            assert daemon.telemetry.reloads.succeeded == 2
-            assert set(daemon.loader.running) == {"new.mtail", "p.mtail", "q.mtail"}
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def test_state_goes_over_to_the_next_run(

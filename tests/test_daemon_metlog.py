@@ -33,7 +33,7 @@ from pipeline.settings import (
     StateSettings,
     StoreSettings,
 )
-from tests.test_daemon import running, signal_handlers
+from tests.running_daemon import running, signal_handlers
 
 __all__ = ["signal_handlers"]
 

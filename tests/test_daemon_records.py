@@ -19,8 +19,8 @@ from pipeline.settings import (
     SourceSettings,
     StoreSettings,
 )
+from tests.running_daemon import running, scrape, signal_handlers
 from tests.sources.collector import PATIENCE_SECONDS
-from tests.test_daemon import running, scrape, signal_handlers
 
 __all__ = ["signal_handlers"]
 
