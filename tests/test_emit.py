@@ -1,52 +1,25 @@
-"""Emit: messages and lines for a receiver, at a rate, and a status that says whether all were sent."""
+"""Emit: messages and lines for each kind of receiver, what it prints, and a status that says whether all were sent."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
 import sys
-import termios
-from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pipeline.emit_settings import EmitSettings
-from pipeline.emitting.emission import Clock, Emission
-from pipeline.emitting.outcome import Durations, Outcome
-from pipeline.emitting.templates import Make, list_contents, read_value
-from pipeline.metlog.senders import FileSender
-from tests.e2e.daemons import DEADLINE_SECONDS, ROOT, fetch_metrics, run_pipeline, wait_until
+from pipeline.emitting.templates import read_value
+from tests.e2e.daemons import ROOT, fetch_metrics, run_pipeline, wait_until
 from tests.e2e.pages import follow, open_shell, read_steps
+from tests.emitted import SUMMARY, folder
 from tests.metlog.senders.peers import receive_all
 from tests.ports import find_port
-from tests.test_cli import invoke, make_env, run, run_on_terminal
+from tests.test_cli import invoke, run, run_on_terminal
 
-SECOND = 1_000_000_000
-START = 1_772_690_828 * SECOND
-"""2026-03-05 06:07:08 UTC."""
-
-SUMMARY = re.compile(
-    r"(\d+) sent in [\d.]+ s(?:, \d+ per second)?; (\d+) dropped\.\n"
-    r"(?:Half of the sends took up to [\d.]+ µs, 99 of 100 up to [\d.]+ µs\.\n)?"
-)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+__all__ = ["folder"]
 
 
 def emit(*flags: str) -> list[bytes]:
@@ -158,109 +131,6 @@ def test_several_senders_share_the_work() -> None:
     assert sorted(lines) == sorted(b"line %d" % number for number in range(100))
 
 
-@dataclass
-class Time:
-    """A clock that is moved by those who sleep; `jumps` are how much longer some sleeps take than they should."""
-
-    now: int = 0
-    jumps: Iterator[int] = field(default_factory=lambda: iter(()))
-    slept: int = 0
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += 1
-        self.now += round(seconds * 1e9) + next(self.jumps, 0)
-
-    def make_clock(self) -> Clock:
-        return Clock(lambda: self.now, lambda: START + self.now, self.sleep)
-
-
-def emit_by(clock: Time, settings: EmitSettings, share: int = 0) -> tuple[list[tuple[int, int]], Outcome]:
-    """Return the numbers that a sender sent and when, by the clock, and how it went."""
-    sender = FileSender("out")
-    emission = Emission(settings, sender, 0, clock.make_clock())
-    outcome = emission.run(list_contents(settings, share, "host", 1), lambda _: None)
-    messages = [json.loads(line) for line in Path("out").read_bytes().splitlines()]
-    Path("out").unlink()
-    return [(message["fields"]["n"], read_fraction(message["timestamp"])) for message in messages], outcome
-
-
-def read_fraction(stamp: str) -> int:
-    """Return the microseconds of a time since the start."""
-    minute, second, fraction = int(stamp[14:16]), int(stamp[17:19]), int(stamp[20:26])
-    return ((minute - 7) * 60 + second - 8) * 1_000_000 + fraction
-
-
-def make_settings(**changes: object) -> EmitSettings:
-    values: dict[str, object] = {"to": "file://out", "field": (("n", "{n}"),), **changes}
-    return EmitSettings(**values)  # type: ignore[arg-type]
-
-
-def test_each_message_is_sent_when_it_is_due() -> None:
-    """Not sooner, and with no error that adds up."""
-    sent, outcome = emit_by(Time(), make_settings(rate=30, count=61))
-    assert sent == [(number, (number - 1) * 1_000_000 // 30) for number in range(1, 62)]
-    assert (outcome.taken, outcome.sent, outcome.elapsed) == (61, 61, 2 * SECOND)
-
-
-def test_what_was_late_is_made_up_for() -> None:
-    """A machine that is busy for 0.35 s has the messages of that time sent at once, and goes on at the rate."""
-    sent, _ = emit_by(Time(jumps=iter([350_000_000])), make_settings(rate=10, count=7))
-    assert sent == [(1, 0), (2, 450_000), (3, 450_000), (4, 450_000), (5, 450_000), (6, 500_000), (7, 600_000)]
-
-
-def test_time_ends_it() -> None:
-    """Those that are due before the end, and no others; it does not wait for the end itself."""
-    sent, outcome = emit_by(Time(), make_settings(rate=10, duration_seconds=1.0))
-    assert [number for number, _ in sent] == list(range(1, 11))
-    assert (outcome.is_complete, outcome.elapsed) == (True, 900_000_000)
-
-
-def test_senders_take_turns() -> None:
-    """All together keep the rate."""
-    settings = make_settings(rate=10, count=7, senders=3)
-    sent = [emit_by(Time(), settings, share)[0] for share in range(3)]
-    assert [[number for number, _ in each] for each in sent] == [[1, 4, 7], [2, 5], [3, 6]]
-    assert sorted(time for each in sent for _, time in each) == [number * 100_000 for number in range(7)]
-
-
-def test_rare_messages_are_waited_for_in_short_naps() -> None:
-    """So that a signal ends it soon, whatever the rate."""
-    clock = Time()
-    emit_by(clock, make_settings(rate=1, count=3))
-    assert clock.slept == 20
-
-
-def test_stop_behind_a_line_does_not_wait_for_the_next() -> None:
-    """A signal that comes before the next one is waited for would else be lost, and standard output may be gone."""
-    emission = Emission(make_settings(), FileSender("out"), 0, Time().make_clock())
-
-    def come_slowly() -> Iterator[tuple[int, Make]]:
-        yield 1, lambda _number, _now: b"line"
-        pytest.fail("the next line is waited for")
-
-    def stop(_done: int) -> None:
-        emission.stop()
-
-    emission.clock = replace(emission.clock, monotonic=iter(range(0, 10**12, 10**9)).__next__)
-    assert emission.run(come_slowly(), stop).sent == 1
-
-
-@given(st.lists(st.integers(0, 10**12), min_size=1))
-def test_quantiles_are_close(durations: list[int]) -> None:
-    """Within 4 %, of any number of durations, which take little room."""
-    kept = Durations()
-    for duration in durations:
-        kept.add(duration)
-    for share in (0.01, 0.5, 0.99, 1.0):
-        exact = sorted(durations)[max(0, -int(-share * len(durations) // 1) - 1)]
-        assert exact * 0.96 - 1 <= kept.find_quantile(share) <= exact
-    assert len(kept.counts) <= 64 * 40
-
-
-def test_nothing_has_no_quantile() -> None:
-    assert Durations().find_quantile(0.5) == 0
-
-
 @pytest.mark.parametrize("senders", [1, 2])
 def test_dropped_messages_are_told_and_fail(senders: int) -> None:
     """With why, by number."""
@@ -278,26 +148,6 @@ def test_dropped_messages_are_told_and_fail(senders: int) -> None:
     assert found
     assert found.groups() == (str(received), str(dropped))
     assert tail == f": no room ({dropped}). The last one: no room: The receiver's queue is full.\n"
-
-
-@pytest.mark.parametrize(
-    ("changes", "wanted"),
-    [
-        ({}, 1),
-        ({"count": 5}, 5),
-        ({"count": 0}, None),
-        ({"duration_seconds": 2.0}, None),
-        ({"duration_seconds": 2.0, "count": 5}, None),
-        ({"duration_seconds": 0.25, "rate": 10}, 3),
-        ({"duration_seconds": 2.0, "rate": 10, "count": 5}, 5),
-        ({"lines": Path("log")}, None),
-        ({"lines": Path("log"), "count": 5}, 5),
-        ({"lines": Path("-"), "count": 5}, None),
-    ],
-)
-def test_how_many_there_will_be(changes: dict[str, object], wanted: int | None) -> None:
-    """If nothing is too slow; None if nobody can know."""
-    assert make_settings(**changes).wanted == wanted
 
 
 def test_rate_that_is_not_reached_is_told() -> None:
@@ -320,159 +170,11 @@ def test_messages_that_are_too_large_are_told() -> None:
     assert result.stdout.endswith("1 were too large, and sent with a part of their payload.\n")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("senders", ["1", "2"])
-@pytest.mark.parametrize(("flags", "status"), [(["--count", "0"], 0), (["--count", "10000000"], 1)])
-def test_signal_ends_it_in_order(flags: list[str], status: int, senders: str) -> None:
-    """What was sent by then is told. It is no failure if there was no end to be reached."""
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--rate", "1000", *flags]
-    with subprocess.Popen(
-        [*command, "--senders", senders], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=make_env(), text=True
-    ) as process:
-        wait_until(lambda: Path("out").exists() and Path("out").stat().st_size > 10_000, "messages are sent")
-        wait_until(lambda: is_obeying(process, senders), "all senders are at work")
-        process.send_signal(signal.SIGINT)
-        told, wrong = process.communicate(timeout=DEADLINE_SECONDS)
-    assert (wrong, process.returncode) == ("", status)
-    found = SUMMARY.fullmatch(told)
-    assert found
-    assert found.groups() == (str(Path("out").read_bytes().count(b"\n")), "0")
-
-
-FORKED = """
-import os, runpy, signal, sys
-os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
-runpy.run_module("pipeline", run_name="__main__")
-"""
-"""Has each process interrupted as soon as it is there."""
-
-
-@pytest.mark.slow
-def test_signal_before_a_sender_obeys_it_is_not_lost() -> None:
-    """Whoever presses Ctrl-C at once sees how it went, and nothing of how it is done."""
-    flags = ["--to", "file://out", "--rate", "1", "--count", "1000", "--senders", "3"]
-    command = [sys.executable, "-c", FORKED, "emit", *flags]
-    ended = subprocess.run(
-        command, capture_output=True, check=False, env=make_env(), text=True, timeout=DEADLINE_SECONDS
-    )
-    assert (ended.returncode, ended.stderr) == (1, "")
-    assert ended.stdout.startswith("0 sent in ")
-
-
-@pytest.mark.slow
-def test_signal_ends_waiting_for_a_line() -> None:
-    """Which may never come; what came before is sent and told."""
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "-"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=make_env()) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(b"line\n")
-        process.stdin.flush()
-        wait_until(lambda: Path("out").exists() and Path("out").read_bytes() == b"line\n", "the line is sent")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE_SECONDS) == 0
-        assert SUMMARY.fullmatch(process.stdout.read().decode())
-
-
-@pytest.mark.slow
-def test_time_ends_waiting_for_a_line() -> None:
-    """As it ends everything else."""
-    reader, writer = os.pipe()
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "-", "--duration", "10ms"]
-    result = subprocess.run(command, stdin=reader, capture_output=True, env=make_env(), timeout=DEADLINE_SECONDS)
-    os.close(reader)
-    os.close(writer)
-    assert (result.returncode, result.stderr) == (0, b"")
-    assert result.stdout.startswith(b"0 sent in ")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("senders", ["1", "2"])
-def test_signal_ends_waiting_for_room(senders: str) -> None:
-    """Which a receiver that hangs never makes; lines of a file that were not sent are a failure."""
-    os.mkfifo("pipe")
-    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
-    Path("log").write_text("x" * 99 + "\n")
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "pipe", "--wait", "1h", "--lines", "log"]
-    command += ["--count", "100000", "--senders", senders]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=make_env()) as process:
-        assert process.stdout is not None
-        wait_until(lambda: measure_waiting(reader) > 60_000, "the pipe is full")
-        wait_until(lambda: is_obeying(process, senders), "all senders are at work")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE_SECONDS) == 1
-        assert b" sent in " in process.stdout.read()
-    os.close(reader)
-
-
-def is_obeying(process: subprocess.Popen[Any], senders: str) -> bool:
-    """Return whether all its processes have been started, and know what to do at a signal."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    wanted = 0 if senders == "1" else int(senders)
-    return len(children) == wanted and all(catches_sigterm(pid) for pid in (str(process.pid), *children))
-
-
-def catches_sigterm(pid: str) -> bool:
-    """Return whether a process has a handler for it (proc_pid_status(5))."""
-    found = re.search(r"^SigCgt:\s(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found
-    return bool(int(found[1], 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def measure_waiting(descriptor: int) -> int:
-    """Return how many bytes wait in a pipe."""
-    waiting = array("i", [0])
-    fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
-    return waiting[0]
-
-
-@pytest.mark.slow
-def test_file_that_was_not_sent_to_its_end_is_a_failure() -> None:
-    """It has an end, although no number of lines was asked for."""
-    Path("log").write_text("line\n" * 10_000)
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--lines", "log", "--rate", "100"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=make_env()) as process:
-        wait_until(lambda: Path("out").exists() and Path("out").stat().st_size > 100, "lines are sent")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE_SECONDS) == 1
-
-
 def test_text_that_is_no_utf8_is_sent_all_the_same() -> None:
     """As the generator sends it."""
     (line,) = emit("--payload", "caf\udce9", "--logger", "\udcff", "--field", "a=\udcff", "--field", "name=x")
     message = json.loads(line)
     assert (message["payload"], message["logger"], message["fields"]["a"]) == ("caf\ufffd", "\ufffd", "\ufffd")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("senders", ["1", "2"])
-def test_reader_of_standard_output_that_leaves_ends_it(senders: str) -> None:
-    """As in `| head -1`, although it was to have no end."""
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "-", "--count", "0", "--senders", senders]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=make_env()) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(b'{"type":"counter",')
-        process.stdout.close()
-        assert process.wait(DEADLINE_SECONDS) == 1
-        assert process.stderr is not None
-        assert process.stderr.read().endswith(b"nobody listens: Broken pipe.\n")
-
-
-@pytest.mark.slow
-def test_sender_that_is_killed_is_a_failure() -> None:
-    """The others are told of."""
-    command = [sys.executable, "-m", "pipeline", "emit", "--to", "file://out", "--rate", "2000", "--count", "0"]
-    with subprocess.Popen(
-        [*command, "--senders", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=make_env(), text=True
-    ) as process:
-        wait_until(lambda: Path("out").exists() and Path("out").stat().st_size > 10_000, "messages are sent")
-        wait_until(lambda: is_obeying(process, "2"), "both senders are at work")
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
-        os.kill(int(children[1]), signal.SIGINT)
-        told, wrong = process.communicate(timeout=DEADLINE_SECONDS)
-    assert (wrong, process.returncode) == ("", 1)
-    assert SUMMARY.fullmatch(told)
 
 
 @pytest.mark.slow
