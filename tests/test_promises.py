@@ -20,6 +20,7 @@ OMPROG = "e2e/test_omprog.py::"
 STDIN = "e2e/test_stdin.py::"
 SYSTEMD = "e2e/test_under_systemd.py::"
 FILES = "sources/files/test_path_source.py::"
+MEMORY = "sources/files/test_memory.py::"
 ROTATION = "sources/files/test_rotation.py::"
 
 WAITS = (f"{STOPS}test_nobody_reads_and_nothing_is_lost_unseen",)
@@ -111,7 +112,7 @@ ROTATIONS: dict[str, tuple[str, ...]] = {
         "truncate while away",
         "new date while away",
         "wrong mode while away",
-        f"{FILES}test_file_that_was_renamed_while_away_keeps_its_new_name",
+        f"{MEMORY}test_file_that_was_renamed_while_away_keeps_its_new_name",
     ),
 }
 """The tests of each row; what is no function is a row of the test of rotations."""

@@ -13,15 +13,20 @@ from dataclasses import dataclass, field, replace
 from itertools import dropwhile, takewhile
 from pathlib import Path
 
+import pytest
 import trio
 
-from pipeline.settings import SourceSettings
+from pipeline.settings import ReadFrom, SourceSettings
 from pipeline.sources.files import PathPattern, PathSource
 from pipeline.sources.files.watcher import Watcher
 from pipeline.sources.surroundings import Surroundings
+from pipeline.telemetry import SourceCounts
 from tests.sources.collector import SETTINGS, running
 
 NOBODY = 65534
+
+FROM_START = replace(SETTINGS, read_from=ReadFrom.START)
+SLOW = replace(SETTINGS, poll_interval_seconds=10.0, poll_log_interval_seconds=10.0)
 
 
 @dataclass(slots=True)
@@ -158,9 +163,38 @@ def make_source(
     return kind(PathPattern.parse(f"{folder}/{pattern}"), settings, surroundings)
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with a line in it."""
+    path = tmp_path / "app.log"
+    path.write_bytes(b"old\n")
+    return path
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def follow(path: Path, settings: SourceSettings = SETTINGS, kind: type[PathSource] = PathSource) -> PathSource:
+    """Return the source of one path."""
+    return kind(PathPattern.of_path(str(path)), settings)
+
+
+def count_of(source: PathSource, number: int = 0) -> SourceCounts:
+    return source.parts[number].counts
+
+
 async def look_again() -> None:
     """Let the source look at everything at least twice."""
     await trio.sleep(3 * SETTINGS.poll_interval_seconds)
+
+
+async def read_briefly(source: PathSource) -> list[bytes]:
+    """Return the lines that are there."""
+    async with running(source) as collector:
+        await look_again()
+    return collector.lines
 
 
 async def play(scene: Scene, pattern: str, text: str, kind: type[PathSource] = PathSource) -> None:
