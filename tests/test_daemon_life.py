@@ -33,19 +33,12 @@ from pipeline.state_file import read_state
 from tests.metlog.senders.peers import run_forked
 from tests.notify_socket import NotifySocket, listening
 from tests.readiness import wait_obeying
+from tests.running_daemon import signal_handlers
+
+__all__ = ["signal_handlers"]
 
 FIRST_PASSED = 3
 """SD_LISTEN_FDS_START (sd_listen_fds(3))."""
-
-
-@pytest.fixture(autouse=True)
-def signal_handlers() -> Iterator[None]:
-    """Put the handlers back that a stop gives up."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-    before = {number: signal.getsignal(number) for number in numbers}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
