@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from pipeline.doctor.checks.line import log_line
 from pipeline.doctor.scrape import LINES
 from pipeline.shipped import render_shipped
 from tests.doctor.chain import PATIENCE, Chain, ask_doctor, copy_programs
-from tests.e2e.daemons import SYSLOG_NG, answers, fetch_metrics, run_pipeline, run_rsyslog, wait_until
+from tests.e2e.daemons import SYSLOG_NG, fetch_metrics, is_at_work, run_pipeline, run_rsyslog, wait_until
 from tests.e2e.syslog_ng import SyslogNg, make_environment, render, running_syslog_ng
 
 
@@ -81,7 +80,7 @@ def test_daemon_that_rsyslog_starts(tmp_path: Path) -> None:
     )
     with run_rsyslog(folder, rule) as log_socket:
         log_line(log_socket, b"<14>Nov 21 01:13:00 x: y", 5)  # with the first one rsyslog starts it
-        wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "our daemon runs")
+        wait_until(lambda: is_at_work(folder / "metrics.sock"), "our daemon runs")
         told = ask_doctor(
             progs=progs,
             unix_socket=folder / "metrics.sock",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.daemons import HTTP_SOCKET, answers, run_pipeline, wait_count, wait_until
+from tests.e2e.daemons import HTTP_SOCKET, is_at_work, run_pipeline, wait_count, wait_until
 
 PROGRAM = Path(__file__).parent / "count.mtail"
 
@@ -76,7 +75,7 @@ def starting(folder: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "pipeline.out").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "the daemon is ready")
+        wait_until(lambda: is_at_work(folder / "metrics.sock"), "the daemon is ready")
         yield process
     finally:
         process.kill()

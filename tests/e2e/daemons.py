@@ -124,7 +124,7 @@ def run_pipeline(folder: Path, *flags: str, socket_name: str = HTTP_SOCKET) -> I
     """Run `syslog-pipeline run` with its HTTP socket in `folder`, and give its process."""
     http_socket = folder / socket_name
     command = [sys.executable, "-m", "pipeline", "run", *flags, "--unix_socket", str(http_socket)]
-    ready = functools.partial(answers, http_socket, socket.SOCK_STREAM)
+    ready = functools.partial(is_at_work, http_socket)
     log = folder / socket_name.replace("metrics", "pipeline").replace(".sock", ".out")
     with running(command, log, ready=ready) as process:
         yield process
@@ -132,11 +132,21 @@ def run_pipeline(folder: Path, *flags: str, socket_name: str = HTTP_SOCKET) -> I
 
 def fetch_metrics(http_socket: Path) -> str:
     """Return the page of metrics, or nothing while our daemon is away; it may go in the middle."""
+    return fetch_page(http_socket, "/metrics")
+
+
+def is_at_work(http_socket: Path) -> bool:
+    """Whether our daemon says that it is ready. It answers before that, when its sources may not be open yet."""
+    return fetch_page(http_socket, "/-/ready") == "syslog-pipeline is ready.\n"
+
+
+def fetch_page(http_socket: Path, path: str) -> str:
+    """Return a page, or nothing while our daemon is away; it may go in the middle."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(DEADLINE_SECONDS)
         try:
             client.connect(str(http_socket))
-            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             with HTTPResponse(client) as response:
                 response.begin()
                 return response.read().decode()

@@ -28,7 +28,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from pipeline.metrics import Kind
 from pipeline.own_metrics import OWN_METRICS
 from pipeline.shipped import find_shipped
-from tests.e2e.daemons import answers, run_pipeline, running, wait_until
+from tests.e2e.daemons import is_at_work, run_pipeline, running, wait_until
 from tests.e2e.monitoring import (
     ALERTMANAGER,
     BASIC_AUTH,
@@ -212,7 +212,7 @@ def run_instance(folder: Path, number: int) -> Iterator[None]:
     http_socket = folder / f"metrics@{number}.sock"
     sources = ("--progs", str(HERE / "count.mtail"), "--logs", f"{folder}/log@{number}.fifo")
     command = [sys.executable, "-m", "pipeline", "run", *sources, "--unix_socket", str(http_socket)]
-    ready = partial(answers, http_socket, socket.SOCK_STREAM)
+    ready = partial(is_at_work, http_socket)
     with running(command, folder / f"pipeline@{number}.out", ready=ready):
         yield
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.counting import PROGRAM, Counting, run_counting, scraping, starting
-from tests.e2e.daemons import DEADLINE_SECONDS, answers, wait_until
+from tests.e2e.daemons import DEADLINE_SECONDS, is_at_work, wait_until
 from tests.e2e.manager import Manager, managing
 from tests.e2e.syslog_ng import SyslogNg, list_children, make_lines, render, running_syslog_ng, send
 
@@ -253,7 +253,7 @@ def running_program(folder: Path) -> Iterator[SyslogNg]:
 
 def find_daemon(folder: Path, syslog_ng: SyslogNg) -> int:
     """Return the process of our daemon, below the shell that syslog-ng has started, when it is ready."""
-    wait_until(lambda: answers(folder / "metrics.sock", socket.SOCK_STREAM), "our daemon is ready")
+    wait_until(lambda: is_at_work(folder / "metrics.sock"), "our daemon is ready")
     (shell,) = syslog_ng.list_children()
     (daemon,) = list_children(shell)
     return daemon

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from subprocess import Popen
 import pytest
 
 from pipeline.shipped import render_shipped
-from tests.e2e.daemons import DAEMON_PATH, ROOT, answers, run_rsyslog, running
+from tests.e2e.daemons import DAEMON_PATH, ROOT, is_at_work, run_rsyslog, running
 from tests.e2e.monitoring import BASIC_AUTH, render_prometheus, serve_prometheus
 from tests.e2e.pages import Command, follow, open_shell, read_steps
 from tests.e2e.web import PASSWORD, USER, run_nginx
@@ -73,7 +72,7 @@ def run_command(folder: Path) -> AbstractContextManager[Popen[bytes]]:
         "--logs",
         f"{folder}/log.fifo",
     ]
-    ready = partial(answers, http_socket, socket.SOCK_STREAM)
+    ready = partial(is_at_work, http_socket)
     return running([*command, "--unix_socket", str(http_socket)], folder / "pipeline.out", ready=ready)
 
 
