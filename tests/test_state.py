@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from pipeline.metrics import Datum, Kind, Metric, ValueType
 from pipeline.settings import StateSettings
 from pipeline.state import PIECE_BYTES, RETRY_SECONDS, StateKeeper, run_in_thread
 from pipeline.state_file import Capture, capture_state, read_lines
+from tests.full_disk import limiting_files
 
 NOW = 1_700_000_000_000_000_000
 DEADLINE_SECONDS = 60.0
@@ -131,17 +130,6 @@ async def test_large_state_is_written_in_pieces(tmp_path: Path, nursery: trio.Nu
     assert read_values(tmp_path / "state") == [1] * 20_000
 
 
-@contextmanager
-def full_disk(limit: int) -> Iterator[None]:
-    """Let no file grow beyond `limit` bytes: the kernel then refuses to write, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 async def test_failure_is_logged_once_and_tried_again(
     tmp_path: Path, mock_clock: MockClock, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,7 +141,7 @@ async def test_failure_is_logged_once_and_tried_again(
     nursery.start_soon(keeper.run)
     await wait_for(lambda: keeper.counts.last_write == NOW)
     counter.count()
-    with full_disk(100):
+    with limiting_files(100):
         for failures in (1, 2):
             mock_clock.jump(60)
             await wait_for(lambda failures=failures: keeper.counts.write_failures == failures)  # type: ignore[misc]

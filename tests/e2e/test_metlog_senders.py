@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ import pytest
 
 from pipeline.metlog.senders import JournalSender, SyslogSender
 from pipeline.metlog.senders.sender import GONE
-from tests.e2e.daemons import answers, run_rsyslog, wait_until
+from tests.e2e.daemons import run_rsyslog, wait_until
 from tests.e2e.syslog_ng import SyslogNg, running_syslog_ng
 from tests.e2e.test_journal import JOURNALD_CONF, Site
 from tests.metlog.senders.peers import make_message
@@ -126,7 +125,6 @@ def receiver(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[Pat
     """A syslog daemon: its sockets for what syslog(3) writes, and for RFC 5424."""
     if request.param == "rsyslog":
         with run_rsyslog(folder, RSYSLOG_REST.format(folder=folder)) as log_socket:
-            wait_until(lambda: answers(folder / "5424.sock", socket.SOCK_DGRAM), "the other socket is there")
             yield log_socket, folder / "5424.sock"
         return
     place = folder / "syslog-ng"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import signal
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from pipeline.push_settings import PushSettings, TextfileSettings
 from pipeline.pushers import PushTask
 from tests.e2e.daemons import DEADLINE_SECONDS, is_open, running
 from tests.e2e.monitoring import connect
+from tests.full_disk import limiting_files
 from tests.ports import find_port
 from tests.pushers.awkward import NOW, Sample, list_expected, make_awkward_store, show, spell_sample
 from tests.pushers.by_hand import make_context, make_counter_store, make_task
@@ -159,19 +158,6 @@ async def test_missing_folder_is_a_failure_until_it_is_there(tmp_path: Path) -> 
     (tmp_path / "no").mkdir()
     await task.push()
     assert task.failure == ""
-
-
-@contextmanager
-def limiting_files(size: int) -> Iterator[None]:
-    """Let no file grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 async def test_file_of_before_stays_when_there_is_no_room(tmp_path: Path) -> None:

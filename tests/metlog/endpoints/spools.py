@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.message_counts import EndpointCounts
@@ -49,14 +46,3 @@ def die(spool: Spool) -> None:
         if descriptor is not None:
             os.close(descriptor)
     spool.folder.close()
-
-
-@contextmanager
-def limiting_files(size: int) -> Iterator[None]:
-    """Let no file grow beyond so many bytes, as when a disk is full."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))

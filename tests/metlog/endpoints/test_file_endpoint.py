@@ -21,9 +21,9 @@ from pipeline.errors import SettingError
 from pipeline.metlog.endpoints.file import FileEndpoint
 from pipeline.metlog.endpoints.message_file import MessageFile
 from tests.e2e.daemons import DAEMON_PATH
+from tests.full_disk import limiting_files
 from tests.metlog.endpoints.messages import NOW, make_message, make_numbered
 from tests.metlog.endpoints.running import make, opened, running, send_all, wait_until
-from tests.metlog.endpoints.spools import limiting_files
 
 
 def read_numbers(*paths: Path) -> list[int]:

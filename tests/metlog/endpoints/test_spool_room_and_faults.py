@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.metlog.endpoints.spool import Spool
+from tests.full_disk import limiting_files
 from tests.metlog.endpoints.messages import NOW, assert_accounted, make_numbered
-from tests.metlog.endpoints.spools import SEGMENT_BYTES, die, drain, limiting_files, make_spool
+from tests.metlog.endpoints.spools import SEGMENT_BYTES, die, drain, make_spool
 
 
 async def test_oldest_segments_make_room(tmp_path: Path) -> None:
